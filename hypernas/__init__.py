@@ -1,0 +1,8 @@
+"""hypernas: one generator writes the weights of every subnet of a search space."""
+
+from hypernas import generators
+from hypernas.architecture import Architecture
+from hypernas.space import Choice, SearchSpace
+
+__version__ = "0.1.0"
+__all__ = ["Architecture", "Choice", "SearchSpace", "__version__", "generators"]

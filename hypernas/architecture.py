@@ -1,0 +1,95 @@
+"""An architecture: one point of a search space, as an immutable mapping of choices to values."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+Value = None | bool | int | float | str | tuple["Value", ...]
+
+
+def freeze(value: Any) -> Value:
+    """The hashable, JSON-able form of a choice's value: lists become tuples, NumPy scalars plain.
+
+    Raises:
+        TypeError: if the value is neither a scalar nor a (nested) sequence of scalars.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Sequence):
+        return tuple(freeze(item) for item in value)
+    if hasattr(value, "item"):  # a NumPy or torch scalar
+        return freeze(value.item())
+    raise TypeError(
+        f"a choice's value must be None, a bool, a number, a string or a sequence of these, "
+        f"got {value!r} of type {type(value).__name__}."
+    )
+
+
+class Architecture(Mapping[str, Value]):
+    """A frozen, hashable, JSON-able mapping from choice to value.
+
+    It holds the choices that are *active* and nothing else, so two descriptions that differ only
+    in an inactive choice (the kernel of a block beyond the depth, say) are the same architecture.
+    `SearchSpace.architecture` makes one from any mapping and checks it.
+
+    It compares equal to a plain dict of the same items.
+    """
+
+    __slots__ = ("_hash", "_values")
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = {str(name): freeze(value) for name, value in values.items()}
+        self._hash = hash(frozenset(self._values.items()))
+
+    def __getitem__(self, name: str) -> Value:
+        try:
+            return self._values[name]
+        except KeyError:
+            raise KeyError(
+                f"{name!r} is not an active choice of {self}; it has {list(self._values)}. "
+                f"Use architecture.get({name!r}) for a choice that may be inactive."
+            ) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._values
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Architecture):
+            return self._values == other._values
+        if isinstance(other, Mapping):
+            return self._values == dict(other)
+        return NotImplemented
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._values.get(name, default)
+
+    def __repr__(self) -> str:
+        return f"Architecture({self._values!r})"
+
+    def __str__(self) -> str:
+        return "{" + ", ".join(f"{name}: {_plain(v)}" for name, v in self._values.items()) + "}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Architecture, (self._values,)
+
+    def to_json(self) -> str:
+        return json.dumps(self._values)
+
+    @staticmethod
+    def from_json(text: str) -> "Architecture":
+        return Architecture(json.loads(text))
+
+
+def _plain(value: Value) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_plain(item) for item in value) + "]"
+    return json.dumps(value) if not isinstance(value, str) else value

@@ -1,0 +1,139 @@
+"""The largest shapes of a search space: what every subnet's parameters are slices of."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from hypernas.architecture import Architecture
+from hypernas.cache import Cache
+from hypernas.slicing import Slice, layout_of, prefix, slice_of
+from hypernas.space import SearchSpace
+from hypernas.target import norm_statistics, skeleton, weight_shapes
+
+_NUM_PROBES = 4  # random architectures whose fit is checked before training
+
+
+class Subnet(NamedTuple):
+    """What is derived from an architecture alone."""
+
+    architecture: Architecture
+    skeleton: nn.Module
+    slices: dict[str, Slice]  # parameter name -> where it sits in the largest shape
+    statistics: dict[str, Slice]  # the same for the running statistics of its norms
+
+
+class Envelope:
+    """The union of the parameters of a space's reference architectures.
+
+    Args:
+        space: the search space. Its largest architecture has every parameter, or shares that with
+            architectures of other categorical values (`SearchSpace.references`).
+
+    Attributes:
+        shapes: parameter name -> largest shape.
+
+    Raises:
+        ValueError: if a subnet does not fit inside, naming each parameter and both shapes; or if a
+            layout matches no parameter.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+        self._references = [(a, skeleton(space.build(a))) for a in space.references()]
+        self._home: dict[str, tuple[Architecture, nn.Module]] = {}
+        self._subnets = Cache(128)
+        statistics: dict[str, Tensor] = {}
+        for architecture, module in self._references:
+            for name in weight_shapes(module):
+                self._home.setdefault(name, (architecture, module))
+            statistics = {**norm_statistics(module), **statistics}
+        self.shapes = {n: module.get_parameter(n).shape for n, (_, module) in self._home.items()}
+        self._statistic_shapes = {name: buffer.shape for name, buffer in statistics.items()}
+        unused = [p for p in space.layouts if not any(layout_of(n, {p: 1}) for n in self.shapes)]
+        if unused:
+            raise ValueError(
+                f"the layouts {unused} match none of the parameters {list(self.shapes)}."
+            )
+        rng = torch.Generator().manual_seed(0)
+        probes = [space.smallest(), *(space.sample(rng) for _ in range(_NUM_PROBES))]
+        for architecture in dict.fromkeys([a for a, _ in self._references] + probes):
+            self.subnet(architecture)
+
+    def owner(self, name: str) -> nn.Module:
+        """The module that holds parameter `name`, on the meta device."""
+        return self._home[name][1].get_submodule(name.rpartition(".")[0])
+
+    def subnet(self, architecture: Mapping[str, Any]) -> Subnet:
+        """The skeleton of an architecture and its index sets (remembered for the last 128).
+
+        Raises:
+            ValueError: if the architecture is not of the space, or does not fit.
+        """
+        architecture = self.space.architecture(architecture)
+        return self._subnets.get(architecture, lambda: self._derive(architecture))
+
+    def _derive(self, architecture: Architecture) -> Subnet:
+        module = skeleton(self.space.build(architecture))
+        slices, misfits = {}, []
+        for name in weight_shapes(module):
+            if name not in self._home:
+                misfits.append(f"{name}: not a parameter of the largest architecture")
+                continue
+            home, large = self._home[name]
+            layout = layout_of(name, self.space.layouts)
+            try:
+                slices[name] = slice_of(
+                    large, module, name, layout, architectures=(home, architecture)
+                )
+            except ValueError as error:
+                misfits.append(str(error))
+        statistics = {}
+        for name, buffer in norm_statistics(module).items():
+            large_shape = self._statistic_shapes.get(name, torch.Size())
+            if len(large_shape) == buffer.dim() and all(
+                s <= b for s, b in zip(buffer.shape, large_shape, strict=True)
+            ):
+                statistics[name] = prefix(large_shape, buffer.shape)
+            else:
+                misfits.append(f"{name}: {tuple(buffer.shape)} does not fit inside {large_shape}")
+        if misfits:
+            raise ValueError(
+                f"the subnet {architecture} does not fit inside the largest of its space:\n  "
+                + "\n  ".join(misfits)
+                + "\nEvery parameter of a subnet must be a part of the largest subnet's parameter of "
+                "the same name; give parameters that never share weights different names."
+            )
+        return Subnet(architecture, module, slices, statistics)
+
+    def draw(self, seed: int) -> dict[str, Tensor]:
+        """Parameters of the largest shapes as the user's builder initialises them under `seed`.
+
+        The builder draws from torch's global generator, whose state is put back afterwards.
+        """
+        drawn: dict[str, Tensor] = {}
+        for module in self._real(seed):
+            for name, parameter in module.named_parameters():
+                drawn.setdefault(name, parameter.detach().clone())
+        return drawn
+
+    def statistics(self) -> dict[str, Tensor]:
+        """The running statistics of the norms as the builder leaves them, of the largest shapes."""
+        drawn: dict[str, Tensor] = {}
+        for module in self._real(0):
+            for name, buffer in norm_statistics(module).items():
+                drawn.setdefault(name, buffer.clone())
+        return drawn
+
+    def _real(self, seed: int) -> list[nn.Module]:
+        return [
+            build_seeded(self.space, architecture, seed) for architecture, _ in self._references
+        ]
+
+
+def build_seeded(space: SearchSpace, architecture: Mapping[str, Any], seed: int) -> nn.Module:
+    """Build a module with its initialisation drawn under `seed`, leaving torch's generator alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return space.build(architecture)

@@ -1,0 +1,20 @@
+"""Weight generators: each is a function or class that takes a search space."""
+
+from hypernas.generators.generator import Description, Generator, ParameterGroup
+from hypernas.generators.hypernas import hypernas
+from hypernas.generators.mixture import Mixture
+from hypernas.generators.mos import mos_layer, mos_neuron
+from hypernas.generators.shared import shared
+from hypernas.generators.standalone import Standalone
+
+__all__ = [
+    "Description",
+    "Generator",
+    "Mixture",
+    "ParameterGroup",
+    "Standalone",
+    "hypernas",
+    "mos_layer",
+    "mos_neuron",
+    "shared",
+]

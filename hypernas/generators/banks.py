@@ -1,0 +1,63 @@
+"""Banks: the trained tensors that weights are mixed and sliced from."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from hypernas.envelope import Envelope
+
+
+class Bank(nn.Module):
+    """For each parameter a stack of K tensors of its largest shape.
+
+    The stacks start from the user's own initialisation, drawn G once and D_1 ... D_K more times:
+
+        with a base     B_0 = G,  B_k = spread (D_k - mean_j D_j)      K = 1 + experts
+        without         B_k = G + spread (D_k - mean_j D_j)            K = experts
+
+    Uniform gates thus give exactly G, so the variance of the mixed weights at the start does not
+    depend on K, and what the builder sets to a constant (norm scales of 1) stays that constant.
+    Published mixtures of experts draw each B_k independently, which shrinks the mixed weights by
+    1/√K; `spread=1` keeps experts as far apart as there, `spread=0` starts them as copies (without
+    a base) or as zeros (beside one).
+
+    Args:
+        envelope: the largest shapes.
+        num_experts: parameter name -> number of experts; others get one entry.
+        base: whether a shared entry stands before the experts.
+        spread: how far experts start apart, in units of the initialisation's own deviation.
+        seed: of all draws.
+    """
+
+    def __init__(
+        self,
+        envelope: Envelope,
+        *,
+        num_experts: Mapping[str, int] | None = None,
+        base: bool = False,
+        spread: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.num_experts = dict(num_experts or {})
+        most = max(self.num_experts.values(), default=0)
+        common = envelope.draw(seed)
+        draws = [envelope.draw(hash((seed, k + 1)) % 2**31) for k in range(most if spread else 0)]
+        self.stacks = nn.ParameterDict()
+        for name, tensor in common.items():
+            entries = tensor[None]
+            if num := self.num_experts.get(name, 0):
+                own = [draw[name] for draw in draws[:num]]
+                apart = torch.stack(own) if own else torch.zeros(num, *tensor.shape)
+                apart = (apart - apart.mean(0)) * spread
+                entries = torch.cat([entries, apart]) if base else entries + apart
+            self.stacks[_key(name)] = nn.Parameter(entries)
+
+    def forward(self, name: str) -> Tensor:  # shape: (K, *largest)
+        return self.stacks[_key(name)]
+
+
+def _key(name: str) -> str:
+    """Parameter names as keys of torch's containers, which allow no dots."""
+    return name.replace(".", "/")

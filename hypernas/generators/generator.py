@@ -1,0 +1,172 @@
+"""A weight generator: architecture -> the weights of the module built for it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hypernas.cache import Cache
+from hypernas.mixing import Coefficients
+from hypernas.space import SearchSpace
+from hypernas.target import calibrate, call, skeleton
+
+
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters that an optimizer treats alike.
+
+    Attributes:
+        decay: whether weight decay applies.
+        lr_scale: factor of the learning rate.
+    """
+
+    name: str
+    parameters: list[nn.Parameter]
+    decay: bool
+    lr_scale: float = 1.0
+
+
+class Generator(nn.Module, ABC):
+    """Maps an architecture to the weights of `space.build(architecture)`.
+
+    `generator(architecture)` returns exactly the names and shapes of that module's parameters, and
+    gradients reach the generator's own parameters through them. `call`, `export` and `calibrate`
+    put them to use. An architecture is given as any mapping; inactive choices are ignored.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        super().__init__()
+        self.space = space
+        self._skeletons = Cache(128)
+        self.register_buffer("_like", torch.empty(0), persistent=False)  # our device and dtype
+
+    @abstractmethod
+    def forward(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
+        """The weights of an architecture: parameter name -> tensor of that parameter's shape."""
+
+    @abstractmethod
+    def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
+        """The running statistics of the subnet's norms, as tensors to be updated in place."""
+
+    @abstractmethod
+    def coefficients(self, architecture: Mapping[str, Any]) -> dict[str, Coefficients]:
+        """What multiplies the bank of each parameter that has coefficients; for diagnostics."""
+
+    @abstractmethod
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Every parameter once, by how an optimizer should treat it."""
+
+    @abstractmethod
+    def assignment(self) -> dict[str, str]:
+        """Parameter of the target -> in words, how its weights come about."""
+
+    @property
+    def device(self) -> torch.device:
+        return self._like.device
+
+    def skeleton(self, architecture: Mapping[str, Any]) -> nn.Module:
+        """The module of an architecture without weights, its buffers on our device and dtype."""
+        architecture = self.space.architecture(architecture)
+        like = self._like
+
+        def make() -> nn.Module:
+            module = skeleton(self.space.build(architecture))
+            for owner in module.modules():
+                for name, buffer in owner._buffers.items():
+                    if buffer is not None:
+                        floating = buffer.is_floating_point()
+                        owner._buffers[name] = buffer.to(
+                            like.device, like.dtype if floating else None
+                        )
+            return module
+
+        return self._skeletons.get((architecture, like.device, like.dtype), make)
+
+    def call(
+        self,
+        architecture: Mapping[str, Any],
+        *inputs: Any,
+        statistics: Mapping[str, Tensor] | None = None,
+        **keywords: Any,
+    ) -> Any:
+        """The output of the subnet of an architecture on inputs, in the generator's mode.
+
+        Args:
+            statistics: those of batch norms, from `calibrate`; by default the generator's own,
+                which training mode updates.
+        """
+        module = self.skeleton(architecture).train(self.training)
+        buffers = self.statistics(architecture) if statistics is None else statistics
+        return call(module, self(architecture), *inputs, buffers=buffers, **keywords)
+
+    def calibrate(
+        self, architecture: Mapping[str, Any], batches: Iterable[Any]
+    ) -> dict[str, Tensor]:
+        """Fresh norm statistics of a subnet from batches of inputs: see `hypernas.target.calibrate`."""
+        with torch.no_grad():
+            return calibrate(self.skeleton(architecture), self(architecture), batches)
+
+    def export(
+        self,
+        architecture: Mapping[str, Any],
+        *,
+        statistics: Mapping[str, Tensor] | None = None,
+    ) -> nn.Module:
+        """A plain module, of the builder's own class, that holds copies of the generated weights.
+
+        It is on the generator's device, in evaluation mode, and knows nothing of hypernas.
+
+        Args:
+            statistics: as in `call`.
+        """
+        module = self.space.build(architecture).to(self._like.device, self._like.dtype)
+        buffers = self.statistics(architecture) if statistics is None else statistics
+        with torch.no_grad():
+            weights = self(architecture)
+            for name, parameter in module.named_parameters():
+                parameter.copy_(weights[name])
+            own = dict(module.named_buffers())
+            for name, buffer in buffers.items():
+                own[name].copy_(buffer)
+        return module.eval()
+
+    def describe(self) -> "Description":
+        """What the generator stores, against what it generates."""
+        largest = sum(p.numel() for p in self.skeleton(self.space.largest()).parameters())
+        stored = sum(p.numel() for p in self.parameters())
+        return Description(stored, largest, self.assignment())
+
+
+@dataclass(frozen=True)
+class Description:
+    """The size of a generator.
+
+    Attributes:
+        num_stored: parameters that are trained.
+        num_generated: weights of the largest subnet.
+        assignment: parameter of the target -> how its weights come about.
+    """
+
+    num_stored: int
+    num_generated: int
+    assignment: dict[str, str]
+
+    @property
+    def stored_per_weight(self) -> float:
+        return self.num_stored / max(1, self.num_generated)
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.num_stored:,} parameters stored for {self.num_generated:,} weights of the "
+            f"largest subnet ({self.stored_per_weight:.2f} a weight)"
+        ]
+        kinds: dict[str, list[str]] = {}
+        for name, kind in self.assignment.items():
+            kinds.setdefault(kind, []).append(name)
+        lines += [
+            f"  {kind}: {len(names)} parameters, {names[0]} first" for kind, names in kinds.items()
+        ]
+        return "\n".join(lines)

@@ -1,0 +1,86 @@
+"""The flagship: one hypernetwork writes the coefficients of every parameter."""
+
+from collections.abc import Sequence
+
+import torch
+
+from hypernas.encoding import Encoding
+from hypernas.envelope import Envelope
+from hypernas.generators.banks import Bank
+from hypernas.generators.coefficients import Gate
+from hypernas.generators.hypernetwork import CoefficientHypernetwork
+from hypernas.generators.mixture import Mixture
+from hypernas.generators.patterns import matching
+from hypernas.space import SearchSpace
+
+
+def hypernas(
+    space: SearchSpace,
+    *,
+    num_experts: int = 4,
+    experts: Sequence[str] | str | None = "*",
+    gains: Sequence[str] | str | None = "*",
+    offsets: Sequence[str] | str | None = "*",
+    base: bool = True,
+    gate: Gate = "linear",
+    gate_scale: float = 1.0,
+    spread: float = 0.0,
+    hidden_dims: Sequence[int] = (64, 64),
+    use_mip: bool = True,
+    normalize: bool = False,
+    coefficient_lr_scale: float = 1.0,
+    seed: int = 0,
+) -> Mixture:
+    """W = gain_out ⊙ gain_in ⊙ (B_0 + Σ_k c_k B_k), all coefficients from one hypernetwork.
+
+    A shared base as in weight sharing, K experts beside it as in Mixture-of-Supernets (Jawahar et
+    al., 2023, arXiv 2306.04845), and gains of channels, all emitted by one network of the
+    magnitude-invariant encoding of the architecture (Ortiz et al., 2023, arXiv 2304.07645). Biases
+    and norms get an offset. Experts start at zero and gains at one: at the start every subnet is
+    exactly that of weight sharing.
+
+    Args:
+        num_experts: K, beside the base.
+        experts, gains: patterns of the parameters, of two or more axes, that get them; None for none.
+        offsets: patterns of the parameters of one axis that get an offset.
+        base: False leaves the experts alone to make the weights.
+        gate: linear, softmax or sigmoid.
+        gate_scale: size of linear gates at the start.
+        spread: how far experts start from zero (see `Bank`).
+        hidden_dims: of the hypernetwork.
+        use_mip, normalize: see `CoefficientHypernetwork`.
+        coefficient_lr_scale: learning rate of the hypernetwork, relative to that of the bank.
+        seed: of the initialisation.
+
+    Raises:
+        ValueError: if a pattern matches no parameter.
+    """
+    envelope = Envelope(space)
+    matrices = [name for name, shape in envelope.shapes.items() if len(shape) > 1]
+    vectors = [name for name, shape in envelope.shapes.items() if len(shape) == 1]
+    num = dict.fromkeys(matching(matrices, experts, purpose="experts"), num_experts)
+    return Mixture(
+        envelope,
+        bank=Bank(
+            envelope,
+            num_experts=num,
+            base=base,
+            spread=spread,
+            seed=seed,
+        ),
+        source=CoefficientHypernetwork(
+            envelope,
+            num_features=Encoding(space).dim,
+            num_experts=num,
+            gains=matching(matrices, gains, purpose="gains"),
+            offsets=matching(vectors, offsets, purpose="offsets"),
+            base=base,
+            hidden_dims=hidden_dims,
+            gate=gate,
+            gate_scale=gate_scale,
+            use_mip=use_mip,
+            normalize=normalize,
+            rng=torch.Generator().manual_seed(seed),
+        ),
+        coefficient_lr_scale=coefficient_lr_scale,
+    )

@@ -1,0 +1,111 @@
+"""The flagship's coefficients: one hypernetwork of the architecture emits all of them."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from hypernas.encoding import mip
+from hypernas.envelope import Envelope
+from hypernas.generators.coefficients import CoefficientSource, Gate, activate
+from hypernas.mixing import Coefficients
+
+
+class CoefficientHypernetwork(CoefficientSource):
+    """c(a) = θ_0 + h(E(a)): gates, channel gains and offsets of every parameter at once.
+
+    The magnitude-invariant parametrization (Ortiz et al., 2023, arXiv 2304.07645) applied to
+    coefficients instead of weights: E is the cos/sin encoding, h a network without biases at the
+    start and with positively homogeneous activations, θ_0 the bias of its last layer. Hidden layers
+    start Kaiming-normal by their inputs, which keeps hidden units of the order of 1 for any number
+    of features; h starts at 0 for gains and offsets, and for gates with Σ_k c_k² ≈ gate_scale².
+
+    Args:
+        envelope: the largest shapes.
+        num_features: D of the encoding.
+        num_experts: parameter name -> K, for those with gates.
+        gains: parameters of two or more axes whose output and input channels get gains 1 + c.
+        offsets: parameters of one axis that get an offset.
+        base: whether the bank has a shared entry before the experts; its coefficient is 1.
+        hidden_dims: widths of the trunk.
+        gate: see `activate`.
+        gate_scale: size of the gates at the start.
+        use_mip: the cos/sin map; False feeds the plain features.
+        normalize: divide the encoding by √D (see `hypernas.encoding.mip`).
+        rng: of the initialisation.
+    """
+
+    def __init__(
+        self,
+        envelope: Envelope,
+        *,
+        num_features: int,
+        num_experts: Mapping[str, int],
+        gains: Sequence[str],
+        offsets: Sequence[str],
+        base: bool,
+        hidden_dims: Sequence[int],
+        gate: Gate,
+        gate_scale: float,
+        use_mip: bool,
+        normalize: bool,
+        rng: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.base, self.use_mip, self.normalize = base, use_mip, normalize
+        self.gate: Gate = gate
+        # what each parameter takes, in this order, from the emitted vector
+        self.pieces: dict[str, dict[str, int]] = {}
+        for name, shape in envelope.shapes.items():
+            wanted = {"experts": num_experts.get(name, 0)}
+            if name in gains:
+                wanted |= {"gain_out": shape[0], "gain_in": shape[1]}
+            if name in offsets:
+                wanted |= {"offset": shape[0]}
+            if any(wanted.values()):
+                self.pieces[name] = {kind: num for kind, num in wanted.items() if num}
+        widths = [num_features * (2 if use_mip else 1), *hidden_dims]
+        self.trunk = nn.Sequential()
+        for fan_in, fan_out in itertools.pairwise(widths):
+            linear = nn.utils.skip_init(nn.Linear, fan_in, fan_out)
+            with torch.no_grad():
+                linear.weight.normal_(0, math.sqrt(2 / fan_in), generator=rng)
+                linear.bias.zero_()
+            self.trunk.extend([linear, nn.LeakyReLU(0.01)])
+        sizes = [(kind, num) for wanted in self.pieces.values() for kind, num in wanted.items()]
+        self.weight = nn.Parameter(torch.zeros(sum(num for _, num in sizes), widths[-1]))
+        self.bias = nn.Parameter(torch.zeros(len(self.weight)))
+        with torch.no_grad():
+            for (kind, num), rows in zip(
+                sizes, self.weight.split([num for _, num in sizes]), strict=True
+            ):
+                if kind == "experts":
+                    rows.normal_(0, gate_scale / math.sqrt(num * widths[-1]), generator=rng)
+
+    def forward(self, features: Tensor) -> dict[str, Coefficients]:
+        encoded = mip(features, normalize=self.normalize) if self.use_mip else features
+        emitted = nn.functional.linear(self.trunk(encoded), self.weight, self.bias)
+        one = emitted.new_ones(1)
+        parts = iter(emitted.split([n for wanted in self.pieces.values() for n in wanted.values()]))
+        result = {}
+        for name, wanted in self.pieces.items():
+            found = {kind: next(parts) for kind in wanted}
+            if "experts" in found:
+                gates = activate(found["experts"], self.gate)
+                found["experts"] = torch.cat([one, gates]) if self.base else gates
+            for kind in ("gain_out", "gain_in"):
+                if kind in found:
+                    found[kind] = 1 + found[kind]
+            result[name] = Coefficients(**found)
+        return result
+
+    def words(self, name: str) -> str:
+        wanted = self.pieces.get(name, {})
+        parts = [f"{wanted['experts']} experts, {self.gate} gates"] if "experts" in wanted else []
+        if parts and self.base:
+            parts.insert(0, "shared base")
+        parts += ["gains of channels"] if "gain_out" in wanted else []
+        parts += ["offset"] if "offset" in wanted else []
+        return " + ".join(parts)

@@ -1,0 +1,91 @@
+"""The generator that is one equation: a bank, coefficients of the architecture, and slices."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from hypernas.cache import Cache
+from hypernas.encoding import Encoding
+from hypernas.envelope import Envelope
+from hypernas.generators.banks import Bank
+from hypernas.generators.coefficients import CoefficientSource
+from hypernas.generators.generator import Generator, ParameterGroup
+from hypernas.mixing import PLAIN, Coefficients, mix
+from hypernas.slicing import Slice
+
+
+class Mixture(Generator):
+    """W_p(a) = Σ_k c_pk(a) B_pk [ I_p(a) ], for every parameter p of an architecture a.
+
+    Args:
+        envelope: the space's largest shapes.
+        bank: parameter name -> B, shape (K, *largest).
+        source: features of the architecture -> c.
+        coefficient_lr_scale: learning rate of the source's parameters, relative to the bank's.
+    """
+
+    def __init__(
+        self,
+        envelope: Envelope,
+        *,
+        bank: Bank,
+        source: CoefficientSource,
+        coefficient_lr_scale: float = 1.0,
+    ) -> None:
+        super().__init__(envelope.space)
+        self.bank = bank
+        self.source = source
+        self.coefficient_lr_scale = coefficient_lr_scale
+        self._envelope = envelope
+        self._encoding = Encoding(envelope.space)
+        self._features = Cache(1024)
+        self._statistics = nn.Module()
+        for name, buffer in envelope.statistics().items():
+            self._statistics.register_buffer(name.replace(".", "/"), buffer)
+
+    def forward(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
+        subnet = self._envelope.subnet(architecture)
+        coefficients = self.coefficients(subnet.architecture)
+        return {
+            name: mix(self.bank(name), coefficients.get(name, PLAIN), where)
+            for name, where in subnet.slices.items()
+        }
+
+    def coefficients(self, architecture: Mapping[str, Any]) -> dict[str, Coefficients]:
+        return self.source(self.features(architecture))
+
+    def features(self, architecture: Mapping[str, Any]) -> Tensor:  # shape: (D,), each in [0, 1]
+        """The encoding of an architecture, on our device and dtype."""
+        architecture = self.space.architecture(architecture)
+        key = (architecture, self._like.device, self._like.dtype)
+        return self._features.get(key, lambda: self._encoding(architecture).to(self._like))
+
+    def slices(self, architecture: Mapping[str, Any]) -> dict[str, Slice]:
+        """Parameter name -> where the subnet's weight sits in the largest shape."""
+        return self._envelope.subnet(architecture).slices
+
+    def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Slices, as views, of running statistics shared by all subnets."""
+        return {
+            name: where(self._statistics.get_buffer(name.replace(".", "/")))
+            for name, where in self._envelope.subnet(architecture).statistics.items()
+        }
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Matrices decay; biases, norms and whatever writes coefficients do not."""
+        stacks = list(self.bank.parameters())
+        groups = [
+            ParameterGroup("matrices", [p for p in stacks if p.dim() > 2], decay=True),
+            ParameterGroup("vectors", [p for p in stacks if p.dim() <= 2], decay=False),
+            ParameterGroup(
+                "coefficients",
+                list(self.source.parameters()),
+                decay=False,
+                lr_scale=self.coefficient_lr_scale,
+            ),
+        ]
+        return [group for group in groups if group.parameters]
+
+    def assignment(self) -> dict[str, str]:
+        return {name: self.source.words(name) or "shared" for name in self._envelope.shapes}

@@ -1,0 +1,122 @@
+"""Mixture-of-Supernets: experts weighed by routers that read the architecture."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+
+from hypernas.encoding import Encoding
+from hypernas.envelope import Envelope
+from hypernas.generators.banks import Bank
+from hypernas.generators.coefficients import Gate
+from hypernas.generators.mixture import Mixture
+from hypernas.generators.patterns import matching
+from hypernas.generators.routing import Router
+from hypernas.space import SearchSpace
+
+
+def mos_layer(
+    space: SearchSpace,
+    *,
+    num_experts: int = 4,
+    experts: Sequence[str] | str = "*",
+    router: Literal["module", "parent"] = "parent",
+    hidden_dim: int = 128,
+    dropout: float = 0.1,
+    gate: Gate = "softmax",
+    temperature: float = 1.0,
+    constant: bool = False,
+    spread: float = 1.0,
+    seed: int = 0,
+) -> Mixture:
+    """Layer-wise Mixture-of-Supernets (Jawahar et al., 2023, arXiv 2306.04845, section 3).
+
+    As published: a mixture of all experts, weights and biases alike, by a softmax of a two-layer
+    router of the whole architecture's encoding; one router for each transformer layer, that is for
+    the modules around which one parent module stands. We deviate in the encoding (by the space's
+    own ranges) and the start (variance independent of K: see `Bank`). Published: 6 experts in the
+    translation script, 2 for BERT, and only feed-forward layers have them.
+
+    Args:
+        num_experts: K.
+        experts: patterns of the modules (layers) that get experts, of those that own a matrix.
+        router: one for each module, or for each parent module.
+        hidden_dim, dropout, gate, temperature, constant: see `Router`.
+        spread: how far experts start apart; 0 starts them as copies, as published for BERT.
+        seed: of the initialisation.
+
+    Raises:
+        ValueError: if a pattern matches no layer.
+    """
+    return _mixture(
+        space, num_experts, experts, router, False, hidden_dim, dropout, gate, temperature,
+        constant, spread, seed,
+    )  # fmt: skip
+
+
+def mos_neuron(
+    space: SearchSpace,
+    *,
+    num_experts: int = 4,
+    experts: Sequence[str] | str = "*",
+    hidden_dim: int = 128,
+    dropout: float = 0.1,
+    gate: Gate = "softmax",
+    temperature: float = 1.0,
+    constant: bool = False,
+    spread: float = 1.0,
+    seed: int = 0,
+) -> Mixture:
+    """Neuron-wise Mixture-of-Supernets: gates for every output neuron, one router for each module.
+
+    Arguments, source and deviations are those of `mos_layer`.
+    """
+    return _mixture(
+        space, num_experts, experts, "module", True, hidden_dim, dropout, gate, temperature,
+        constant, spread, seed,
+    )  # fmt: skip
+
+
+def _mixture(
+    space: SearchSpace,
+    num_experts: int,
+    experts: Sequence[str] | str,
+    router: str,
+    neurons: bool,
+    hidden_dim: int,
+    dropout: float,
+    gate: Gate,
+    temperature: float,
+    constant: bool,
+    spread: float,
+    seed: int,
+) -> Mixture:
+    envelope = Envelope(space)
+    owners = {name: name.rpartition(".")[0] for name in envelope.shapes}
+    layers = {owners[name]: None for name, shape in envelope.shapes.items() if len(shape) > 1}
+    chosen = set(matching(layers, experts, purpose="experts"))
+    routers: dict[str, list[str]] = {}
+    for name, layer in owners.items():
+        if layer in chosen:
+            parent = layer.rpartition(".")[0]
+            routers.setdefault(parent if router == "parent" and parent else layer, []).append(name)
+    names = [name for members in routers.values() for name in members]
+    return Mixture(
+        envelope,
+        bank=Bank(
+            envelope, num_experts=dict.fromkeys(names, num_experts), spread=spread, seed=seed
+        ),
+        source=Router(
+            envelope,
+            num_features=Encoding(space).dim,
+            routers=routers,
+            num_experts=num_experts,
+            neurons=neurons,
+            hidden_dim=hidden_dim,
+            dropout=dropout,
+            gate=gate,
+            temperature=temperature,
+            constant=constant,
+            rng=torch.Generator().manual_seed(seed),
+        ),
+    )

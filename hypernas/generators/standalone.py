@@ -1,0 +1,94 @@
+"""No sharing at all: every architecture has weights of its own."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hypernas.architecture import Architecture
+from hypernas.cache import Cache
+from hypernas.envelope import build_seeded
+from hypernas.generators.generator import Generator, ParameterGroup
+from hypernas.mixing import Coefficients
+from hypernas.space import SearchSpace
+from hypernas.target import norm_statistics
+
+
+class Standalone(Generator):
+    """One set of weights for each architecture: the upper bound that sharing is measured against.
+
+    The equation with K = number of architectures and a one-hot coefficient; only what was trained
+    is stored. An architecture's weights come to life, initialised by its builder under a seed of
+    its own, when it is first asked for in training mode with gradients; elsewhere an architecture
+    that was not trained has those initial weights. So parameters appear during training: an
+    optimizer must be told of them, as `hypernas.training` does.
+
+    Args:
+        seed: of the initialisation, together with the architecture.
+    """
+
+    def __init__(self, space: SearchSpace, *, seed: int = 0) -> None:
+        super().__init__(space)
+        self.seed = seed
+        self.subnets = nn.ModuleList()
+        self._position: dict[Architecture, int] = {}
+        self._untrained = Cache(8)
+
+    def forward(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
+        return dict(self._module(architecture).named_parameters())
+
+    def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
+        return norm_statistics(self._module(architecture))
+
+    def coefficients(self, architecture: Mapping[str, Any]) -> dict[str, Coefficients]:
+        return {}
+
+    @property
+    def architectures(self) -> list[Architecture]:
+        """Those that have trained weights, in the order in which they came."""
+        return list(self._position)
+
+    def _module(self, architecture: Mapping[str, Any]) -> nn.Module:
+        architecture = self.space.architecture(architecture)
+        if architecture not in self._position:
+            key = (architecture, self._like.device, self._like.dtype)
+            fresh = self._untrained.get(key, lambda: self._fresh(architecture))
+            if not (self.training and torch.is_grad_enabled()):
+                return fresh
+            self._add(architecture, fresh)
+        return self.subnets[self._position[architecture]]
+
+    def _fresh(self, architecture: Architecture) -> nn.Module:
+        text = f"{self.seed} {json.dumps(dict(architecture), sort_keys=True)}".encode()
+        seed = int.from_bytes(hashlib.sha256(text).digest()[:4], "big")
+        return build_seeded(self.space, architecture, seed).to(self._like.device, self._like.dtype)
+
+    def _add(self, architecture: Architecture, module: nn.Module) -> None:
+        self._position[architecture] = len(self.subnets)
+        self.subnets.append(module)
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        own = list(self.parameters())
+        return [
+            ParameterGroup("matrices", [p for p in own if p.dim() > 1], decay=True),
+            ParameterGroup("vectors", [p for p in own if p.dim() <= 1], decay=False),
+        ]
+
+    def assignment(self) -> dict[str, str]:
+        names = [name for name, _ in self.skeleton(self.space.largest()).named_parameters()]
+        return dict.fromkeys(names, "one for each architecture trained")
+
+    def get_extra_state(self) -> Tensor:
+        """The architectures, as bytes of JSON in a tensor, so that safetensors can hold them."""
+        text = json.dumps([dict(architecture) for architecture in self._position]).encode()
+        return torch.tensor(list(text), dtype=torch.uint8)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        self.subnets = nn.ModuleList()
+        self._position = {}
+        for values in json.loads(bytes(state.tolist())):
+            architecture = self.space.architecture(values)
+            self._add(architecture, self._fresh(architecture))

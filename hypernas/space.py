@@ -1,0 +1,341 @@
+"""A search space: finite choices, some active only under others, and a builder of modules."""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from hypernas.architecture import Architecture, Value, freeze
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One decision of a search space: the values it can take, and when it is there to be taken.
+
+    Args:
+        values: the allowed values, distinct. Numbers are sorted ascending.
+        ordered: True for an ordinal choice (the first value is the smallest, the last the
+            largest), False for a categorical one. By default numbers are ordinal, all else
+            categorical. Subnets of smaller ordinal values must fit inside the largest.
+        when: the choices this one depends on, each with the values under which it is active:
+            `Choice([3, 5], when={"depth": [2, 3]})` exists only at depth 2 or 3. All must hold.
+
+    Raises:
+        ValueError: if there is no value, or one stands twice.
+        TypeError: if a value cannot be hashed or written as JSON.
+    """
+
+    values: Sequence[Any]
+    ordered: bool | None = None
+    when: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.values, str) or not isinstance(self.values, Sequence | range):
+            raise TypeError(f"the values of a choice must be a sequence, got {self.values!r}.")
+        values = tuple(freeze(value) for value in self.values)
+        if not values or len(set(values)) != len(values):
+            raise ValueError(f"a choice needs one or more distinct values, got {list(values)}.")
+        numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+        when = {
+            name: tuple(freeze(v) for v in (_listed(allowed)))
+            for name, allowed in self.when.items()
+        }
+        object.__setattr__(self, "values", tuple(sorted(values)) if numeric else values)  # type: ignore
+        object.__setattr__(self, "ordered", numeric if self.ordered is None else self.ordered)
+        object.__setattr__(self, "when", when)
+
+    @property
+    def numeric(self) -> bool:
+        """Whether every value is a number, so that distances between values mean something."""
+        return all(isinstance(v, int | float) and not isinstance(v, bool) for v in self.values)
+
+    def active(self, values: Mapping[str, Any]) -> bool:
+        """Whether the choice is there, given the values of the active choices before it."""
+        return all(
+            name in values and values[name] in allowed for name, allowed in self.when.items()
+        )
+
+
+class SearchSpace:
+    """A set of architectures, and the function that builds an ordinary module for each.
+
+    Args:
+        choices: name -> `Choice`, or just its values. A choice may depend only on choices
+            that stand before it.
+        build: architecture -> `nn.Module`. It reads the architecture as a mapping and may use any
+            module there is; nothing has to be subclassed.
+        layouts: parameter name pattern -> layout, for parameters a prefix would slice wrongly
+            (fused qkv, concatenations): see `hypernas.slicing.Layout`.
+
+    The functions below are pure: they change nothing, and all randomness comes from `rng`, which
+    is a `torch.Generator`, a `random.Random` or a `numpy.random.Generator`.
+
+    Raises:
+        ValueError: if there is no choice, or one depends on a choice that is not before it, or on a
+            value which that choice does not have.
+    """
+
+    def __init__(
+        self,
+        choices: Mapping[str, Choice | Sequence[Any]],
+        build: Callable[[Architecture], nn.Module],
+        layouts: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.choices: dict[str, Choice] = {
+            str(name): choice if isinstance(choice, Choice) else Choice(_listed(choice))
+            for name, choice in choices.items()
+        }
+        self.layouts = dict(layouts or {})
+        self._build = build
+        if not self.choices:
+            raise ValueError("a search space needs at least one choice, got none.")
+        if not callable(build):
+            raise TypeError(f"build must be a function architecture -> nn.Module, got {build!r}.")
+        self._check_conditions()
+
+    def _check_conditions(self) -> None:
+        problems = []
+        before: dict[str, Choice] = {}
+        for name, choice in self.choices.items():
+            for parent, allowed in choice.when.items():
+                if parent not in before:
+                    problems.append(
+                        f"{name}: depends on {parent!r}, which does not stand before it"
+                    )
+                elif stray := [v for v in allowed if v not in before[parent].values]:
+                    problems.append(
+                        f"{name}: is active when {parent} is one of {stray}, "
+                        f"but {parent} is one of {list(before[parent].values)}"
+                    )
+            before[name] = choice
+        if problems:
+            raise ValueError("the choices do not form a search space:\n  " + "\n  ".join(problems))
+
+    # --- values in and out ---------------------------------------------------------------------
+
+    def architecture(self, values: Mapping[str, Any]) -> Architecture:
+        """The canonical architecture of `values`: checked, inactive choices dropped.
+
+        Raises:
+            ValueError: naming every unknown, missing or misvalued choice and what is allowed.
+        """
+        problems = [
+            f"{name}: no such choice, expected some of {list(self.choices)}"
+            for name in values
+            if name not in self.choices
+        ]
+        result: dict[str, Value] = {}
+        for name, choice in self.choices.items():
+            if not choice.active(result):
+                continue
+            if name not in values:
+                problems.append(f"{name}: missing, expected one of {list(choice.values)}")
+                continue
+            value = freeze(values[name])
+            if value in choice.values:
+                result[name] = choice.values[choice.values.index(value)]
+            else:
+                problems.append(f"{name}: expected one of {list(choice.values)}, got {value!r}")
+        if problems:
+            raise ValueError(
+                f"{dict(values)} is not an architecture of this space:\n  " + "\n  ".join(problems)
+            )
+        return Architecture(result)
+
+    def __contains__(self, values: object) -> bool:
+        try:
+            self.architecture(values)  # type: ignore[arg-type]
+        except (ValueError, TypeError, AttributeError):
+            return False
+        return True
+
+    def build(self, architecture: Mapping[str, Any]) -> nn.Module:
+        """The user's module for an architecture.
+
+        Raises:
+            ValueError: if the architecture is not of this space.
+            TypeError: if the builder returns something other than a module.
+        """
+        module = self._build(self.architecture(architecture))
+        if not isinstance(module, nn.Module):
+            raise TypeError(
+                f"build must return an nn.Module, got {type(module).__name__} for {architecture}."
+            )
+        return module
+
+    def _complete(self, pick: Callable[[str, Choice], Value]) -> Architecture:
+        """Go through the choices in order and let `pick` decide each active one."""
+        result: dict[str, Value] = {}
+        for name, choice in self.choices.items():
+            if choice.active(result):
+                result[name] = pick(name, choice)
+        return Architecture(result)
+
+    def smallest(self) -> Architecture:
+        """The first value of every active choice."""
+        return self._complete(lambda _, choice: choice.values[0])
+
+    def largest(self) -> Architecture:
+        """The last value of every active choice."""
+        return self._complete(lambda _, choice: choice.values[-1])
+
+    def references(self) -> list[Architecture]:
+        """Architectures whose parameters, together, contain those of every other.
+
+        The largest, and for each further value of a categorical choice (which may bring parameters
+        of other names) the largest with that value.
+        """
+        found = [self.largest()]
+        for name, choice in self.choices.items():
+            if choice.ordered:
+                continue
+            for value in choice.values:
+
+                def pick(other: str, c: Choice, name: str = name, value: Value = value) -> Value:
+                    return value if other == name else c.values[-1]
+
+                candidate = self._complete(pick)
+                if candidate not in found:
+                    found.append(candidate)
+        return found
+
+    # --- randomness ----------------------------------------------------------------------------
+
+    def sample(self, rng: Any) -> Architecture:
+        """A random architecture: each choice, when active, uniform over its values."""
+        return self._complete(lambda _, choice: choice.values[_below(rng, len(choice.values))])
+
+    def mutate(
+        self, architecture: Mapping[str, Any], rng: Any, probability: float = 0.1
+    ) -> Architecture:
+        """A neighbour: each active choice takes another value with `probability`; at least one does.
+
+        Choices that a change makes active are sampled. Returns the architecture itself only where
+        the space has no other.
+        """
+        parent = self.architecture(architecture)
+        free = [n for n, c in self.choices.items() if n in parent and len(c.values) > 1]
+        if not free:
+            return parent
+        forced = free[_below(rng, len(free))]
+
+        def pick(name: str, choice: Choice) -> Value:
+            if name not in parent:
+                return choice.values[_below(rng, len(choice.values))]
+            if name != forced and (len(choice.values) == 1 or _unit(rng) >= probability):
+                return parent[name]
+            others = [value for value in choice.values if value != parent[name]]
+            return others[_below(rng, len(others))]
+
+        return self._complete(pick)
+
+    def crossover(
+        self, first: Mapping[str, Any], second: Mapping[str, Any], rng: Any
+    ) -> Architecture:
+        """A child that takes each active choice from one parent or the other, evenly.
+
+        A choice that only one parent has comes from that one; one that neither has is sampled.
+        """
+        parents = self.architecture(first), self.architecture(second)
+
+        def pick(name: str, choice: Choice) -> Value:
+            values = [parent[name] for parent in parents if name in parent] or choice.values
+            return values[_below(rng, len(values))]
+
+        return self._complete(pick)
+
+    # --- counting ------------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        """The exact number of distinct architectures."""
+        return math.prod(self._count(part) for part in self._independent_parts())
+
+    def _independent_parts(self) -> list[list[str]]:
+        """The choices, split into groups that do not depend on each other."""
+        part = {name: [name] for name in self.choices}
+        for name, choice in self.choices.items():
+            for parent in choice.when:
+                if part[parent] is not part[name]:
+                    part[parent].extend(part[name])
+                    for member in part[name]:
+                        part[member] = part[parent]
+        order = {name: i for i, name in enumerate(self.choices)}
+        distinct = {id(members): members for members in part.values()}
+        return [sorted(members, key=order.__getitem__) for members in distinct.values()]
+
+    def _count(self, names: Sequence[str]) -> int:
+        """Architectures of one part: enumerate what others depend on, multiply the rest."""
+        decisive = {parent for name in names for parent in self.choices[name].when}
+
+        def count(position: int, values: dict[str, Value]) -> int:
+            total = 1
+            for i in range(position, len(names)):
+                choice = self.choices[names[i]]
+                if not choice.active(values):
+                    continue
+                if names[i] in decisive:
+                    return total * sum(count(i + 1, {**values, names[i]: v}) for v in choice.values)
+                total *= len(choice.values)
+            return total
+
+        return count(0, {})
+
+    def enumerate(self) -> Iterator[Architecture]:
+        """Every architecture once, in the order of the choices and their values."""
+        names = list(self.choices)
+
+        def extend(position: int, values: dict[str, Value]) -> Iterator[Architecture]:
+            if position == len(names):
+                yield Architecture(values)
+                return
+            name, choice = names[position], self.choices[names[position]]
+            if not choice.active(values):
+                yield from extend(position + 1, values)
+                return
+            for value in choice.values:
+                yield from extend(position + 1, {**values, name: value})
+
+        return extend(0, {})
+
+    def to_json(self) -> str:
+        """The choices as JSON: two spaces with the same text have the same architectures."""
+        return json.dumps(
+            {
+                name: {"values": choice.values, "ordered": choice.ordered, "when": choice.when}
+                for name, choice in self.choices.items()
+            }
+        )
+
+    def __repr__(self) -> str:
+        return f"SearchSpace({list(self.choices)}, size={self.size})"
+
+
+def _listed(values: Any) -> Sequence[Any]:
+    """`values` as a sequence: a lone scalar counts as one value."""
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        return (values,) if freeze(values) is values else values
+    return values
+
+
+def _below(rng: Any, n: int) -> int:
+    """A uniform integer in [0, n) from any of the three kinds of random generators."""
+    if isinstance(rng, torch.Generator):
+        return int(torch.randint(n, (), generator=rng, device=rng.device))
+    if hasattr(rng, "randrange"):
+        return int(rng.randrange(n))
+    if hasattr(rng, "integers"):
+        return int(rng.integers(n))
+    raise TypeError(
+        f"rng must be a torch.Generator, a random.Random or a numpy.random.Generator, "
+        f"got {type(rng).__name__}."
+    )
+
+
+def _unit(rng: Any) -> float:
+    """A uniform number in [0, 1)."""
+    return _below(rng, 1 << 24) / (1 << 24)

@@ -1,0 +1,149 @@
+"""A target: the user's module, run on weights that come from elsewhere."""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.modules.batchnorm import _NormBase
+
+
+def skeleton(module: nn.Module) -> nn.Module:
+    """Move the parameters of `module`, in place, to the meta device: shapes without storage.
+
+    Buffers keep their values (building under `torch.device("meta")` would lose those computed in
+    `__init__`), and tied parameters stay tied.
+    """
+    moved: dict[int, nn.Parameter] = {}
+    for owner in module.modules():
+        for name, parameter in owner._parameters.items():
+            if parameter is None:
+                continue
+            if id(parameter) not in moved:
+                moved[id(parameter)] = nn.Parameter(
+                    parameter.detach().to("meta"), requires_grad=parameter.requires_grad
+                )
+            owner._parameters[name] = moved[id(parameter)]
+    return module
+
+
+def weight_shapes(module: nn.Module) -> dict[str, torch.Size]:
+    """Parameter name -> shape. Tied parameters stand once, under their first name."""
+    return {name: parameter.shape for name, parameter in module.named_parameters()}
+
+
+def check_weights(
+    shapes: Mapping[str, torch.Size], weights: Mapping[str, Tensor], *, of: str = "the module"
+) -> None:
+    """Compare generated weights with what a target needs.
+
+    Raises:
+        ValueError: naming every missing, superfluous or wrongly shaped weight at once.
+    """
+    if all(n in weights and weights[n].shape == s for n, s in shapes.items()) and len(
+        weights
+    ) == len(shapes):
+        return
+    misfits = [
+        f"{name}: expected {tuple(shape)}, got {tuple(weights[name].shape)}"
+        for name, shape in shapes.items()
+        if name in weights and weights[name].shape != shape
+    ]
+    misfits += [f"{name}: not generated" for name in shapes if name not in weights]
+    misfits += [
+        f"{name}: generated, but no such parameter" for name in weights if name not in shapes
+    ]
+    raise ValueError(
+        f"generated weights do not fit the target of {of}:\n  "
+        + "\n  ".join(misfits)
+        + "\nA generator returns exactly the names and shapes of "
+        "weight_shapes(space.build(architecture))."
+    )
+
+
+def call(
+    module: nn.Module,
+    weights: Mapping[str, Tensor],
+    *inputs: Any,
+    buffers: Mapping[str, Tensor] | None = None,
+    **keywords: Any,
+) -> Any:
+    """Run `module` on `weights` instead of its own parameters; names and shapes are checked.
+
+    Batch norm in training mode updates `buffers` where they are given, and the module's own
+    otherwise. Under activation checkpointing, checkpoint around this call, never inside the
+    target: recomputation would see other parameters and give silently wrong gradients.
+
+    Raises:
+        ValueError: if the weights do not fit the module.
+    """
+    check_weights(weight_shapes(module), weights)
+    tensors = {**dict(module.named_buffers()), **(buffers or {}), **weights}
+    return functional_call(module, tensors, inputs, keywords, tie_weights=True, strict=True)
+
+
+def norm_statistics(module: nn.Module) -> dict[str, Tensor]:
+    """The buffers in which batch (or instance) norms keep running statistics, by name."""
+    return {
+        f"{prefix}.{name}" if prefix else name: buffer
+        for prefix, norm in _tracking_norms(module)
+        for name, buffer in norm.named_buffers(recurse=False)
+    }
+
+
+def _tracking_norms(module: nn.Module) -> Iterator[tuple[str, _NormBase]]:
+    for prefix, part in module.named_modules():
+        if isinstance(part, _NormBase) and part.track_running_stats:
+            yield prefix, part
+
+
+@torch.no_grad()
+def calibrate(
+    module: nn.Module, weights: Mapping[str, Tensor], batches: Iterable[Any]
+) -> dict[str, Tensor]:
+    """The norm statistics of `module` under `weights`, afresh from `batches` of inputs.
+
+    Running means and variances become the plain averages over the batches (momentum None), with
+    everything but the norms in evaluation mode. The module is left as it was. Without such norms
+    the result is empty and no batch is read.
+
+    Args:
+        batches: inputs; each is a tensor, or a tuple of the module's positional arguments.
+
+    Raises:
+        ValueError: if there are norms to calibrate and no batch.
+    """
+    buffers = {name: buffer.clone() for name, buffer in norm_statistics(module).items()}
+    if not buffers:
+        return buffers
+    for name, buffer in buffers.items():
+        buffer.fill_(1 if name.endswith("running_var") else 0)
+    seen = 0
+    with _calibrating(module):
+        for batch in batches:
+            inputs = batch if isinstance(batch, tuple | list) else (batch,)
+            call(module, weights, *inputs, buffers=buffers)
+            seen += 1
+    if not seen:
+        raise ValueError("calibration needs one or more batches, got none.")
+    return buffers
+
+
+@contextlib.contextmanager
+def _calibrating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode, but norms in training mode with a cumulative average; undone at the end."""
+    modes = [(part, part.training) for part in module.modules()]
+    norms = [(norm, norm.momentum) for _, norm in _tracking_norms(module)]
+    try:
+        module.eval()
+        for norm, _ in norms:
+            norm.train()
+            norm.momentum = None
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+        for norm, momentum in norms:
+            norm.momentum = momentum
