@@ -13,12 +13,12 @@ def freeze(value: Any) -> Value:
     Raises:
         TypeError: if the value is neither a scalar nor a (nested) sequence of scalars.
     """
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):  # a NumPy or torch scalar
+        return freeze(value.item())
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Sequence):
         return tuple(freeze(item) for item in value)
-    if hasattr(value, "item"):  # a NumPy or torch scalar
-        return freeze(value.item())
     raise TypeError(
         f"a choice's value must be None, a bool, a number, a string or a sequence of these, "
         f"got {value!r} of type {type(value).__name__}."

@@ -4,6 +4,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
+import torch
+
 
 class Cache:
     """Remembers the last `size` results; forgets all of them when copied or pickled."""
@@ -17,7 +19,8 @@ class Cache:
         if key in self._entries:
             self._entries.move_to_end(key)
             return self._entries[key]
-        value = self._entries[key] = make()
+        with torch.inference_mode(False):  # training may meet what evaluation remembered
+            value = self._entries[key] = make()
         if len(self._entries) > self.size:
             self._entries.popitem(last=False)
         return value

@@ -41,7 +41,7 @@ class Envelope:
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
-        self._references = [(a, skeleton(space.build(a))) for a in space.references()]
+        self._references = [(a, skeleton(build_seeded(space, a))) for a in space.references()]
         self._home: dict[str, tuple[Architecture, nn.Module]] = {}
         self._subnets = Cache(128)
         statistics: dict[str, Tensor] = {}
@@ -75,7 +75,7 @@ class Envelope:
         return self._subnets.get(architecture, lambda: self._derive(architecture))
 
     def _derive(self, architecture: Architecture) -> Subnet:
-        module = skeleton(self.space.build(architecture))
+        module = skeleton(build_seeded(self.space, architecture))
         slices, misfits = {}, []
         for name in weight_shapes(module):
             if name not in self._home:
@@ -132,8 +132,8 @@ class Envelope:
         ]
 
 
-def build_seeded(space: SearchSpace, architecture: Mapping[str, Any], seed: int) -> nn.Module:
-    """Build a module with its initialisation drawn under `seed`, leaving torch's generator alone."""
+def build_seeded(space: SearchSpace, architecture: Mapping[str, Any], seed: int = 0) -> nn.Module:
+    """Build a module with its draws (parameters, buffers) under `seed`; torch's generators stay."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reset those of GPUs too
         return space.build(architecture)

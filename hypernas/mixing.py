@@ -43,7 +43,9 @@ def mix(
     if experts is None:
         (weight,) = small.unbind(0)
     elif experts.dim() == 1:
-        weight = torch.matmul(experts, small.flatten(1)).view(small.shape[1:])
+        weight = torch.matmul(experts, small.reshape(len(small), small[0].numel())).view(
+            small.shape[1:]
+        )
     else:
         gates = where.along(0, experts.T)  # (K, o)
         weight = torch.einsum(

@@ -190,14 +190,14 @@ def _fused_layout(module: nn.Module, name: str) -> Layout | None:
 
 def _parse(name: str, layout: Layout, dim: int) -> list[list[str]]:
     """The names of the factors of each axis."""
-    # einops reads numbers only as 1, so they travel as names
+    # einops reads no number but 1, so they travel as names
     pattern = " ".join(
-        "".join(f"_number_{c}" if c.isdigit() else c for c in _words(word))
+        "".join(f"number__{c}" if c.isdigit() else c for c in _words(word))
         for word in layout.pattern.split()
     )
     try:
         composition = ParsedExpression(pattern).composition
-        axes = [[f.removeprefix("_number_") for f in axis] for axis in composition]
+        axes = [[f.removeprefix("number__") for f in axis] for axis in composition]
     except Exception as error:
         raise ValueError(f"{name}: the layout {layout.pattern!r} cannot be read: {error}") from None
     if len(axes) != dim or any(not axis for axis in axes):

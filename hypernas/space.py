@@ -146,6 +146,24 @@ class SearchSpace:
             )
         return Architecture(result)
 
+    def named(self, description: Mapping[str, Any] | str) -> Architecture:
+        """The architecture of "largest", "smallest" or a mapping.
+
+        Raises:
+            ValueError: for any other word, or a mapping that is not of this space.
+        """
+        if isinstance(description, Mapping):
+            return self.architecture(description)
+        match description:
+            case "largest":
+                return self.largest()
+            case "smallest":
+                return self.smallest()
+        raise ValueError(
+            f"an architecture is 'largest', 'smallest' or a mapping such as "
+            f"'{self.smallest()}', got {description!r}."
+        )
+
     def __contains__(self, values: object) -> bool:
         try:
             self.architecture(values)  # type: ignore[arg-type]
@@ -187,21 +205,34 @@ class SearchSpace:
         """Architectures whose parameters, together, contain those of every other.
 
         The largest, and for each further value of a categorical choice (which may bring parameters
-        of other names) the largest with that value.
+        of other names) the largest with that value, and with whatever that choice depends on.
         """
         found = [self.largest()]
         for name, choice in self.choices.items():
             if choice.ordered:
                 continue
             for value in choice.values:
+                wanted = self._reach(name) | {name: value}
 
-                def pick(other: str, c: Choice, name: str = name, value: Value = value) -> Value:
-                    return value if other == name else c.values[-1]
+                def pick(name: str, choice: Choice, wanted: dict[str, Value] = wanted) -> Value:
+                    return wanted.get(name, choice.values[-1])
 
                 candidate = self._complete(pick)
                 if candidate not in found:
                     found.append(candidate)
         return found
+
+    def _reach(self, name: str) -> dict[str, Value]:
+        """The largest values of other choices under which choice `name` is there."""
+        wanted: dict[str, Value] = {}
+        direct = {
+            parent: max(allowed, key=self.choices[parent].values.index)
+            for parent, allowed in self.choices[name].when.items()
+            if allowed
+        }
+        for parent in direct:
+            wanted |= self._reach(parent)
+        return wanted | direct
 
     # --- randomness ----------------------------------------------------------------------------
 

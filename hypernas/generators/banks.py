@@ -1,15 +1,29 @@
 """Banks: the trained tensors that weights are mixed and sliced from."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from hypernas.envelope import Envelope
+from hypernas.generators.generator import ParameterGroup
 
 
-class Bank(nn.Module):
-    """For each parameter a stack of K tensors of its largest shape.
+class Bank(nn.Module, ABC):
+    """Parameter name -> a stack of K tensors of the parameter's largest shape."""
+
+    @abstractmethod
+    def forward(self, name: str) -> Tensor:  # shape: (K, *largest)
+        """What a parameter is mixed from."""
+
+    @abstractmethod
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Every parameter of the bank once, by how an optimizer should treat it."""
+
+
+class PerParameterBank(Bank):
+    """For each parameter a stack of its own.
 
     The stacks start from the user's own initialisation, drawn G once and D_1 ... D_K more times:
 
@@ -57,7 +71,14 @@ class Bank(nn.Module):
     def forward(self, name: str) -> Tensor:  # shape: (K, *largest)
         return self.stacks[_key(name)]
 
+    def parameter_groups(self) -> list[ParameterGroup]:
+        stacks = list(self.stacks.values())
+        return [
+            ParameterGroup("matrices", [p for p in stacks if p.dim() > 2], decay=True),
+            ParameterGroup("vectors", [p for p in stacks if p.dim() <= 2], decay=False),
+        ]
+
 
 def _key(name: str) -> str:
-    """Parameter names as keys of torch's containers, which allow no dots."""
-    return name.replace(".", "/")
+    """Parameter names as keys of torch's containers: no dots, no name of the container's own."""
+    return name.replace(".", "/") if "." in name else f"/{name}"

@@ -1,7 +1,8 @@
 """A weight generator: architecture -> the weights of the module built for it."""
 
+import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hypernas.cache import Cache
+from hypernas.envelope import build_seeded
 from hypernas.mixing import Coefficients
 from hypernas.space import SearchSpace
 from hypernas.target import calibrate, call, skeleton
@@ -73,7 +75,7 @@ class Generator(nn.Module, ABC):
         like = self._like
 
         def make() -> nn.Module:
-            module = skeleton(self.space.build(architecture))
+            module = skeleton(build_seeded(self.space, architecture))
             for owner in module.modules():
                 for name, buffer in owner._buffers.items():
                     if buffer is not None:
@@ -106,7 +108,7 @@ class Generator(nn.Module, ABC):
         self, architecture: Mapping[str, Any], batches: Iterable[Any]
     ) -> dict[str, Tensor]:
         """Fresh norm statistics of a subnet from batches of inputs: see `hypernas.target.calibrate`."""
-        with torch.no_grad():
+        with torch.no_grad(), _evaluating(self):
             return calibrate(self.skeleton(architecture), self(architecture), batches)
 
     def export(
@@ -122,9 +124,9 @@ class Generator(nn.Module, ABC):
         Args:
             statistics: as in `call`.
         """
-        module = self.space.build(architecture).to(self._like.device, self._like.dtype)
-        buffers = self.statistics(architecture) if statistics is None else statistics
-        with torch.no_grad():
+        module = build_seeded(self.space, architecture).to(self._like.device, self._like.dtype)
+        with torch.no_grad(), _evaluating(self):
+            buffers = self.statistics(architecture) if statistics is None else statistics
             weights = self(architecture)
             for name, parameter in module.named_parameters():
                 parameter.copy_(weights[name])
@@ -138,6 +140,18 @@ class Generator(nn.Module, ABC):
         largest = sum(p.numel() for p in self.skeleton(self.space.largest()).parameters())
         stored = sum(p.numel() for p in self.parameters())
         return Description(stored, largest, self.assignment())
+
+
+@contextlib.contextmanager
+def _evaluating(generator: Generator) -> Iterator[None]:
+    """Evaluation mode, in which no coefficients are dropped; undone at the end."""
+    modes = [(part, part.training) for part in generator.modules()]
+    try:
+        generator.eval()
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import torch
 
 from hypernas.encoding import Encoding
 from hypernas.envelope import Envelope
-from hypernas.generators.banks import Bank
+from hypernas.generators.banks import PerParameterBank
 from hypernas.generators.coefficients import Gate
 from hypernas.generators.hypernetwork import CoefficientHypernetwork
 from hypernas.generators.mixture import Mixture
@@ -46,7 +46,7 @@ def hypernas(
         base: False leaves the experts alone to make the weights.
         gate: linear, softmax or sigmoid.
         gate_scale: size of linear gates at the start.
-        spread: how far experts start from zero (see `Bank`).
+        spread: how far experts start from zero (see `PerParameterBank`).
         hidden_dims: of the hypernetwork.
         use_mip, normalize: see `CoefficientHypernetwork`.
         coefficient_lr_scale: learning rate of the hypernetwork, relative to that of the bank.
@@ -61,7 +61,7 @@ def hypernas(
     num = dict.fromkeys(matching(matrices, experts, purpose="experts"), num_experts)
     return Mixture(
         envelope,
-        bank=Bank(
+        bank=PerParameterBank(
             envelope,
             num_experts=num,
             base=base,

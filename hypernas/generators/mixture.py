@@ -73,18 +73,11 @@ class Mixture(Generator):
         }
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        """Matrices decay; biases, norms and whatever writes coefficients do not."""
-        stacks = list(self.bank.parameters())
-        groups = [
-            ParameterGroup("matrices", [p for p in stacks if p.dim() > 2], decay=True),
-            ParameterGroup("vectors", [p for p in stacks if p.dim() <= 2], decay=False),
-            ParameterGroup(
-                "coefficients",
-                list(self.source.parameters()),
-                decay=False,
-                lr_scale=self.coefficient_lr_scale,
-            ),
-        ]
+        """The bank's, and one of whatever writes coefficients, which does not decay."""
+        own = list(self.source.parameters())
+        scale = self.coefficient_lr_scale
+        groups = self.bank.parameter_groups()
+        groups.append(ParameterGroup("coefficients", own, decay=False, lr_scale=scale))
         return [group for group in groups if group.parameters]
 
     def assignment(self) -> dict[str, str]:

@@ -7,7 +7,7 @@ import torch
 
 from hypernas.encoding import Encoding
 from hypernas.envelope import Envelope
-from hypernas.generators.banks import Bank
+from hypernas.generators.banks import PerParameterBank
 from hypernas.generators.coefficients import Gate
 from hypernas.generators.mixture import Mixture
 from hypernas.generators.patterns import matching
@@ -34,7 +34,7 @@ def mos_layer(
     As published: a mixture of all experts, weights and biases alike, by a softmax of a two-layer
     router of the whole architecture's encoding; one router for each transformer layer, that is for
     the modules around which one parent module stands. We deviate in the encoding (by the space's
-    own ranges) and the start (variance independent of K: see `Bank`). Published: 6 experts in the
+    own ranges) and the start (variance independent of K: see `PerParameterBank`). Published: 6 experts in the
     translation script, 2 for BERT, and only feed-forward layers have them.
 
     Args:
@@ -97,13 +97,18 @@ def _mixture(
     chosen = set(matching(layers, experts, purpose="experts"))
     routers: dict[str, list[str]] = {}
     for name, layer in owners.items():
-        if layer in chosen:
-            parent = layer.rpartition(".")[0]
-            routers.setdefault(parent if router == "parent" and parent else layer, []).append(name)
+        shape = envelope.shapes[name]
+        if layer not in chosen or (neurons and not shape):
+            continue
+        parent = layer.rpartition(".")[0]
+        group = parent if router == "parent" and parent else layer
+        if neurons:  # one module may own parameters of several heights
+            group += f", {shape[0]} neurons"
+        routers.setdefault(group, []).append(name)
     names = [name for members in routers.values() for name in members]
     return Mixture(
         envelope,
-        bank=Bank(
+        bank=PerParameterBank(
             envelope, num_experts=dict.fromkeys(names, num_experts), spread=spread, seed=seed
         ),
         source=Router(

@@ -1,7 +1,7 @@
 """Direct weight sharing."""
 
 from hypernas.envelope import Envelope
-from hypernas.generators.banks import Bank
+from hypernas.generators.banks import PerParameterBank
 from hypernas.generators.coefficients import Constant
 from hypernas.generators.mixture import Mixture
 from hypernas.space import SearchSpace
@@ -17,4 +17,4 @@ def shared(space: SearchSpace, *, seed: int = 0) -> Mixture:
         seed: of the initialisation, which is the builder's own.
     """
     envelope = Envelope(space)
-    return Mixture(envelope, bank=Bank(envelope, seed=seed), source=Constant())
+    return Mixture(envelope, bank=PerParameterBank(envelope, seed=seed), source=Constant())

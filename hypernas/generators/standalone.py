@@ -54,11 +54,10 @@ class Standalone(Generator):
     def _module(self, architecture: Mapping[str, Any]) -> nn.Module:
         architecture = self.space.architecture(architecture)
         if architecture not in self._position:
-            key = (architecture, self._like.device, self._like.dtype)
-            fresh = self._untrained.get(key, lambda: self._fresh(architecture))
             if not (self.training and torch.is_grad_enabled()):
-                return fresh
-            self._add(architecture, fresh)
+                key = (architecture, self._like.device, self._like.dtype)
+                return self._untrained.get(key, lambda: self._fresh(architecture))
+            self._add(architecture, self._fresh(architecture))
         return self.subnets[self._position[architecture]]
 
     def _fresh(self, architecture: Architecture) -> nn.Module:
@@ -82,13 +81,17 @@ class Standalone(Generator):
         return dict.fromkeys(names, "one for each architecture trained")
 
     def get_extra_state(self) -> Tensor:
-        """The architectures, as bytes of JSON in a tensor, so that safetensors can hold them."""
-        text = json.dumps([dict(architecture) for architecture in self._position]).encode()
+        """Seed and architectures, as bytes of JSON in a tensor, so that safetensors can hold them."""
+        architectures = [dict(architecture) for architecture in self._position]
+        text = json.dumps({"seed": self.seed, "architectures": architectures}).encode()
         return torch.tensor(list(text), dtype=torch.uint8)
 
     def set_extra_state(self, state: Tensor) -> None:
+        loaded = json.loads(bytes(state.tolist()))
+        self.seed = loaded["seed"]
         self.subnets = nn.ModuleList()
         self._position = {}
-        for values in json.loads(bytes(state.tolist())):
+        self._untrained = Cache(8)
+        for values in loaded["architectures"]:
             architecture = self.space.architecture(values)
             self._add(architecture, self._fresh(architecture))

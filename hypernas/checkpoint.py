@@ -1,0 +1,186 @@
+"""What is saved of a run, and how: tensors as safetensors, all else as JSON, nothing pickled."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from hypernas.generators import Generator
+
+_KEPT = 2  # the newest, and one before it
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that is not there, is damaged, or belongs to another generator or space."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of a run after `step` steps."""
+
+    folder: Path
+    step: int
+
+
+def save(
+    folder: str | os.PathLike[str],
+    *,
+    step: int,
+    generator: Generator,
+    optimizer: torch.optim.Optimizer,
+    figures: Mapping[str, float] | None = None,
+) -> Checkpoint:
+    """Write `folder/<step>/`, whole or not at all, and drop all but the newest two.
+
+    The files are written beside their place and renamed at the end: a killed process or a full disk
+    leaves the earlier checkpoints as they were.
+    """
+    place = Path(folder) / f"{step:08d}"
+    draft = place.with_name(f".{place.name}.part")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    try:
+        state = optimizer.state_dict()
+        tensors = {f"generator.{name}": t for name, t in generator.state_dict().items()}
+        plain: dict[str, Any] = {}
+        for index, entries in state["state"].items():
+            for key, value in entries.items():
+                if isinstance(value, Tensor):
+                    tensors[f"optimizer.{index}.{key}"] = value
+                else:
+                    plain[f"{index}.{key}"] = value
+        tensors["rng.cpu"] = torch.get_rng_state()
+        if generator.device.type == "cuda":
+            tensors["rng.cuda"] = torch.cuda.get_rng_state(generator.device)
+        save_file(
+            {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()},
+            draft / "state.safetensors",
+        )
+        record = {
+            "format": 1,
+            "step": step,
+            "space": json.loads(generator.space.to_json()),
+            "optimizer": {"groups": state["param_groups"], "state": plain},
+            "figures": dict(figures or {}),
+        }
+        (draft / "state.json").write_text(json.dumps(record, indent=1))
+        shutil.rmtree(place, ignore_errors=True)
+        draft.rename(place)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    for old in _complete(Path(folder))[:-_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return Checkpoint(place, step)
+
+
+def newest(folder: str | os.PathLike[str]) -> Checkpoint:
+    """The checkpoint of most steps in a folder.
+
+    Raises:
+        CheckpointError: if there is none.
+    """
+    found = _complete(Path(folder))
+    if not found:
+        raise CheckpointError(
+            f"there is no checkpoint in {folder}: give the folder of a run that has saved one."
+        )
+    return Checkpoint(found[-1], int(found[-1].name))
+
+
+def load(
+    checkpoint: Checkpoint,
+    *,
+    generator: Generator,
+    optimizer: torch.optim.Optimizer | None = None,
+    restore_rng: bool = False,
+) -> dict[str, Any]:
+    """Read a checkpoint into a generator, and an optimizer if one is given; return its record.
+
+    The optimizer must hold the generator's parameters as they are once it is loaded: for a
+    generator whose parameters appear in training, load that alone first.
+
+    Raises:
+        CheckpointError: if the checkpoint is damaged, was made for another space, or holds other
+            parameters than the generator. Nothing is changed then.
+    """
+    try:
+        record = json.loads((checkpoint.folder / "state.json").read_text())
+        tensors = load_file(checkpoint.folder / "state.safetensors")
+    except Exception as error:
+        raise CheckpointError(f"{checkpoint.folder} cannot be read: {error}") from error
+    _check_space(checkpoint, record["space"], json.loads(generator.space.to_json()))
+    state = _part(tensors, "generator.")
+    _check_parameters(checkpoint, state, generator)
+    generator.load_state_dict(state)
+    if optimizer is not None:
+        entries: dict[int, dict[str, Any]] = {}
+        for name, value in [
+            *_part(tensors, "optimizer.").items(),
+            *record["optimizer"]["state"].items(),
+        ]:
+            index, key = name.split(".", 1)
+            entries.setdefault(int(index), {})[key] = value
+        groups = record["optimizer"]["groups"]
+        optimizer.load_state_dict({"state": entries, "param_groups": groups})
+    if restore_rng:
+        torch.set_rng_state(tensors["rng.cpu"])
+        if "rng.cuda" in tensors and generator.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["rng.cuda"], generator.device)
+    return record
+
+
+def _complete(folder: Path) -> list[Path]:
+    """Finished checkpoints, by step."""
+    return sorted(p for p in folder.glob("[0-9]*") if p.is_dir()) if folder.is_dir() else []
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+
+
+def _check_space(checkpoint: Checkpoint, saved: dict[str, Any], present: dict[str, Any]) -> None:
+    lines = [
+        f"{name}: {_values(saved, name)} in the checkpoint, {_values(present, name)} here"
+        for name in {**saved, **present}
+        if saved.get(name) != present.get(name)
+    ]
+    if lines:
+        raise CheckpointError(
+            f"{checkpoint.folder} was made for another search space:\n  " + "\n  ".join(lines)
+        )
+
+
+def _values(space: Mapping[str, Any], name: str) -> str:
+    if name not in space:
+        return "absent"
+    when = space[name]["when"]
+    return f"{space[name]['values']}" + (f" when {when}" if when else "")
+
+
+def _check_parameters(
+    checkpoint: Checkpoint, saved: Mapping[str, Tensor], generator: Generator
+) -> None:
+    present = generator.state_dict()
+    if "_extra_state" in present:  # what it holds depends on what it was asked for
+        return
+    lines = [
+        f"{name}: {tuple(saved[name].shape) if name in saved else 'absent'} in the checkpoint, "
+        f"{tuple(present[name].shape) if name in present else 'absent'} here"
+        for name in {**saved, **present}
+        if name not in saved or name not in present or saved[name].shape != present[name].shape
+    ]
+    if lines:
+        more = f"\n  and {len(lines) - 10} more" if len(lines) > 10 else ""
+        raise CheckpointError(
+            f"{checkpoint.folder} holds another generator's parameters:\n  "
+            + "\n  ".join(lines[:10])
+            + more
+        )

@@ -1,0 +1,17 @@
+"""Data sets with fixed splits."""
+
+from hypernas.data.data import Batches, Data, DataNotFound, in_order, split_tensors
+from hypernas.data.digits import digits
+from hypernas.data.fashion_mnist import fashion_mnist
+from hypernas.data.mnist1d import mnist1d
+
+__all__ = [
+    "Batches",
+    "Data",
+    "DataNotFound",
+    "digits",
+    "fashion_mnist",
+    "in_order",
+    "mnist1d",
+    "split_tensors",
+]

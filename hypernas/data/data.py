@@ -1,0 +1,126 @@
+"""A data set with fixed splits, and batches that are a pure function of seed and step."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+
+class DataNotFound(FileNotFoundError):
+    """A data set whose files or package are not there; the message says what to get."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Three splits of (inputs, target) examples.
+
+    The validation split is for selection and search; the test split is to be reported once. A
+    `TensorDataset` is moved to the device whole; any other dataset is read through a `DataLoader`.
+
+    Attributes:
+        input_shape: of one example, without a batch axis.
+        num_classes: of the targets.
+    """
+
+    name: str
+    train: Dataset[Any]
+    validation: Dataset[Any]
+    test: Dataset[Any]
+    input_shape: tuple[int, ...]
+    num_classes: int
+
+    def example(self, split: str = "train", num: int = 2) -> Tensor:
+        """The first `num` inputs of a split, stacked."""
+        dataset = getattr(self, split)
+        return torch.stack([torch.as_tensor(dataset[i][0]) for i in range(min(num, len(dataset)))])
+
+
+def split_tensors(
+    inputs: Tensor,  # shape: (N, *input_shape)
+    targets: Tensor,  # shape: (N,)
+    sizes: tuple[int, ...],
+    *,
+    seed: int,
+) -> list[TensorDataset]:
+    """Disjoint random parts of the given sizes, the same ones for the same seed."""
+    order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(seed))
+    parts = order[: sum(sizes)].split(list(sizes))
+    return [TensorDataset(inputs[part], targets[part]) for part in parts]
+
+
+class Batches:
+    """An endless stream of shuffled batches that can be entered at any step.
+
+    Step s is batch s mod n of epoch s // n, and an epoch's order depends on the seed and its number
+    alone, so a resumed run reads exactly what an uninterrupted one would have. The examples that do
+    not fill a last batch are left out of that epoch.
+
+    Args:
+        num_workers: of the `DataLoader`, for datasets that are not tensors.
+
+    Raises:
+        ValueError: if a batch is larger than the data set.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset[Any],
+        *,
+        batch_size: int,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        num_workers: int = 0,
+    ) -> None:
+        self.num_examples = len(dataset)  # type: ignore[arg-type]
+        if not 0 < batch_size <= self.num_examples:
+            raise ValueError(
+                f"batch_size must be between 1 and the {self.num_examples} examples there are, "
+                f"got {batch_size}."
+            )
+        self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
+        self.device, self.num_workers = torch.device(device), num_workers
+        self.per_epoch = self.num_examples // batch_size
+
+    def starting_at(self, step: int) -> Iterator[tuple[Any, Any]]:
+        """The batches of step, step + 1, ..."""
+        if isinstance(self.dataset, TensorDataset):
+            tensors = [tensor.to(self.device) for tensor in self.dataset.tensors]
+            for indices in self._indices(step):
+                rows = torch.tensor(indices, device=self.device)
+                yield tuple(tensor[rows] for tensor in tensors)  # type: ignore[misc]
+        loader = DataLoader(
+            self.dataset,
+            batch_sampler=self._indices(step),  # type: ignore[arg-type]
+            num_workers=self.num_workers,
+            pin_memory=self.device.type == "cuda",
+        )
+        for inputs, targets in loader:
+            yield (
+                inputs.to(self.device, non_blocking=True),
+                targets.to(self.device, non_blocking=True),
+            )
+
+    def _indices(self, step: int) -> Iterator[list[int]]:
+        epoch, position = divmod(step, self.per_epoch)
+        while True:
+            rng = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
+            order = torch.randperm(self.num_examples, generator=rng)
+            for start in range(position, self.per_epoch):
+                yield order[start * self.batch_size : (start + 1) * self.batch_size].tolist()
+            epoch, position = epoch + 1, 0
+
+
+def in_order(
+    dataset: Dataset[Any], *, batch_size: int = 500, device: torch.device | str = "cpu"
+) -> Iterator[tuple[Any, Any]]:
+    """Every example once, in batches."""
+    if isinstance(dataset, TensorDataset):
+        columns = [tensor.split(batch_size) for tensor in dataset.tensors]
+        batches = zip(*columns, strict=True)
+    else:
+        batches = iter(DataLoader(dataset, batch_size=batch_size))
+    for inputs, targets in batches:
+        yield inputs.to(device), targets.to(device)

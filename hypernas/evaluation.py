@@ -1,0 +1,128 @@
+"""How good the weights of subnets are that a generator wrote."""
+
+import csv
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hypernas.architecture import Architecture
+from hypernas.cost import flops, num_parameters
+from hypernas.data import Batches, Data, in_order
+from hypernas.generators import Generator
+from hypernas.objectives import Objective, assess
+from hypernas.space import SearchSpace
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One subnet's cost and measures.
+
+    Attributes:
+        label: "smallest", "largest", "random_3", ...
+        num_parameters: of the plain subnet.
+        flops: of one example's forward pass, 2 for each multiply-add.
+        inherited: measures with the generator's own norm statistics.
+        calibrated: measures with statistics computed for this subnet from training batches. The
+            two are the same for targets without batch norm.
+    """
+
+    label: str
+    architecture: Architecture
+    num_parameters: int
+    flops: int
+    inherited: dict[str, float]
+    calibrated: dict[str, float]
+
+    def row(self) -> dict[str, Any]:
+        """Flat, for a table: MFLOPs, and the architecture as JSON."""
+        return {
+            "subnet": self.label,
+            "architecture": self.architecture.to_json(),
+            "parameters": self.num_parameters,
+            "mflops": self.flops / 1e6,
+            **{f"inherited_{name}": value for name, value in self.inherited.items()},
+            **{f"calibrated_{name}": value for name, value in self.calibrated.items()},
+        }
+
+
+def sample_subnets(space: SearchSpace, num_random: int, *, seed: int) -> dict[str, Architecture]:
+    """The smallest, the largest and distinct random architectures, by label.
+
+    Where the space has fewer than `num_random` others, all of those.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    found = {"smallest": space.smallest(), "largest": space.largest()}
+    if space.size <= num_random + 2:
+        others = [a for a in space.enumerate() if a not in found.values()]
+    else:
+        distinct: dict[Architecture, None] = {}
+        while len(distinct) < num_random:
+            candidate = space.sample(rng)
+            if candidate not in found.values():
+                distinct[candidate] = None
+        others = list(distinct)
+    return found | {f"random_{i}": architecture for i, architecture in enumerate(others)}
+
+
+@torch.no_grad()
+def evaluate(
+    generator: Generator,
+    data: Data,
+    subnets: Mapping[str, Architecture],
+    *,
+    objective: Objective,
+    split: str = "test",
+    calibration_batches: int = 16,
+    batch_size: int = 128,
+) -> Iterator[Evaluation]:
+    """Measure subnets on a split, one by one; statistics are calibrated on training data.
+
+    The generator is put into evaluation mode.
+
+    Args:
+        split: train, validation or test.
+        calibration_batches: of `batch_size` training examples.
+    """
+    generator.eval()
+    device = generator.device
+    size = min(batch_size, len(data.train))  # type: ignore[arg-type]
+    training = Batches(data.train, batch_size=size, device=device)
+    batches = [inputs for inputs, _ in islice(training.starting_at(0), calibration_batches)]
+    for label, architecture in subnets.items():
+        plain = generator.export(architecture)
+        statistics = generator.calibrate(architecture, batches)
+        inherited = assess(plain, in_order(getattr(data, split), device=device), objective)
+        calibrated = inherited
+        if statistics:
+            module = generator.export(architecture, statistics=statistics)
+            calibrated = assess(module, in_order(getattr(data, split), device=device), objective)
+        yield Evaluation(
+            label,
+            architecture,
+            num_parameters(plain),
+            flops(plain, data.example(num=1)),
+            inherited,
+            calibrated,
+        )
+
+
+def write_csv(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows of equal keys, whole or not at all."""
+    path = Path(path)
+    draft = path.with_name(f".{path.name}.part")
+    with draft.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    draft.replace(path)
+
+
+def mean(evaluations: Iterable[Evaluation], measure: str) -> float:
+    """The mean of a calibrated measure."""
+    values = [evaluation.calibrated[measure] for evaluation in evaluations]
+    return sum(values) / len(values)

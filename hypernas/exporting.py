@@ -1,0 +1,158 @@
+"""A subnet as a file that needs no hypernas: checked against the generator before it is kept."""
+
+import contextlib
+import io
+import json
+import logging
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from hypernas.architecture import Architecture
+from hypernas.generators import Generator
+
+FORMATS = {".safetensors": 1e-6, ".pt2": 1e-5, ".onnx": 1e-4}  # suffix -> allowed difference
+
+
+class ExportError(ValueError):
+    """A file that cannot be written, or does not compute what the generator does."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written, and how far its outputs are from the generator's.
+
+    Attributes:
+        difference: the largest absolute one, in units of the largest output or 1, whichever is more.
+    """
+
+    path: Path
+    architecture: Architecture
+    difference: float
+
+
+def export_file(
+    generator: Generator,
+    architecture: Architecture,
+    path: str | os.PathLike[str],
+    *,
+    inputs: Tensor,
+    statistics: Mapping[str, Tensor] | None = None,
+    overwrite: bool = False,
+) -> Export:
+    """Write the subnet of an architecture, by the file's suffix.
+
+    `.safetensors`: the state dict of the plain module, with `.json` beside it that holds the
+    architecture; `.pt2`: a `torch.export` program; `.onnx`: through onnxscript. The last two take
+    any batch size. The file is written aside, read back, run on `inputs` and compared with
+    `generator.call`, and only then moved to its place.
+
+    Args:
+        inputs: a batch of two or more examples.
+        statistics: of batch norms: see `Generator.calibrate`.
+
+    Raises:
+        ExportError: if the suffix is unknown, the file exists and `overwrite` is not set, a package
+            is missing, or the outputs differ.
+    """
+    path = Path(path)
+    if path.suffix not in FORMATS:
+        raise ExportError(f"out={path}: the suffix must be one of {list(FORMATS)}.")
+    beside = [path, path.with_suffix(".json")] if path.suffix == ".safetensors" else [path]
+    if taken := [str(p) for p in beside if p.exists() and not overwrite]:
+        raise ExportError(f"{', '.join(taken)} exists: give overwrite=true or another out=FILE.")
+    generator.eval()
+    with torch.no_grad():
+        expected = generator.call(architecture, inputs, statistics=statistics).cpu()
+    module = generator.export(architecture, statistics=statistics).cpu()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as aside:
+        draft = Path(aside) / path.name
+        match path.suffix:
+            case ".safetensors":
+                outputs = _safetensors(generator, architecture, module, inputs.cpu(), draft)
+            case ".pt2":
+                outputs = _program(module, inputs.cpu(), draft)
+            case _:
+                outputs = _onnx(module, inputs.cpu(), draft)
+        scale = max(1.0, float(expected.abs().max()))
+        difference = float((outputs - expected).abs().max()) / scale
+        if not difference <= FORMATS[path.suffix]:
+            raise ExportError(
+                f"{path} was not written: its outputs differ from the generator's by {difference:.1e}, "
+                f"allowed is {FORMATS[path.suffix]:.0e}."
+            )
+        for part in sorted(Path(aside).iterdir()):
+            shutil.move(part, path.parent / part.name)
+    return Export(path, architecture, difference)
+
+
+def _safetensors(
+    generator: Generator, architecture: Architecture, module: nn.Module, inputs: Tensor, path: Path
+) -> Tensor:
+    tied = {name: tensor.contiguous().clone() for name, tensor in module.state_dict().items()}
+    save_file(tied, path)
+    record = {"architecture": dict(architecture), "weights": path.name}
+    path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+    again = generator.space.build(architecture).to(next(iter(tied.values())).dtype)
+    again.load_state_dict(load_file(path))
+    with torch.no_grad():
+        return again.eval()(inputs)
+
+
+def _program(module: nn.Module, inputs: Tensor, path: Path) -> Tensor:
+    with _quiet():
+        program = torch.export.export(module, (inputs,), dynamic_shapes=(_batch_axis(),))
+        torch.export.save(program, path)
+        with torch.no_grad():
+            return torch.export.load(path).module()(inputs)
+
+
+def _onnx(module: nn.Module, inputs: Tensor, path: Path) -> Tensor:
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401 - torch's exporter needs it
+    except ImportError as error:
+        raise ExportError(
+            f"export to .onnx needs {error.name}: pip install 'hypernas[onnx]'"
+        ) from None
+    with _quiet():
+        torch.onnx.export(
+            module,
+            (inputs,),
+            path,
+            dynamo=True,
+            external_data=False,
+            dynamic_shapes=(_batch_axis(),),
+            input_names=["inputs"],
+            output_names=["outputs"],
+            verbose=False,
+        )
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        (outputs,) = session.run(None, {"inputs": inputs.numpy()})
+    return torch.from_numpy(outputs)
+
+
+def _batch_axis() -> dict[int, torch.export.Dim]:
+    return {0: torch.export.Dim("batch")}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporters' progress reports and deprecation warnings to themselves."""
+    previous = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(previous)

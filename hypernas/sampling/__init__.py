@@ -1,0 +1,8 @@
+"""Samplers: which architectures to train now."""
+
+from hypernas.sampling.fixed import Fixed
+from hypernas.sampling.sampler import Sampler
+from hypernas.sampling.sandwich import Sandwich
+from hypernas.sampling.uniform import Uniform
+
+__all__ = ["Fixed", "Sampler", "Sandwich", "Uniform"]

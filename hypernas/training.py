@@ -1,0 +1,302 @@
+"""Training one generator over a search space."""
+
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from hypernas import checkpoint
+from hypernas.architecture import Architecture
+from hypernas.data import Batches, Data, in_order
+from hypernas.generators import Generator
+from hypernas.monitors import Monitor, mean_over_subnets
+from hypernas.objectives import Objective, assess
+from hypernas.sampling import Sampler
+
+OptimizerMaker = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
+
+
+class Diverged(RuntimeError):
+    """The loss or its gradient is no longer a number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How long and how to train; `run` does it.
+
+    A step draws a batch and some architectures, adds up the gradients of their losses on that
+    batch, and takes one step of the optimizer. Batches and architectures are functions of the seed
+    and the step's number, so a resumed run takes the same steps as one that never stopped.
+
+    Args:
+        steps: optimizer steps.
+        batch_size: examples a step.
+        warmup: share of the steps over which the learning rate rises linearly from 0; it then falls
+            to `final_lr` of its peak along a cosine.
+        final_lr: share of the peak learning rate at the end.
+        max_grad_norm: gradients are scaled down to this norm; None for no clipping.
+        combine: whether the gradients of a step's architectures are averaged or summed.
+        precision: "auto" computes the target in bfloat16 on a GPU that can; "float32" never does.
+        log_every: steps between reports to monitors.
+        validate_every: steps between validations; one more follows the last step.
+        num_validation: random architectures validated beside the smallest and the largest.
+        calibration_batches: training batches from which batch norms are calibrated to validate.
+        checkpoint_every: steps between checkpoints; one more follows the last step.
+
+    Raises:
+        ValueError: naming every argument that is out of its range.
+    """
+
+    steps: int = 1000
+    batch_size: int = 128
+    warmup: float = 0.1
+    final_lr: float = 0.0
+    max_grad_norm: float | None = 1.0
+    combine: Literal["mean", "sum"] = "mean"
+    precision: Literal["auto", "float32"] = "auto"
+    log_every: int = 10
+    validate_every: int = 250
+    num_validation: int = 6
+    calibration_batches: int = 4
+    checkpoint_every: int = 250
+
+    def __post_init__(self) -> None:
+        counts = ("steps", "batch_size", "log_every", "validate_every", "checkpoint_every")
+        wrong = [
+            f"{n}: expected 1 or more, got {getattr(self, n)}"
+            for n in counts
+            if getattr(self, n) < 1
+        ]
+        wrong += (
+            [f"warmup: expected 0 to 1, got {self.warmup}"] if not 0 <= self.warmup <= 1 else []
+        )
+        for name, allowed in (("combine", ("mean", "sum")), ("precision", ("auto", "float32"))):
+            if getattr(self, name) not in allowed:
+                wrong.append(f"{name}: expected one of {allowed}, got {getattr(self, name)!r}")
+        if wrong:
+            raise ValueError("training cannot be set up:\n  " + "\n  ".join(wrong))
+
+    def run(
+        self,
+        generator: Generator,
+        data: Data,
+        *,
+        sampler: Sampler,
+        objective: Objective,
+        optimizer: OptimizerMaker,
+        monitors: Sequence[Monitor] = (),
+        folder: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        device: str | torch.device = "auto",
+        seed: int = 0,
+    ) -> dict[str, float]:
+        """Train the generator in place.
+
+        Args:
+            optimizer: parameter groups -> optimizer; each group brings its own `lr` and
+                `weight_decay` factors already applied, so give the base values in the maker.
+            folder: of the checkpoints; None saves none.
+            resume: go on from the newest checkpoint in `folder`.
+            device: "auto" is the GPU if there is one.
+            seed: of batches, architectures and dropout.
+
+        Returns:
+            The last validation: each measure's mean over the validated subnets.
+
+        Raises:
+            Diverged: if the loss is no longer finite; checkpoints from before are kept.
+            CheckpointError: on resuming from a checkpoint that does not fit.
+        """
+        device = pick_device(device)
+        generator.to(device).train()
+        torch.manual_seed(seed)
+        groups = Groups(generator, optimizer)
+        start = 0
+        if resume and folder is not None:
+            last = checkpoint.newest(folder)
+            checkpoint.load(last, generator=generator)
+            groups = Groups(generator, optimizer)  # loading may have brought parameters
+            checkpoint.load(last, generator=generator, optimizer=groups.optimizer, restore_rng=True)
+            start = last.step
+        watched = self._validated(generator)
+        final: dict[str, float] = {}
+        for monitor in monitors:
+            monitor.begin(step=start, steps=self.steps)
+        try:
+            batches = Batches(data.train, batch_size=self.batch_size, seed=seed, device=device)
+            losses: list[Tensor] = []
+            stream = batches.starting_at(start)
+            for step in range(start + 1, self.steps + 1):
+                groups.set_lr(self._lr_factor(step))
+                rng = torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
+                architectures = sampler(generator.space, rng)
+                loss = self._backward(generator, architectures, next(stream), objective)
+                groups.take_in_new_parameters()
+                norm = torch.nn.utils.clip_grad_norm_(
+                    groups.parameters(), self.max_grad_norm or math.inf
+                )
+                groups.optimizer.step()
+                groups.optimizer.zero_grad(set_to_none=True)
+                losses.append(loss)
+                if step % self.log_every == 0 or step == self.steps:
+                    values = {
+                        "loss": float(torch.stack(losses).mean()),
+                        "gradient_norm": float(norm),
+                        "learning_rate": groups.lr,
+                    }
+                    _check_finite(step, values)
+                    losses = []
+                    for monitor in monitors:
+                        monitor.step(step, values)
+                if step % self.validate_every == 0 or step == self.steps:
+                    subnets = self._validate(generator, watched, data, batches, objective)
+                    final = mean_over_subnets(subnets)
+                    for monitor in monitors:
+                        monitor.validation(step, subnets, generator)
+                if folder is not None and (step % self.checkpoint_every == 0 or step == self.steps):
+                    checkpoint.save(
+                        Path(folder),
+                        step=step,
+                        generator=generator,
+                        optimizer=groups.optimizer,
+                        figures=final,
+                    )
+        finally:
+            for monitor in monitors:
+                monitor.end(final)
+        return final
+
+    def _backward(
+        self,
+        generator: Generator,
+        architectures: Sequence[Architecture],
+        batch: tuple[Any, Any],
+        objective: Objective,
+    ) -> Tensor:  # shape: (), mean loss
+        """Add up the gradients of the losses of some architectures on one batch."""
+        inputs, targets = batch
+        teaching = objective.distils and architectures[0] == generator.space.largest()
+        scale = 1 / len(architectures) if self.combine == "mean" else 1.0
+        teacher = None
+        total = torch.zeros((), device=generator.device)
+        for architecture in architectures:
+            with self._autocast(generator.device):
+                outputs = generator.call(architecture, inputs)
+                loss = objective.loss(outputs, targets, teacher)
+            (loss * scale).backward()
+            if teaching and teacher is None:
+                teacher = outputs.detach()
+            total += loss.detach()
+        return total / len(architectures)
+
+    def _autocast(self, device: torch.device) -> AbstractContextManager[Any]:
+        if self.precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported():
+            return torch.autocast("cuda", dtype=torch.bfloat16)
+        return nullcontext()
+
+    def _lr_factor(self, step: int) -> float:
+        """The learning rate of a step, 1, 2, ..., `steps`, in units of its peak."""
+        warmup = self.warmup * self.steps
+        if step <= warmup:
+            return step / warmup
+        progress = (step - warmup) / (self.steps - warmup + 1)  # the last step still moves
+        return self.final_lr + (1 - self.final_lr) * (1 + math.cos(math.pi * progress)) / 2
+
+    def _validated(self, generator: Generator) -> dict[str, Architecture]:
+        """The same architectures in every run over a space."""
+        space, rng = generator.space, torch.Generator().manual_seed(0)
+        random = {f"random_{i}": space.sample(rng) for i in range(self.num_validation)}
+        return {"smallest": space.smallest(), "largest": space.largest(), **random}
+
+    @torch.no_grad()
+    def _validate(
+        self,
+        generator: Generator,
+        watched: Mapping[str, Architecture],
+        data: Data,
+        batches: Batches,
+        objective: Objective,
+    ) -> dict[str, tuple[Architecture, dict[str, float]]]:
+        generator.eval()
+        subnets = {}
+        for label, architecture in watched.items():
+            some: Iterator[Any] = islice(batches.starting_at(0), self.calibration_batches)
+            statistics = generator.calibrate(architecture, (inputs for inputs, _ in some))
+            module = generator.export(architecture, statistics=statistics)
+            examples = in_order(data.validation, device=generator.device)
+            subnets[label] = (architecture, assess(module, examples, objective))
+        generator.train()
+        return subnets
+
+
+class Groups:
+    """A generator's parameters as an optimizer's groups, each with its own factors.
+
+    Parameters that appear during training are taken in (see `Standalone`).
+    """
+
+    def __init__(self, generator: Generator, make: OptimizerMaker) -> None:
+        self.generator = generator
+        described = generator.parameter_groups()
+        groups: list[dict[str, Any]] = []
+        for group in described:
+            groups.append({"params": list(group.parameters)})
+            if not group.decay:
+                groups[-1]["weight_decay"] = 0.0
+        self.optimizer = make(groups)
+        self._scales = [group.lr_scale for group in described]
+        self._base = self.optimizer.defaults["lr"]
+        self._known = {id(p) for p in self.parameters()}
+
+    @property
+    def lr(self) -> float:
+        """The present learning rate of groups of scale 1."""
+        return self.optimizer.param_groups[0]["lr"] / self._scales[0]
+
+    def set_lr(self, factor: float) -> None:
+        for group, scale in zip(self.optimizer.param_groups, self._scales, strict=True):
+            group["lr"] = self._base * scale * factor
+
+    def parameters(self) -> list[torch.nn.Parameter]:
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
+
+    def take_in_new_parameters(self) -> None:
+        if sum(1 for _ in self.generator.parameters()) == len(self._known):
+            return
+        described = self.generator.parameter_groups()
+        for group, now in zip(self.optimizer.param_groups, described, strict=True):
+            fresh = [p for p in now.parameters if id(p) not in self._known]
+            group["params"].extend(fresh)
+            self._known.update(id(p) for p in fresh)
+
+
+def pick_device(device: str | torch.device) -> torch.device:
+    """ "auto" is the GPU if there is one, else the CPU.
+
+    Raises:
+        ValueError: if the device is unknown or not there.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        picked = torch.device(device)
+        torch.empty(0, device=picked)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device {device!r} cannot be used: {error}") from None
+    return picked
+
+
+def _check_finite(step: int, values: Mapping[str, float]) -> None:
+    if not all(math.isfinite(value) for value in values.values()):
+        raise Diverged(
+            f"training diverged by step {step} (loss {values['loss']}, gradient norm "
+            f"{values['gradient_norm']}); lower optimizer.lr, or training.max_grad_norm. "
+            f"Checkpoints saved before are kept."
+        )
