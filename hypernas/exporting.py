@@ -64,11 +64,7 @@ def export_file(
             is missing, or the outputs differ.
     """
     path = Path(path)
-    if path.suffix not in FORMATS:
-        raise ExportError(f"out={path}: the suffix must be one of {list(FORMATS)}.")
-    beside = [path, path.with_suffix(".json")] if path.suffix == ".safetensors" else [path]
-    if taken := [str(p) for p in beside if p.exists() and not overwrite]:
-        raise ExportError(f"{', '.join(taken)} exists: give overwrite=true or another out=FILE.")
+    refuse(path, overwrite=overwrite)
     generator.eval()
     with torch.no_grad():
         expected = generator.call(architecture, inputs, statistics=statistics).cpu()
@@ -93,6 +89,19 @@ def export_file(
         for part in sorted(Path(aside).iterdir()):
             shutil.move(part, path.parent / part.name)
     return Export(path, architecture, difference)
+
+
+def refuse(path: Path, *, overwrite: bool) -> None:
+    """Raise what `export_file` would of the path alone, before anything is computed.
+
+    Raises:
+        ExportError: if the suffix is unknown, or the file exists and `overwrite` is not set.
+    """
+    if path.suffix not in FORMATS:
+        raise ExportError(f"out={path}: the suffix must be one of {list(FORMATS)}.")
+    files = [path, path.with_suffix(".json")] if path.suffix == ".safetensors" else [path]
+    if taken := [str(file) for file in files if file.exists() and not overwrite]:
+        raise ExportError(f"{', '.join(taken)} exists: give overwrite=true or another out=FILE.")
 
 
 def _safetensors(

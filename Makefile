@@ -1,0 +1,29 @@
+# Everything runs in .venv, made from pyproject.toml under the tested versions of constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: demo test lint format clean
+
+demo: $(INSTALLED)  ## train a generator on embedded data, then print a table of its subnets
+	$(BIN)/hypernas train hydra.run.dir=runs/demo-$$(date +%Y%m%d-%H%M%S) threads=2
+	$(BIN)/hypernas evaluate run=$$(ls -d runs/demo-* | tail -n 1) subnets=10 threads=2
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv
+
+$(INSTALLED): pyproject.toml constraints.txt
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@

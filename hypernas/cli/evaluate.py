@@ -1,0 +1,75 @@
+"""hypernas evaluate."""
+
+import sys
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from hypernas.cli.run_folder import reopen
+from hypernas.evaluation import Evaluation, evaluate, mean, sample_subnets, write_csv
+from hypernas.training import pick_device
+
+
+def evaluate_run(config: DictConfig) -> None:
+    """Print, and write as CSV, what the subnets of a run cost and how good they are."""
+    if config.split not in ("train", "validation", "test"):
+        raise ValueError(f"split must be train, validation or test, got {config.split!r}.")
+    if config.subnets < 0:
+        raise ValueError(f"subnets must be 0 or more, got {config.subnets}.")
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    out = Path(config.out or Path(config.run) / "evaluation.csv")
+    if not out.parent.is_dir():
+        raise FileNotFoundError(f"out={out}: there is no folder {out.parent}.")
+    parts, record = reopen(config.run)
+    parts.generator.to(pick_device(config.device))
+    subnets = sample_subnets(parts.space, config.subnets, seed=config.seed)
+    found = list(
+        track(
+            evaluate(
+                parts.generator,
+                parts.data,
+                subnets,
+                objective=parts.objective,
+                split=config.split,
+                calibration_batches=config.calibration_batches,
+            ),
+            description="evaluating",
+            total=len(subnets),
+            console=Console(stderr=True),
+            disable=not sys.stderr.isatty(),
+        )
+    )
+    console = Console() if sys.stdout.isatty() else Console(width=150)
+    console.print(_table(found, f"{config.run}, step {record['step']}, {config.split} split"))
+    random = [evaluation for evaluation in found if evaluation.label.startswith("random")]
+    measure = next(iter(found[0].calibrated))
+    if random:
+        console.print(
+            f"mean {measure} of {len(random)} random subnets: {mean(random, measure):.4f}"
+        )
+    write_csv(out, [evaluation.row() for evaluation in found])
+    console.print(f"written to {out}", highlight=False, soft_wrap=True)
+
+
+def _table(evaluations: list[Evaluation], title: str) -> Table:
+    table = Table(title=title, caption="MFLOPs of one example, 2 operations for each multiply-add")
+    for name in ("subnet", "architecture"):
+        table.add_column(name, overflow="fold")
+    measure = next(iter(evaluations[0].calibrated))
+    for name in ("parameters", "MFLOPs", f"inherited {measure}", f"calibrated {measure}"):
+        table.add_column(name, justify="right")
+    for evaluation in evaluations:
+        table.add_row(
+            evaluation.label,
+            str(evaluation.architecture),
+            f"{evaluation.num_parameters:,}",
+            f"{evaluation.flops / 1e6:.3g}",
+            f"{evaluation.inherited[measure]:.4f}",
+            f"{evaluation.calibrated[measure]:.4f}",
+        )
+    return table

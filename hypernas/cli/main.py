@@ -1,0 +1,121 @@
+"""The command `hypernas`."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+import hypernas
+from hypernas.cli.evaluate import evaluate_run
+from hypernas.cli.export import export_run
+from hypernas.cli.run_folder import overrides
+from hypernas.cli.train import train
+from hypernas.training import Diverged
+
+_COMMANDS: dict[str, Callable[[DictConfig], None]] = {
+    "train": train,
+    "evaluate": evaluate_run,
+    "export": export_run,
+}
+_HELP = f"""hypernas {hypernas.__version__}: one generator writes the weights of every subnet of a search space.
+
+  hypernas train      train a generator over a search space
+  hypernas evaluate   measure subnets of a trained generator
+  hypernas export     write one subnet as a plain module
+
+hypernas COMMAND --help tells the settings. An error exits with status 2 and one message; set
+HYPERNAS_TRACEBACK=1 to see where it arose.
+"""
+_ERRORS = (HydraException, OmegaConfBaseException, ValueError, TypeError, OSError, Diverged)
+
+
+def main() -> None:
+    """Run a command; refusals exit with status 2, a key press with 130."""
+    command, *arguments = sys.argv[1:] or ["--help"]
+    if command in ("--help", "-h", "help"):
+        print(_HELP, end="")
+    elif command in ("--version", "-V"):
+        print(hypernas.__version__)
+    elif command not in _COMMANDS:
+        _refuse(f"there is no command {command!r}, expected one of {list(_COMMANDS)}.")
+    else:
+        try:
+            _run(command, arguments)
+        except KeyboardInterrupt:
+            print("\nstopped; hypernas train resume=FOLDER goes on with a run", file=sys.stderr)
+            sys.exit(130)
+        except _ERRORS as error:
+            _refuse_error(error)
+
+
+def configs() -> Path:
+    """The folder of configurations: inside an installed package, else the project's own."""
+    inside = Path(hypernas.__file__).parent / "configs"
+    return inside if inside.is_dir() else inside.parent.parent / "configs"
+
+
+def _run(command: str, arguments: list[str]) -> None:
+    if command == "train":
+        arguments = _resumed(arguments)
+    sys.argv = [f"hypernas {command}", *arguments]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors reach us
+
+    def task(config: DictConfig) -> None:
+        try:
+            _COMMANDS[command](config)
+        except _ERRORS as error:  # told here, before Hydra adds to it
+            if command == "train":
+                _remove_if_empty(Path(HydraConfig.get().runtime.output_dir))
+            _refuse_error(error)
+
+    hydra.main(version_base="1.3", config_path=str(configs()), config_name=command)(task)()
+
+
+def _resumed(arguments: list[str]) -> list[str]:
+    """With `resume=FOLDER`: that run's own overrides first, and its folder."""
+    folders = [a.removeprefix("resume=") for a in arguments if a.startswith("resume=")]
+    if not folders or folders[-1] in ("null", ""):
+        return arguments
+    stored = [o for o in overrides(folders[-1]) if not o.startswith(("resume=", "hydra."))]
+    return [*stored, *arguments, f"hydra.run.dir={folders[-1]}"]
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Drop a run's folder in which nothing was trained."""
+    if folder.is_dir() and {p.name for p in folder.iterdir()} <= {".hydra"}:
+        shutil.rmtree(folder)
+
+
+def _refuse_error(error: BaseException) -> None:
+    if os.environ.get("HYPERNAS_TRACEBACK"):
+        raise error
+    cause = error
+    while isinstance(cause, HydraException) and cause.__cause__ is not None:
+        cause = cause.__cause__  # what a constructor said, not where Hydra called it
+    _refuse(_words(cause))
+
+
+def _words(error: BaseException) -> str:
+    """What an error says; of a misspelt or missing setting, also what there is."""
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key} is missing: give {error.full_key}=... (see --help)."
+    if isinstance(error, OmegaConfBaseException) and isinstance(error.parent_node, DictConfig):
+        there = sorted(str(key) for key in error.parent_node)
+        return f"there is no setting {error.full_key}, expected one of {there}."
+    return str(error) or type(error).__name__
+
+
+def _refuse(message: str) -> None:
+    print(f"hypernas: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""A run's parts, from a configuration, and from the folder of a run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from hypernas import checkpoint
+from hypernas.data import Data
+from hypernas.generators import Generator
+from hypernas.objectives import Objective
+from hypernas.space import SearchSpace
+
+CHECKPOINTS = "checkpoints"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a configuration stands for, but for what only training needs."""
+
+    data: Data
+    space: SearchSpace
+    generator: Generator
+    objective: Objective
+
+
+def assemble(config: DictConfig) -> Parts:
+    """Build the parts of a configuration.
+
+    A `space` that is a function is given the data's `input_shape` and `num_classes`; one that is
+    a `SearchSpace` is taken as it is. The generator is given `space`.
+    """
+    data = instantiate(config.data)
+    space = instantiate(config.space)
+    if not isinstance(space, SearchSpace):
+        space = space(input_shape=data.input_shape, num_classes=data.num_classes)
+    generator = instantiate(config.generator)(space=space)
+    return Parts(data, space, generator, instantiate(config.objective))
+
+
+def reopen(folder: str) -> tuple[Parts, dict[str, Any]]:
+    """The parts of a finished or stopped run, its newest checkpoint loaded, and its record.
+
+    Raises:
+        FileNotFoundError: if the folder is not that of a run.
+        CheckpointError: if there is no checkpoint, or it does not fit.
+    """
+    parts = assemble(configuration(folder))
+    newest = checkpoint.newest(Path(folder) / CHECKPOINTS)
+    return parts, checkpoint.load(newest, generator=parts.generator)
+
+
+def configuration(folder: str) -> DictConfig:
+    """The configuration a run was started with."""
+    path = Path(folder) / ".hydra" / "config.yaml"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{folder} is not the folder of a run: it has no .hydra/config.yaml. "
+            f"Give the folder that hypernas train printed."
+        )
+    config = OmegaConf.load(path)
+    if not isinstance(config, DictConfig):
+        raise ValueError(f"{path} does not hold a configuration.")
+    return config
+
+
+def overrides(folder: str) -> list[str]:
+    """The overrides a run was started with."""
+    configuration(folder)
+    return [str(o) for o in OmegaConf.load(Path(folder) / ".hydra" / "overrides.yaml")]
+
+
+def flat(config: DictConfig) -> dict[str, bool | int | float | str]:
+    """The scalars of a configuration by dotted key; lists as text."""
+    found: dict[str, bool | int | float | str] = {}
+
+    def visit(prefix: str, node: Any) -> None:
+        if isinstance(node, dict):
+            for key, value in node.items():
+                visit(f"{prefix}.{key}" if prefix else str(key), value)
+        else:
+            found[prefix] = node if isinstance(node, bool | int | float) else str(node)
+
+    visit("", OmegaConf.to_container(config, resolve=True))
+    return found

@@ -1,0 +1,67 @@
+"""hypernas train."""
+
+import shlex
+from pathlib import Path
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from rich.console import Console as RichConsole
+
+from hypernas.cli.run_folder import CHECKPOINTS, assemble, flat
+from hypernas.monitors import Console, JsonLines
+from hypernas.monitors.tensorboard import TensorBoard
+
+_DONE = """
+run       {folder}
+table     hypernas evaluate run={quoted}
+a subnet  hypernas export run={quoted} architecture=smallest out=smallest.onnx
+curves    tensorboard --logdir {quoted}
+"""
+
+
+def train(config: DictConfig) -> None:
+    """Train the generator of a configuration in the folder that Hydra made for the run."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    checkpoints = folder / CHECKPOINTS
+    resume = config.resume is not None
+    if checkpoints.exists() and not resume:
+        raise FileExistsError(
+            f"{folder} already holds a run: go on with it by resume={folder}, or choose another "
+            f"folder by hydra.run.dir=FOLDER."
+        )
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    parts = assemble(config)
+    training = instantiate(config.training)
+    sampler = instantiate(config.sampling)
+    optimizer = instantiate(config.optimizer)
+    console = RichConsole(stderr=True)
+    console.print(
+        f"{parts.data.name}, a space of {parts.space.size:,} architectures\n"
+        f"{parts.generator.describe()}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    training.run(
+        parts.generator,
+        parts.data,
+        sampler=sampler,
+        objective=parts.objective,
+        optimizer=optimizer,
+        monitors=[
+            Console(console=console),
+            JsonLines(folder / "metrics.jsonl"),
+            TensorBoard(folder, hparams=flat(config)),
+        ],
+        folder=checkpoints,
+        resume=resume,
+        device=config.device,
+        seed=config.seed,
+    )
+    try:
+        shown = folder.relative_to(Path.cwd())
+    except ValueError:
+        shown = folder
+    print(_DONE.format(folder=shown, quoted=shlex.quote(str(shown))), end="")
