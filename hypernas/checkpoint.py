@@ -95,17 +95,8 @@ def newest(folder: str | os.PathLike[str]) -> Checkpoint:
     return Checkpoint(found[-1], int(found[-1].name))
 
 
-def load(
-    checkpoint: Checkpoint,
-    *,
-    generator: Generator,
-    optimizer: torch.optim.Optimizer | None = None,
-    restore_rng: bool = False,
-) -> dict[str, Any]:
-    """Read a checkpoint into a generator, and an optimizer if one is given; return its record.
-
-    The optimizer must hold the generator's parameters as they are once it is loaded: for a
-    generator whose parameters appear in training, load that alone first.
+def load(checkpoint: Checkpoint, *, generator: Generator) -> "State":
+    """Read a checkpoint into a generator; what else it holds is in the result.
 
     Raises:
         CheckpointError: if the checkpoint is damaged, was made for another space, or holds other
@@ -117,24 +108,41 @@ def load(
     except Exception as error:
         raise CheckpointError(f"{checkpoint.folder} cannot be read: {error}") from error
     _check_space(checkpoint, record["space"], json.loads(generator.space.to_json()))
-    state = _part(tensors, "generator.")
-    _check_parameters(checkpoint, state, generator)
-    generator.load_state_dict(state)
-    if optimizer is not None:
+    weights = _part(tensors, "generator.")
+    _check_parameters(checkpoint, weights, generator)
+    generator.load_state_dict(weights)
+    return State(record["step"], record["figures"], record["optimizer"], tensors)
+
+
+@dataclass(frozen=True)
+class State:
+    """What a checkpoint holds beside the generator.
+
+    Attributes:
+        step: steps taken.
+        figures: measures of the last validation before it.
+    """
+
+    step: int
+    figures: dict[str, float]
+    _optimizer: dict[str, Any]
+    _tensors: dict[str, Tensor]
+
+    def restore_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
+        """Fill an optimizer of the loaded generator's parameters."""
+        saved = _part(self._tensors, "optimizer.") | self._optimizer["state"]
         entries: dict[int, dict[str, Any]] = {}
-        for name, value in [
-            *_part(tensors, "optimizer.").items(),
-            *record["optimizer"]["state"].items(),
-        ]:
+        for name, value in saved.items():
             index, key = name.split(".", 1)
             entries.setdefault(int(index), {})[key] = value
-        groups = record["optimizer"]["groups"]
+        groups = self._optimizer["groups"]
         optimizer.load_state_dict({"state": entries, "param_groups": groups})
-    if restore_rng:
-        torch.set_rng_state(tensors["rng.cpu"])
-        if "rng.cuda" in tensors and generator.device.type == "cuda":
-            torch.cuda.set_rng_state(tensors["rng.cuda"], generator.device)
-    return record
+
+    def restore_rng(self, device: torch.device) -> None:
+        """Put torch's global generators back where they were."""
+        torch.set_rng_state(self._tensors["rng.cpu"])
+        if "rng.cuda" in self._tensors and device.type == "cuda":
+            torch.cuda.set_rng_state(self._tensors["rng.cuda"], device)
 
 
 def _complete(folder: Path) -> list[Path]:

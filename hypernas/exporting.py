@@ -80,7 +80,7 @@ def export_file(
             case _:
                 outputs = _onnx(module, inputs.cpu(), draft)
         scale = max(1.0, float(expected.abs().max()))
-        difference = float((outputs - expected).abs().max()) / scale
+        difference = float((outputs.detach() - expected).abs().max()) / scale
         if not difference <= FORMATS[path.suffix]:
             raise ExportError(
                 f"{path} was not written: its outputs differ from the generator's by {difference:.1e}, "

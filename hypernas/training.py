@@ -117,20 +117,20 @@ class Training:
         device = pick_device(device)
         generator.to(device).train()
         torch.manual_seed(seed)
-        groups = Groups(generator, optimizer)
+        batches = Batches(data.train, batch_size=self.batch_size, seed=seed, device=device)
         start = 0
         if resume and folder is not None:
-            last = checkpoint.newest(folder)
-            checkpoint.load(last, generator=generator)
-            groups = Groups(generator, optimizer)  # loading may have brought parameters
-            checkpoint.load(last, generator=generator, optimizer=groups.optimizer, restore_rng=True)
-            start = last.step
+            state = checkpoint.load(checkpoint.newest(folder), generator=generator)
+            start = state.step
+        groups = Groups(generator, optimizer)
+        if start:
+            state.restore_optimizer(groups.optimizer)
+            state.restore_rng(device)
         watched = self._validated(generator)
         final: dict[str, float] = {}
         for monitor in monitors:
             monitor.begin(step=start, steps=self.steps)
         try:
-            batches = Batches(data.train, batch_size=self.batch_size, seed=seed, device=device)
             losses: list[Tensor] = []
             stream = batches.starting_at(start)
             for step in range(start + 1, self.steps + 1):

@@ -22,10 +22,10 @@ def evaluate_run(config: DictConfig) -> None:
         raise ValueError(f"subnets must be 0 or more, got {config.subnets}.")
     if config.threads is not None:
         torch.set_num_threads(config.threads)
+    parts, state = reopen(config.run)
     out = Path(config.out or Path(config.run) / "evaluation.csv")
     if not out.parent.is_dir():
         raise FileNotFoundError(f"out={out}: there is no folder {out.parent}.")
-    parts, record = reopen(config.run)
     parts.generator.to(pick_device(config.device))
     subnets = sample_subnets(parts.space, config.subnets, seed=config.seed)
     found = list(
@@ -45,7 +45,7 @@ def evaluate_run(config: DictConfig) -> None:
         )
     )
     console = Console() if sys.stdout.isatty() else Console(width=150)
-    console.print(_table(found, f"{config.run}, step {record['step']}, {config.split} split"))
+    console.print(_table(found, f"{config.run}, step {state.step}, {config.split} split"))
     random = [evaluation for evaluation in found if evaluation.label.startswith("random")]
     measure = next(iter(found[0].calibrated))
     if random:

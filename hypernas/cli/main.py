@@ -1,7 +1,6 @@
 """The command `hypernas`."""
 
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -88,9 +87,11 @@ def _resumed(arguments: list[str]) -> list[str]:
 
 
 def _remove_if_empty(folder: Path) -> None:
-    """Drop a run's folder in which nothing was trained."""
-    if folder.is_dir() and {p.name for p in folder.iterdir()} <= {".hydra"}:
-        shutil.rmtree(folder)
+    """Drop the folder Hydra made for a run that did not begin, and those it made around it."""
+    for made in (folder, folder.parent, folder.parent.parent):
+        if made == Path.cwd() or not made.is_dir() or any(made.iterdir()):
+            return
+        made.rmdir()
 
 
 def _refuse_error(error: BaseException) -> None:

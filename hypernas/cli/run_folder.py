@@ -1,5 +1,7 @@
-"""A run's parts, from a configuration, and from the folder of a run."""
+"""The folder of a run: its settings, and its parts put together again from them."""
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,12 @@ from omegaconf import DictConfig, OmegaConf
 from hypernas import checkpoint
 from hypernas.data import Data
 from hypernas.generators import Generator
+from hypernas.monitors import Monitor, Subnets
 from hypernas.objectives import Objective
 from hypernas.space import SearchSpace
 
 CHECKPOINTS = "checkpoints"
+_SETTINGS, _OVERRIDES = "settings.yaml", "overrides.json"
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,8 @@ def assemble(config: DictConfig) -> Parts:
     return Parts(data, space, generator, instantiate(config.objective))
 
 
-def reopen(folder: str) -> tuple[Parts, dict[str, Any]]:
-    """The parts of a finished or stopped run, its newest checkpoint loaded, and its record.
+def reopen(folder: str) -> tuple[Parts, checkpoint.State]:
+    """The parts of a finished or stopped run, its newest checkpoint loaded, and its state.
 
     Raises:
         FileNotFoundError: if the folder is not that of a run.
@@ -54,10 +58,10 @@ def reopen(folder: str) -> tuple[Parts, dict[str, Any]]:
 
 def configuration(folder: str) -> DictConfig:
     """The configuration a run was started with."""
-    path = Path(folder) / ".hydra" / "config.yaml"
+    path = Path(folder) / _SETTINGS
     if not path.is_file():
         raise FileNotFoundError(
-            f"{folder} is not the folder of a run: it has no .hydra/config.yaml. "
+            f"{folder} is not the folder of a run: it has no {_SETTINGS}. "
             f"Give the folder that hypernas train printed."
         )
     config = OmegaConf.load(path)
@@ -67,9 +71,33 @@ def configuration(folder: str) -> DictConfig:
 
 
 def overrides(folder: str) -> list[str]:
-    """The overrides a run was started with."""
+    """The overrides a run was started with.
+
+    Raises:
+        FileNotFoundError: if the folder is not that of a run.
+    """
     configuration(folder)
-    return [str(o) for o in OmegaConf.load(Path(folder) / ".hydra" / "overrides.yaml")]
+    return json.loads((Path(folder) / _OVERRIDES).read_text())
+
+
+class Settings(Monitor):
+    """Writes a run's settings once nothing stands in its way any more."""
+
+    def __init__(self, folder: Path, config: DictConfig, overrides: Sequence[str]) -> None:
+        self.folder, self.config, self.overrides = folder, config, list(overrides)
+
+    def begin(self, *, step: int, steps: int) -> None:
+        OmegaConf.save(self.config, self.folder / _SETTINGS)
+        (self.folder / _OVERRIDES).write_text(json.dumps(self.overrides, indent=1) + "\n")
+
+    def step(self, step: int, values: Mapping[str, float]) -> None:
+        """Settings do not change."""
+
+    def validation(self, step: int, subnets: Subnets, generator: Generator) -> None:
+        """Settings do not change."""
+
+    def end(self, final: Mapping[str, float]) -> None:
+        """Everything is written."""
 
 
 def flat(config: DictConfig) -> dict[str, bool | int | float | str]:

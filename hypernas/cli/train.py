@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console as RichConsole
 
-from hypernas.cli.run_folder import CHECKPOINTS, assemble, flat
+from hypernas.cli.run_folder import CHECKPOINTS, Settings, assemble, flat
 from hypernas.monitors import Console, JsonLines
 from hypernas.monitors.tensorboard import TensorBoard
 
@@ -51,6 +51,7 @@ def train(config: DictConfig) -> None:
         objective=parts.objective,
         optimizer=optimizer,
         monitors=[
+            Settings(folder, config, HydraConfig.get().overrides.task),
             Console(console=console),
             JsonLines(folder / "metrics.jsonl"),
             TensorBoard(folder, hparams=flat(config)),

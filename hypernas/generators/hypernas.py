@@ -17,7 +17,7 @@ from hypernas.space import SearchSpace
 def hypernas(
     space: SearchSpace,
     *,
-    num_experts: int = 4,
+    num_experts: int = 3,
     experts: Sequence[str] | str | None = "*",
     gains: Sequence[str] | str | None = "*",
     offsets: Sequence[str] | str | None = "*",
@@ -25,7 +25,7 @@ def hypernas(
     gate: Gate = "linear",
     gate_scale: float = 1.0,
     spread: float = 0.0,
-    hidden_dims: Sequence[int] = (64, 64),
+    hidden_dims: Sequence[int] = (64, 32),
     use_mip: bool = True,
     normalize: bool = False,
     coefficient_lr_scale: float = 1.0,

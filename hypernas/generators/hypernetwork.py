@@ -81,8 +81,9 @@ class CoefficientHypernetwork(CoefficientSource):
             for (kind, num), rows in zip(
                 sizes, self.weight.split([num for _, num in sizes]), strict=True
             ):
-                if kind == "experts":
-                    rows.normal_(0, gate_scale / math.sqrt(num * widths[-1]), generator=rng)
+                if kind == "experts":  # half of a hidden unit's second moment passes its activation
+                    std = gate_scale * math.sqrt(2 / (num * widths[-1]))
+                    rows.normal_(0, std, generator=rng)
 
     def forward(self, features: Tensor) -> dict[str, Coefficients]:
         encoded = mip(features, normalize=self.normalize) if self.use_mip else features

@@ -2,6 +2,6 @@
 
 from hypernas.monitors.console import Console
 from hypernas.monitors.json_lines import JsonLines
-from hypernas.monitors.monitor import Monitor, mean_over_subnets
+from hypernas.monitors.monitor import Monitor, Subnets, mean_over_subnets
 
-__all__ = ["Console", "JsonLines", "Monitor", "mean_over_subnets"]
+__all__ = ["Console", "JsonLines", "Monitor", "Subnets", "mean_over_subnets"]

@@ -13,9 +13,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from hypernas.architecture import Architecture
 from hypernas.generators import Generator
-from hypernas.monitors.monitor import Monitor, mean_over_subnets
+from hypernas.monitors.monitor import Monitor, Subnets, mean_over_subnets
 
 
 class Console(Monitor):
@@ -71,7 +70,7 @@ class Console(Monitor):
     def validation(
         self,
         step: int,
-        subnets: Mapping[str, tuple[Architecture, Mapping[str, float]]],
+        subnets: Subnets,
         generator: Generator,
     ) -> None:
         means = mean_over_subnets(subnets)

@@ -5,9 +5,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from hypernas.architecture import Architecture
 from hypernas.generators import Generator
-from hypernas.monitors.monitor import Monitor
+from hypernas.monitors.monitor import Monitor, Subnets
 
 
 class JsonLines(Monitor):
@@ -39,7 +38,7 @@ class JsonLines(Monitor):
     def validation(
         self,
         step: int,
-        subnets: Mapping[str, tuple[Architecture, Mapping[str, float]]],
+        subnets: Subnets,
         generator: Generator,
     ) -> None:
         for label, (architecture, measures) in subnets.items():

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from hypernas.architecture import Architecture
 from hypernas.generators import Generator
 
+Subnets = Mapping[str, tuple[Architecture, Mapping[str, float]]]  # label -> subnet and measures
+
 
 class Monitor(ABC):
     """Is told what happens in a run; never changes it."""
@@ -22,19 +24,17 @@ class Monitor(ABC):
     def validation(
         self,
         step: int,
-        subnets: Mapping[str, tuple[Architecture, Mapping[str, float]]],
+        subnets: Subnets,
         generator: Generator,
     ) -> None:
-        """Label of each validated subnet -> its architecture and measures."""
+        """Some subnets were measured on the validation split."""
 
     @abstractmethod
     def end(self, final: Mapping[str, float]) -> None:
         """The run is over (finished, or stopped by an error); `final` are its last measures."""
 
 
-def mean_over_subnets(
-    subnets: Mapping[str, tuple[Architecture, Mapping[str, float]]],
-) -> dict[str, float]:
+def mean_over_subnets(subnets: Subnets) -> dict[str, float]:
     """Measure -> its mean over validated subnets."""
     rows = [measures for _, measures in subnets.values()]
     return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]} if rows else {}

@@ -9,7 +9,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from hypernas.architecture import Architecture
 from hypernas.generators import Generator
-from hypernas.monitors.monitor import Monitor
+from hypernas.monitors.monitor import Monitor, Subnets
 
 
 class TensorBoard(Monitor):
@@ -46,7 +46,7 @@ class TensorBoard(Monitor):
     def validation(
         self,
         step: int,
-        subnets: Mapping[str, tuple[Architecture, Mapping[str, float]]],
+        subnets: Subnets,
         generator: Generator,
     ) -> None:
         for label, (_, measures) in subnets.items():

@@ -1,0 +1,76 @@
+"""Each file of configs/ is one constructor call, complete and up to date."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import get_object, instantiate
+from omegaconf import OmegaConf
+
+from hypernas import SearchSpace
+from hypernas.cli.main import configs
+from hypernas.generators import Generator
+from hypernas.spaces import mlp
+
+GROUPS = ["data", "space", "generator", "sampling", "objective", "optimizer", "training"]
+FILES = [
+    (group, path.stem) for group in GROUPS for path in sorted((configs() / group).glob("*.yaml"))
+]
+META = {"_target_", "_partial_", "_convert_"}
+
+
+def composed(*overrides: str):
+    with initialize_config_dir(str(configs()), version_base="1.3"):
+        return compose("train", overrides=list(overrides))
+
+
+@pytest.mark.parametrize(("group", "name"), FILES)
+def test_a_config_gives_every_argument_its_default(group, name):
+    config = composed(f"{group}={name}")[group]
+    target = get_object(config._target_)
+    given = {key: value for key, value in OmegaConf.to_container(config).items() if key not in META}
+    parameters = inspect.signature(target).parameters
+    if config._target_.startswith("torch."):  # a few of many
+        assert set(given) <= set(parameters)
+        return
+    left_to_the_caller = {"space", "input_shape", "num_classes"}
+    assert set(given) == set(parameters) - left_to_the_caller
+    for key, value in given.items():
+        default = parameters[key].default
+        if key not in ("seed", "steps", "batch_size"):
+            assert listed(value) == listed(default), key
+
+
+def listed(value):
+    """Tuples as lists, all the way down."""
+    return [listed(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+@pytest.mark.parametrize("name", [name for group, name in FILES if group == "generator"])
+def test_a_generator_config_is_a_function_of_a_space(name):
+    space = mlp(input_shape=(4,), num_classes=2, depths=(1, 2), widths=(4, 8))
+    generator = instantiate(composed(f"generator={name}").generator)(space=space)
+    assert isinstance(generator, Generator)
+    assert generator.call(space.smallest(), torch.zeros(2, 4)).shape == (2, 2)
+
+
+@pytest.mark.parametrize("name", [name for group, name in FILES if group == "space"])
+def test_a_space_config_is_a_function_of_the_datas_shape(name):
+    shape = {"conv1d": (1, 16), "conv2d": (1, 8, 8)}.get(name, (1, 8, 8))
+    space = instantiate(composed(f"space={name}").space)(input_shape=shape, num_classes=3)
+    assert isinstance(space, SearchSpace)
+    assert space.build(space.smallest())(torch.zeros(2, *shape)).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((configs() / "experiment").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_an_experiment_composes(path: Path):
+    composed(f"experiment={path.stem}")
+
+
+def test_the_seed_reaches_the_generator():
+    config = composed("seed=7")
+    assert config.generator.seed == 7
