@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from hypernas.architecture import Architecture
-from hypernas.cache import Cache
 from hypernas.slicing import Slice, layout_of, prefix, slice_of
 from hypernas.space import SearchSpace
 from hypernas.target import norm_statistics, skeleton, weight_shapes
@@ -16,12 +15,10 @@ _NUM_PROBES = 4  # random architectures whose fit is checked before training
 
 
 class Subnet(NamedTuple):
-    """What is derived from an architecture alone."""
+    """Where a subnet sits in the largest shapes."""
 
-    architecture: Architecture
-    skeleton: nn.Module
-    slices: dict[str, Slice]  # parameter name -> where it sits in the largest shape
-    statistics: dict[str, Slice]  # the same for the running statistics of its norms
+    slices: dict[str, Slice]  # by parameter name
+    statistics: dict[str, Slice]  # by name of a norm's running statistic
 
 
 class Envelope:
@@ -43,7 +40,6 @@ class Envelope:
         self.space = space
         self._references = [(a, skeleton(build_seeded(space, a))) for a in space.references()]
         self._home: dict[str, tuple[Architecture, nn.Module]] = {}
-        self._subnets = Cache(128)
         statistics: dict[str, Tensor] = {}
         for architecture, module in self._references:
             for name in weight_shapes(module):
@@ -58,24 +54,21 @@ class Envelope:
             )
         rng = torch.Generator().manual_seed(0)
         probes = [space.smallest(), *(space.sample(rng) for _ in range(_NUM_PROBES))]
-        for architecture in dict.fromkeys([a for a, _ in self._references] + probes):
-            self.subnet(architecture)
+        for architecture, module in self._references:
+            self.subnet(architecture, module)
+        for architecture in dict.fromkeys(probes):
+            self.subnet(architecture, skeleton(space.build(architecture)))
 
     def owner(self, name: str) -> nn.Module:
         """The module that holds parameter `name`, on the meta device."""
         return self._home[name][1].get_submodule(name.rpartition(".")[0])
 
-    def subnet(self, architecture: Mapping[str, Any]) -> Subnet:
-        """The skeleton of an architecture and its index sets (remembered for the last 128).
+    def subnet(self, architecture: Architecture, module: nn.Module) -> Subnet:
+        """The index sets of a subnet, from its module or the skeleton of that.
 
         Raises:
-            ValueError: if the architecture is not of the space, or does not fit.
+            ValueError: if it does not fit.
         """
-        architecture = self.space.architecture(architecture)
-        return self._subnets.get(architecture, lambda: self._derive(architecture))
-
-    def _derive(self, architecture: Architecture) -> Subnet:
-        module = skeleton(build_seeded(self.space, architecture))
         slices, misfits = {}, []
         for name in weight_shapes(module):
             if name not in self._home:
@@ -105,7 +98,7 @@ class Envelope:
                 + "\nEvery parameter of a subnet must be a part of the largest subnet's parameter of "
                 "the same name; give parameters that never share weights different names."
             )
-        return Subnet(architecture, module, slices, statistics)
+        return Subnet(slices, statistics)
 
     def draw(self, seed: int) -> dict[str, Tensor]:
         """Parameters of the largest shapes as the user's builder initialises them under `seed`.

@@ -15,8 +15,8 @@ LAYERS = [  # each may import those after it
     {"generators", "sampling", "objectives", "cost", "data", "spaces"},
     {"mixing", "envelope"},
     {"encoding", "slicing", "target"},
-    {"space", "cache"},
-    {"architecture"},
+    {"space"},
+    {"architecture", "cache"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 

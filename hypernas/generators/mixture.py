@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from hypernas.cache import Cache
 from hypernas.encoding import Encoding
-from hypernas.envelope import Envelope
+from hypernas.envelope import Envelope, Subnet
 from hypernas.generators.banks import Bank
 from hypernas.generators.coefficients import CoefficientSource
 from hypernas.generators.generator import Generator, ParameterGroup
@@ -39,17 +39,16 @@ class Mixture(Generator):
         self.coefficient_lr_scale = coefficient_lr_scale
         self._envelope = envelope
         self._encoding = Encoding(envelope.space)
-        self._features = Cache(1024)
+        self._features, self._subnets = Cache(1024), Cache(128)
         self._statistics = nn.Module()
         for name, buffer in envelope.statistics().items():
             self._statistics.register_buffer(name.replace(".", "/"), buffer)
 
     def forward(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
-        subnet = self._envelope.subnet(architecture)
-        coefficients = self.coefficients(subnet.architecture)
+        coefficients = self.coefficients(architecture)
         return {
             name: mix(self.bank(name), coefficients.get(name, PLAIN), where)
-            for name, where in subnet.slices.items()
+            for name, where in self._subnet(architecture).slices.items()
         }
 
     def coefficients(self, architecture: Mapping[str, Any]) -> dict[str, Coefficients]:
@@ -63,13 +62,19 @@ class Mixture(Generator):
 
     def slices(self, architecture: Mapping[str, Any]) -> dict[str, Slice]:
         """Parameter name -> where the subnet's weight sits in the largest shape."""
-        return self._envelope.subnet(architecture).slices
+        return self._subnet(architecture).slices
+
+    def _subnet(self, architecture: Mapping[str, Any]) -> Subnet:
+        architecture = self.space.architecture(architecture)
+        return self._subnets.get(
+            architecture, lambda: self._envelope.subnet(architecture, self.skeleton(architecture))
+        )
 
     def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
         """Slices, as views, of running statistics shared by all subnets."""
         return {
             name: where(self._statistics.get_buffer(name.replace(".", "/")))
-            for name, where in self._envelope.subnet(architecture).statistics.items()
+            for name, where in self._subnet(architecture).statistics.items()
         }
 
     def parameter_groups(self) -> list[ParameterGroup]:
