@@ -1,12 +1,13 @@
 """The largest shapes of a search space: what every subnet's parameters are slices of."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from hypernas.architecture import Architecture
+from hypernas.cache import Cache
 from hypernas.slicing import Slice, layout_of, prefix, slice_of
 from hypernas.space import SearchSpace
 from hypernas.target import norm_statistics, skeleton, weight_shapes
@@ -40,6 +41,7 @@ class Envelope:
         self.space = space
         self._references = [(a, skeleton(build_seeded(space, a))) for a in space.references()]
         self._home: dict[str, tuple[Architecture, nn.Module]] = {}
+        self._subnets = Cache(128)
         statistics: dict[str, Tensor] = {}
         for architecture, module in self._references:
             for name in weight_shapes(module):
@@ -57,18 +59,33 @@ class Envelope:
         for architecture, module in self._references:
             self.subnet(architecture, module)
         for architecture in dict.fromkeys(probes):
-            self.subnet(architecture, skeleton(space.build(architecture)))
+            self.subnet(architecture, skeleton(build_seeded(space, architecture)))
 
     def owner(self, name: str) -> nn.Module:
         """The module that holds parameter `name`, on the meta device."""
         return self._home[name][1].get_submodule(name.rpartition(".")[0])
 
-    def subnet(self, architecture: Architecture, module: nn.Module) -> Subnet:
-        """The index sets of a subnet, from its module or the skeleton of that.
+    def subnet(
+        self,
+        architecture: Mapping[str, Any],
+        module: Callable[[Architecture], nn.Module] | None = None,
+    ) -> Subnet:
+        """The index sets of an architecture (remembered for the last 128).
+
+        Args:
+            module: where to get the architecture's module, or its skeleton, if it is needed; by
+                default it is built.
 
         Raises:
-            ValueError: if it does not fit.
+            ValueError: if the architecture is not of the space, or does not fit.
         """
+        architecture = self.space.architecture(architecture)
+        make = module or self.space.build
+        return self._subnets.get(
+            architecture, lambda: self._place(architecture, make(architecture))
+        )
+
+    def _place(self, architecture: Architecture, module: nn.Module) -> Subnet:
         slices, misfits = {}, []
         for name in weight_shapes(module):
             if name not in self._home:

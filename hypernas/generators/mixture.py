@@ -39,7 +39,7 @@ class Mixture(Generator):
         self.coefficient_lr_scale = coefficient_lr_scale
         self._envelope = envelope
         self._encoding = Encoding(envelope.space)
-        self._features, self._subnets = Cache(1024), Cache(128)
+        self._features = Cache(1024)
         self._statistics = nn.Module()
         for name, buffer in envelope.statistics().items():
             self._statistics.register_buffer(name.replace(".", "/"), buffer)
@@ -65,10 +65,7 @@ class Mixture(Generator):
         return self._subnet(architecture).slices
 
     def _subnet(self, architecture: Mapping[str, Any]) -> Subnet:
-        architecture = self.space.architecture(architecture)
-        return self._subnets.get(
-            architecture, lambda: self._envelope.subnet(architecture, self.skeleton(architecture))
-        )
+        return self._envelope.subnet(architecture, self.skeleton)
 
     def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
         """Slices, as views, of running statistics shared by all subnets."""
