@@ -1,6 +1,7 @@
 """The largest shapes of a search space: what every subnet's parameters are slices of."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -57,9 +58,9 @@ class Envelope:
         rng = torch.Generator().manual_seed(0)
         probes = [space.smallest(), *(space.sample(rng) for _ in range(_NUM_PROBES))]
         for architecture, module in self._references:
-            self.subnet(architecture, module)
-        for architecture in dict.fromkeys(probes):
-            self.subnet(architecture, skeleton(build_seeded(space, architecture)))
+            self._place(architecture, module)
+        for architecture in probes:
+            self.subnet(architecture)
 
     def owner(self, name: str) -> nn.Module:
         """The module that holds parameter `name`, on the meta device."""
@@ -80,7 +81,7 @@ class Envelope:
             ValueError: if the architecture is not of the space, or does not fit.
         """
         architecture = self.space.architecture(architecture)
-        make = module or self.space.build
+        make = module or partial(build_seeded, self.space)
         return self._subnets.get(
             architecture, lambda: self._place(architecture, make(architecture))
         )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hypernas.cache import Cache
 from hypernas.envelope import build_seeded
+from hypernas.envelope import build_seeded
 from hypernas.mixing import Coefficients
 from hypernas.space import SearchSpace
 from hypernas.target import calibrate, call, skeleton
