@@ -60,7 +60,7 @@ SPACES = {
 def one_linear(*values: float, num_choices: int = 1) -> SearchSpace:
     """The target does not depend on the architecture, whose features are the values themselves."""
     choices = {f"choice_{i}": list(values) for i in range(num_choices)}
-    return SearchSpace(choices, lambda _: nn.Linear(48, 64))
+    return SearchSpace(choices, lambda _: nn.Linear(24, 32))
 
 
 @pytest.fixture(params=KINDS.values(), ids=[name.replace(" ", "_") for name in KINDS])
@@ -146,7 +146,7 @@ def test_a_few_steps_lower_the_loss(make, space, inputs):
     optimizer = torch.optim.Adam(generator.parameters(), 3e-3)
     labels = torch.arange(len(inputs)) % 3
     losses = []
-    for _ in range(30):
+    for _ in range(15):
         loss = sum(
             nn.functional.cross_entropy(generator.call(a, inputs), labels)
             for a in (space.smallest(), space.largest())
@@ -155,7 +155,7 @@ def test_a_few_steps_lower_the_loss(make, space, inputs):
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert losses[-1] < 0.8 * losses[0]
+    assert losses[-1] < 0.9 * losses[0]
 
 
 # --- theta_0 -------------------------------------------------------------------------------------
@@ -257,7 +257,7 @@ def test_the_variance_of_what_plain_features_add_is_quadratic_in_them():
 def test_a_normalized_encoding_makes_what_is_added_independent_of_the_number_of_features(
     normalize, expected
 ):
-    options = {"normalize": normalize, "hidden_dims": (256,), "seeds": 32}
+    options = {"normalize": normalize, "hidden_dims": (256,), "seeds": 24}
     few = variances(one_linear(0, 1), **options)[1]
     many = variances(one_linear(0, 1, num_choices=9), **options)[1]
     assert_close(many / few, float(expected), rtol=0.1, atol=0)
@@ -266,8 +266,8 @@ def test_a_normalized_encoding_makes_what_is_added_independent_of_the_number_of_
 @pytest.mark.parametrize("encode", [True, False])
 def test_rows_of_the_last_layer_start_by_the_size_of_their_matrix_and_at_zero_for_vectors(encode):
     generator = mip_hypernetwork(one_linear(0, 1), encode=encode)
-    rows = generator.network.weight.split([64 * 48, 64])
-    assert_close(rows[0].std().item(), GAIN / math.sqrt(64 * 48), rtol=0.01, atol=0)
+    rows = generator.network.weight.split([32 * 24, 32])
+    assert_close(rows[0].std().item(), GAIN / math.sqrt(32 * 24), rtol=0.01, atol=0)
     assert_same(rows[1], torch.zeros_like(rows[1]))
 
 
@@ -293,7 +293,7 @@ def test_without_independent_weights_the_network_starts_as_large_as_the_builder(
             weights = generator(space.sample(rng)).values()
             squares += torch.stack([w.square().mean() for w in weights]) / 256
     # nn.Linear draws both uniformly within 1 / sqrt(fan_in)
-    assert_close(squares.sqrt(), torch.full((2,), 1 / math.sqrt(3 * 48)), rtol=0.15, atol=0)
+    assert_close(squares.sqrt(), torch.full((2,), 1 / math.sqrt(3 * 24)), rtol=0.15, atol=0)
 
 
 def test_a_network_of_another_size_is_refused():

@@ -168,13 +168,13 @@ def test_a_few_steps_lower_the_loss(make, space):
     optimizer = torch.optim.Adam(generator.parameters(), 3e-3)
     labels = torch.arange(6) % 3
     losses = []
-    for _ in range(30):
+    for _ in range(15):
         loss = nn.functional.cross_entropy(generator.call(space.largest(), INPUTS), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert losses[-1] < 0.8 * losses[0]
+    assert losses[-1] < 0.9 * losses[0]
 
 
 def test_weights_are_theta_0_and_the_scaled_output_of_the_hypernetwork(space):

@@ -108,7 +108,7 @@ def test_training_a_main_network_lowers_its_loss_on_every_condition(main_generat
         )
 
     before = losses()
-    for _ in range(15):
+    for _ in range(10):
         optimizer.zero_grad()
         losses().sum().backward()
         optimizer.step()
