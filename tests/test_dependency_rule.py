@@ -10,7 +10,7 @@ import hypernas
 ROOT = Path(hypernas.__file__).parent
 LAYERS = [  # each may import those after it
     {"cli"},
-    {"training", "evaluation", "exporting"},
+    {"training", "evaluation", "exporting", "interop"},
     {"checkpoint", "monitors"},
     {"generators", "sampling", "objectives", "cost", "data", "spaces"},
     {"mixing", "envelope"},

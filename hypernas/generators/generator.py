@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from hypernas.cache import Cache
 from hypernas.envelope import build_seeded
-from hypernas.envelope import build_seeded
 from hypernas.mixing import Coefficients
 from hypernas.space import SearchSpace
 from hypernas.target import calibrate, call, skeleton

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from hypernas.cache import Cache
 from hypernas.encoding import Encoding
@@ -11,6 +11,7 @@ from hypernas.envelope import Envelope, Subnet
 from hypernas.generators.banks import Bank
 from hypernas.generators.coefficients import CoefficientSource
 from hypernas.generators.generator import Generator, ParameterGroup
+from hypernas.generators.statistics import SharedStatistics
 from hypernas.mixing import PLAIN, Coefficients, mix
 from hypernas.slicing import Slice
 
@@ -40,9 +41,7 @@ class Mixture(Generator):
         self._envelope = envelope
         self._encoding = Encoding(envelope.space)
         self._features = Cache(1024)
-        self._statistics = nn.Module()
-        for name, buffer in envelope.statistics().items():
-            self._statistics.register_buffer(name.replace(".", "/"), buffer)
+        self._statistics = SharedStatistics(envelope)
 
     def forward(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
         coefficients = self.coefficients(architecture)
@@ -69,10 +68,7 @@ class Mixture(Generator):
 
     def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
         """Slices, as views, of running statistics shared by all subnets."""
-        return {
-            name: where(self._statistics.get_buffer(name.replace(".", "/")))
-            for name, where in self._subnet(architecture).statistics.items()
-        }
+        return self._statistics(self._subnet(architecture).statistics)
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """The bank's, and one of whatever writes coefficients, which does not decay."""
