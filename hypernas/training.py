@@ -32,8 +32,9 @@ class Training:
     """How long and how to train; `run` does it.
 
     A step draws a batch and some architectures, adds up the gradients of their losses on that
-    batch, and takes one step of the optimizer. Batches and architectures are functions of the seed
-    and the step's number, so a resumed run takes the same steps as one that never stopped.
+    batch and of the generator's auxiliary loss, and takes one step of the optimizer. Batches and
+    architectures are functions of the seed and the step's number, so a resumed run takes the same
+    steps as one that never stopped.
 
     Args:
         steps: optimizer steps.
@@ -194,7 +195,10 @@ class Training:
             if teaching and teacher is None:
                 teacher = outputs.detach()
             total += loss.detach()
-        return total / len(architectures)
+        auxiliary = generator.auxiliary_loss(architectures)
+        if auxiliary.requires_grad:
+            auxiliary.backward()
+        return total / len(architectures) + auxiliary.detach()
 
     def _autocast(self, device: torch.device) -> AbstractContextManager[Any]:
         if self.precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported():

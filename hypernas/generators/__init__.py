@@ -1,5 +1,8 @@
 """Weight generators: each is a function or class that takes a search space."""
 
+from hypernas.generators.acdc import acdc
+from hypernas.generators.by_name import ByName, by_name
+from hypernas.generators.few_shot import FewShot, few_shot
 from hypernas.generators.full_hypernetwork import FullHypernetwork
 from hypernas.generators.generator import Description, Generator, ParameterGroup
 from hypernas.generators.hypernas import hypernas
@@ -8,16 +11,23 @@ from hypernas.generators.mip_hypernetwork import mip_hypernetwork
 from hypernas.generators.mixture import Mixture
 from hypernas.generators.mos import mos_layer, mos_neuron
 from hypernas.generators.shared import shared
+from hypernas.generators.soft_sharing import soft_sharing
+from hypernas.generators.ssn import ssn
 from hypernas.generators.standalone import Standalone
 
 __all__ = [
+    "ByName",
     "Description",
+    "FewShot",
     "FullHypernetwork",
     "Generator",
     "Mixture",
     "ParameterGroup",
     "Standalone",
+    "acdc",
+    "by_name",
     "chunked_hmlp",
+    "few_shot",
     "from_hypnettorch",
     "hmlp",
     "hypernas",
@@ -25,4 +35,6 @@ __all__ = [
     "mos_layer",
     "mos_neuron",
     "shared",
+    "soft_sharing",
+    "ssn",
 ]
