@@ -95,10 +95,12 @@ class Standalone(Generator):
 
     def set_extra_state(self, state: Tensor) -> None:
         loaded = json.loads(bytes(state.tolist()))
+        architectures = [self.space.architecture(values) for values in loaded["architectures"]]
+        if (self.seed, self.architectures) == (loaded["seed"], architectures):
+            return  # an optimizer may hold these parameters
         self.seed = loaded["seed"]
         self.subnets = nn.ModuleList()
         self._position = {}
         self._untrained = Cache(8)
-        for values in loaded["architectures"]:
-            architecture = self.space.architecture(values)
+        for architecture in architectures:
             self._add(architecture, self._fresh(architecture))

@@ -116,6 +116,16 @@ def test_groups_start_from_a_trained_supernet():
     assert_close(child.statistics(architectures[3]), parent.statistics(architectures[3]))
 
 
+def test_loading_again_keeps_the_parameters_that_an_optimizer_holds():
+    generator = generators.few_shot(space(), num_groups=2, generator=generators.Standalone)
+    architectures = list(space().enumerate())
+    for architecture in architectures[:4]:
+        generator(architecture)
+    before = [id(p) for p in generator.parameters()]
+    generator.load_state_dict(generator.state_dict())
+    assert before == [id(p) for p in generator.parameters()]
+
+
 def test_groups_may_split_again_and_hold_any_generator():
     inner = partial(
         generators.few_shot,
