@@ -125,9 +125,9 @@ class Categorical(nn.Module):
 
 def categorical() -> Example:
     choices = {
+        "norm": ["batch", "layer"],
         "activation": ["prelu", "relu"],
         "slope": Choice(["learned", "one"], when={"activation": ["prelu"]}),
-        "norm": ["batch", "layer"],
         "width": [4, 8],
     }
     return Example(SearchSpace(choices, Categorical), _normal(6, 5))

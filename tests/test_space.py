@@ -55,6 +55,14 @@ def test_the_size_is_the_number_of_enumerated_architectures(space, nested):
     assert nested.size == len(set(nested.enumerate()))
 
 
+def test_the_size_counts_conditions_of_conditions_beside_free_choices():
+    choices = {"depth": [1, 2], "width": Choice([1, 2, 3], when={"depth": 2})}
+    choices["kind"] = Choice(["a", "b"], when={"depth": 2})
+    choices["kernel"] = Choice([3, 5], when={"kind": ["a"]})
+    space = SearchSpace(choices, build)
+    assert space.size == len(set(space.enumerate())) == 1 + 3 * (2 + 1)
+
+
 def test_the_size_of_a_space_too_large_to_enumerate_is_exact():
     choices = {f"depth_{i}": [1, 2] for i in range(40)}
     choices |= {f"width_{i}": Choice([1, 2, 3], when={f"depth_{i}": 2}) for i in range(40)}

@@ -203,7 +203,9 @@ def test_a_frozen_theta_0_gets_no_gradient_and_the_network_does():
 def mean_variance(gamma: float, *, use_mip: bool) -> float:
     """Of what the hypernetwork emits, over 64 seeds."""
     variances = [
-        gates_of_one_layer(seed, use_mip=use_mip)(torch.tensor([gamma]))["weight"].experts[1:].var()
+        gates_of_one_layer(seed, use_mip=use_mip)(torch.tensor([[gamma]]))[0]["weight"]
+        .experts[1:]
+        .var()
         for seed in range(64)
     ]
     return torch.stack(variances).mean().item()
@@ -231,8 +233,8 @@ def test_gates_start_with_the_stated_size_for_any_number_of_features(num_feature
             hidden_dims=hidden_dims,
             gate_scale=0.7,
         )
-        features = torch.rand(num_features, generator=torch.Generator().manual_seed(seed))
-        squares.append(source(features)["weight"].experts[1:].square().sum())
+        features = torch.rand(1, num_features, generator=torch.Generator().manual_seed(seed))
+        squares.append(source(features)[0]["weight"].experts[1:].square().sum())
     assert_close(torch.stack(squares).mean().item(), 0.7**2, rtol=0.15, atol=0)
 
 
@@ -241,7 +243,9 @@ def test_the_normalized_encoding_has_norm_one_at_the_input_of_the_network():
     seen: list[Tensor] = []
     for normalize in (False, True):
         generator = hypernas(space, normalize=normalize)
-        generator.source.trunk[0].register_forward_hook(lambda m, args, out: seen.append(args[0]))
+        generator.source.trunk[0].register_forward_hook(
+            lambda m, args, out: seen.append(args[0][0])
+        )
         generator(space.largest())
     assert_close(seen[1].norm().item(), 1.0)
     assert_close(seen[0], seen[1] * (len(seen[0]) / 2) ** 0.5)

@@ -193,7 +193,9 @@ def test_a_generator_moves_to_another_precision(make, example):
         assert all(w.dtype == torch.float64 for w in generator(architecture).values())
         outputs = generator.call(architecture, inputs)
         assert outputs.dtype == torch.float64
-        assert_close(outputs.float(), single, rtol=1e-4, atol=1e-5)
+        buffers = [b for b in generator.skeleton(architecture).buffers() if b.is_floating_point()]
+        assert all(buffer.dtype == torch.float64 for buffer in buffers)
+        assert_close(outputs.float(), single, rtol=1e-3, atol=1e-3)
         assert_close(generator.export(architecture)(inputs), outputs)
 
 
@@ -255,7 +257,7 @@ def test_calibrated_statistics_are_used_by_call_and_export_and_change_no_others(
 
 def test_training_moves_the_statistics_and_evaluation_does_not(make, example):
     generator = make(example.space)
-    largest = example.space.references()[-1]  # the last reference has batch norm where any has
+    largest = max(example.space.references(), key=lambda a: len(generator.statistics(a)))
     generator.train().call(largest, example.inputs)
     before = copy.deepcopy(dict(generator.statistics(largest)))
     generator.eval().call(largest, example.inputs)
