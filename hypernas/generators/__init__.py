@@ -1,10 +1,13 @@
 """Weight generators: each is a function or class that takes a search space."""
 
+from hypernas.generators.cafenet import cafenet
 from hypernas.generators.generator import Description, Generator, ParameterGroup
 from hypernas.generators.hypernas import hypernas
 from hypernas.generators.mixture import Mixture
 from hypernas.generators.mos import mos_layer, mos_neuron
+from hypernas.generators.ofa import ofa
 from hypernas.generators.shared import shared
+from hypernas.generators.sorting import sort_channels
 from hypernas.generators.standalone import Standalone
 
 __all__ = [
@@ -13,8 +16,11 @@ __all__ = [
     "Mixture",
     "ParameterGroup",
     "Standalone",
+    "cafenet",
     "hypernas",
     "mos_layer",
     "mos_neuron",
+    "ofa",
     "shared",
+    "sort_channels",
 ]

@@ -29,9 +29,12 @@ class Axis:
         )
 
     @cached_property
-    def simple(self) -> bool:
-        """Whether a single run of indices is taken, so that what is taken is a view."""
-        return self.whole or (len(self.large) == 1 and isinstance(self.taken[0], slice))
+    def run(self) -> slice | None:
+        """The indices as a single run, if they are one: what is taken is then a view."""
+        if self.whole:
+            return slice(None)
+        part = self.taken[0]
+        return part if len(self.large) == 1 and isinstance(part, slice) else None
 
     @property
     def size(self) -> int:
@@ -50,22 +53,31 @@ class Slice:
     def shape(self) -> tuple[int, ...]:
         return tuple(axis.size for axis in self.axes)
 
-    @property
+    @cached_property
     def whole(self) -> bool:
         return all(axis.whole for axis in self.axes)
 
-    @property
+    @cached_property
     def is_view(self) -> bool:
         """Whether a slice shares the memory of the large tensor."""
-        return all(axis.simple for axis in self.axes)
+        return all(axis.run is not None for axis in self.axes)
+
+    @cached_property
+    def _runs(self) -> tuple[Any, ...]:
+        return (..., *(axis.run for axis in self.axes))
 
     def __call__(self, large: Tensor) -> Tensor:
         """Slice the last axes of `large`, shape (..., *largest) -> (..., *shape)."""
-        return _take(large, self.axes)
+        if self.whole:
+            return large
+        return large[self._runs] if self.is_view else _gather(large, self.axes)
 
     def along(self, axis: int, vector: Tensor) -> Tensor:
         """Slice the last axis of `vector`, shape (..., largest[axis]), as that axis is sliced."""
-        return _take(vector, self.axes[axis : axis + 1])
+        own = self.axes[axis]
+        if own.whole:
+            return vector
+        return vector[..., own.run] if own.run is not None else _gather(vector, (own,))
 
     def put(self, large: Tensor, small: Tensor) -> None:
         """Write `small`, of this shape, into its place in `large`, which is contiguous."""
@@ -73,24 +85,17 @@ class Slice:
         large.view(-1)[places.flatten()] = small.flatten()
 
 
-def _take(large: Tensor, axes: tuple[Axis, ...]) -> Tensor:
-    if all(axis.whole for axis in axes):
-        return large
-    if all(axis.simple for axis in axes):  # a view
-        return large[(..., *(slice(None) if a.whole else a.taken[0] for a in axes))]
-    taken = [part for axis in axes for part in axis.taken]
-    index = tuple(part if isinstance(part, slice) else slice(None) for part in taken)
+def _gather(large: Tensor, axes: tuple[Axis, ...]) -> Tensor:
+    """Slice the last axes, some of which are products or taken index by index: a copy."""
     lead = large.shape[: large.dim() - len(axes)]
-    if len(index) > len(axes):  # an axis is a product
-        large = large.reshape(*lead, *(size for axis in axes for size in axis.large))
-    small = large[(..., *index)]
-    for i, part in enumerate(taken):
+    taken = [part for axis in axes for part in axis.taken]
+    factors = large.reshape(*lead, *(size for axis in axes for size in axis.large))
+    small = factors[(..., *(p if isinstance(p, slice) else slice(None) for p in taken))]
+    for i, part in enumerate(taken, start=len(lead)):
         if not isinstance(part, slice):
             picked = torch.tensor(part, dtype=torch.long, device=large.device)
-            small = small.index_select(len(lead) + i, picked)
-    if len(index) > len(axes):
-        small = small.reshape(*lead, *(axis.size for axis in axes))
-    return small
+            small = small.index_select(i, picked)
+    return small.reshape(*lead, *(axis.size for axis in axes))
 
 
 def slice_of(
@@ -118,7 +123,7 @@ def slice_of(
     shapes = [_shape(module, name) for module in (large, small)]
     if len(shapes[0]) != len(shapes[1]):
         raise ValueError(misfit(name, *shapes))
-    spatial = spatial_axes(small, name)
+    spatial = spatial_axes(next(owners(small, name)), name)
     own = own_layout(large, name)
     if layout is None and own is None:
         if any(part > size for size, part in zip(*shapes, strict=True)):
@@ -155,9 +160,8 @@ def prefix(large: tuple[int, ...], small: tuple[int, ...]) -> Slice:
     return Slice(tuple(Axis((b,), (slice(0, s),)) for b, s in zip(large, small, strict=True)))
 
 
-def spatial_axes(module: nn.Module, name: str) -> range:
-    """Axes of a convolution's kernel that run over space."""
-    owner = next(owners(module, name))
+def spatial_axes(owner: nn.Module, name: str) -> range:
+    """Axes that run over space, of a parameter which a module owns: those of a kernel."""
     if isinstance(owner, nn.modules.conv._ConvNd) and name.endswith("weight"):
         return range(2, owner.weight.dim())
     return range(0)
