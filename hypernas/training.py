@@ -180,19 +180,23 @@ class Training:
         architectures: Sequence[Architecture],
         batch: tuple[Any, Any],
         objective: Objective,
-        rng: torch.Generator,
+        rng: torch.Generator | None = None,
     ) -> Tensor:  # shape: (), mean loss
-        """Add up the gradients of the losses of some architectures on one batch."""
+        """Add up the gradients of the losses of some architectures on one batch.
+
+        With an `rng`, a mixture first settles what is free in its slices, on the same batch.
+        """
         inputs, targets = batch
         teaching = objective.distils and architectures[0] == generator.space.largest()
         scale = 1 / len(architectures) if self.combine == "mean" else 1.0
         teacher = None
         total = torch.zeros((), device=generator.device)
         for architecture in architectures:
-            with self._autocast(generator.device):
-                if isinstance(generator, Mixture):
-                    judge = partial(objective.loss, targets=targets, teacher=teacher)
+            if isinstance(generator, Mixture) and rng is not None:
+                judge = partial(objective.loss, targets=targets, teacher=teacher)
+                with self._autocast(generator.device):  # its cache holds casts without gradients
                     generator.settle(architecture, inputs, loss=judge, rng=rng)
+            with self._autocast(generator.device):
                 outputs = generator.call(architecture, inputs)
                 loss = objective.loss(outputs, targets, teacher)
             (loss * scale).backward()

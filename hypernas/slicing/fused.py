@@ -109,12 +109,16 @@ def _cuts_blocks(large: nn.Module, small: nn.Module, name: str) -> str | None:
     if rows is None:
         return None
     dim = part.get_parameter(name.rpartition(".")[2]).dim()
-    layout = rows + (" model" if dim > 1 else "") + _SPATIAL[max(0, dim - 2)]
-    plain = "rows" + (" model" if dim > 1 else "") + _SPATIAL[max(0, dim - 2)]
+    columns = (" model" if dim > 1 else "") + _SPATIAL[max(0, dim - 2)]
+    reader = rows.removeprefix("(three ").removeprefix("(two ")
+    heads = (
+        f', "model ({reader}" for the layer that reads the heads' if reader.endswith("dim)") else ""
+    )
     return (
         f"{name}: a prefix, {_num_outputs(part)} of {_num_outputs(big)} rows, would cut across "
-        f"matrices that seem to be fused in it. Write {_written(name, layout)}, its factors named "
-        f"after choices or attributes of the module, or {_written(name, plain)} if a prefix is meant."
+        f"matrices that seem to be fused in it. Write {_written(name, rows + columns)}{heads}, the "
+        f"factors named after choices or attributes of the module; or "
+        f"{_written(name, 'rows' + columns)} if a prefix is meant."
     )
 
 
