@@ -40,28 +40,12 @@ def tied_channels(envelope: Envelope, channels: Sequence[Tied]) -> list[Channels
             or made of factors, or one is in two groups.
     """
     axes = _axes(envelope)
-    groups: list[dict[tuple[str, int], None]] = []
-    wrong = []
-    for tied in channels:
-        several = all(pattern.startswith("*.") for pattern in tied)
-        by_head: dict[str, dict[tuple[str, int], None]] = {}
-        for pattern, which in tied.items():
-            heads = {name: _head(name, pattern) for name in axes}
-            matched = {name: head for name, head in heads.items() if head is not None}
-            if not matched:
-                wrong.append(f"{pattern}: matches none of {list(axes)}")
-            for name, head in matched.items():
-                members = by_head.setdefault(head if several else "", {})
-                for axis in [which] if isinstance(which, int) else which:
-                    if axis < len(axes[name]):
-                        members[name, axis] = None
-                    elif axes[name]:
-                        wrong.append(f"{name}: has no axis {axis}")
-        groups += [members for members in by_head.values() if members]
+    wrong: list[str] = []
+    groups = [members for tied in channels for members in _groups(axes, tied, wrong)]
     found: list[Channels] = []
     seen: dict[tuple[str, int], str] = {}
     for members in groups:
-        label = "{}, axis {}".format(*next(iter(members)))
+        label = "{}, axis {}".format(*members[0])
         sizes = {f"{name}, axis {i}": _size(axes[name][i]) for name, i in members}
         if len(set(sizes.values())) > 1:
             wrong.append(f"{label}: the channels differ in number: {sizes}")
@@ -75,6 +59,26 @@ def tied_channels(envelope: Envelope, channels: Sequence[Tied]) -> list[Channels
     if wrong:
         raise ValueError("the channels cannot be tied:\n  " + "\n  ".join(wrong))
     return found
+
+
+def _groups(
+    axes: Mapping[str, tuple[Axis, ...]], tied: Tied, wrong: list[str]
+) -> list[list[tuple[str, int]]]:
+    """What the patterns of one mapping match, group by group; adds to what is wrong."""
+    several = all(pattern.startswith("*.") for pattern in tied)
+    groups: dict[str, dict[tuple[str, int], None]] = {}  # head -> members, in order
+    for pattern, which in tied.items():
+        heads = {name: _head(name, pattern) for name in axes}
+        matched = {name: head for name, head in heads.items() if head is not None}
+        if not matched:
+            wrong.append(f"{pattern}: matches none of {list(axes)}")
+        for name, head in matched.items():
+            for axis in [which] if isinstance(which, int) else which:
+                if 0 <= axis < len(axes[name]):
+                    groups.setdefault(head if several else "", {})[name, axis] = None
+                elif axes[name]:
+                    wrong.append(f"{name}: has no axis {axis}")
+    return [list(members) for members in groups.values()]
 
 
 def channels_by_size(envelope: Envelope) -> list[Channels]:

@@ -1,5 +1,6 @@
 """Locally free channels: a width is its base channels, and a choice of those near its boundary."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -127,12 +128,15 @@ class FreeChannels(Slicer):
         ]
         candidates = [self.chosen[rows].cpu(), prefix, *drawn]
         distinct = list({tuple(c.flatten().tolist()): c for c in candidates}.values())
-        losses = []
-        for candidate in distinct:
-            self.chosen[rows] = candidate.to(self.chosen.device)
-            losses.append(measure())
-        best = distinct[min(range(len(losses)), key=losses.__getitem__)]
-        self.chosen[rows] = best.to(self.chosen.device)
+        best, least = distinct[0], math.inf
+        try:
+            for candidate in distinct:
+                self.chosen[rows] = candidate.to(self.chosen.device)
+                loss = measure()
+                if loss < least:
+                    best, least = candidate, loss
+        finally:  # also where measuring fails
+            self.chosen[rows] = best.to(self.chosen.device)
 
     def _drawn(self, zone: Zone, rng: torch.Generator) -> Tensor:  # shape: (r,)
         """A random pattern, uniform over all; places beyond the zone's number are unused."""

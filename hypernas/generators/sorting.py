@@ -45,7 +45,7 @@ def sort_channels(
     before = None if inputs is None else _outputs(generator, inputs)
     weights: dict[str, Tensor] = {}
     for reference in generator.space.references():
-        weights = {**generator(reference), **weights}
+        weights = {**dict(generator.export(reference).named_parameters()), **weights}
     orders = {group.name: _order(envelope, group, weights) for group in groups}
     _reorder(generator, envelope, groups, orders)
     if inputs is None:
