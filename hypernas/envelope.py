@@ -1,6 +1,7 @@
 """The largest shapes of a search space: what every subnet's parameters are slices of."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -16,12 +17,11 @@ _NUM_PROBES = 4  # random architectures whose fit is checked before training
 
 
 class Subnet(NamedTuple):
-    """What is derived from an architecture alone."""
+    """Where a subnet sits in the largest shapes."""
 
     architecture: Architecture
-    skeleton: nn.Module
-    slices: dict[str, Slice]  # parameter name -> where it sits in the largest shape
-    statistics: dict[str, Slice]  # the same for the running statistics of its norms
+    slices: dict[str, Slice]  # by parameter name
+    statistics: dict[str, Slice]  # by name of a norm's running statistic
 
 
 class Envelope:
@@ -57,24 +57,36 @@ class Envelope:
             )
         rng = torch.Generator().manual_seed(0)
         probes = [space.smallest(), *(space.sample(rng) for _ in range(_NUM_PROBES))]
-        for architecture in dict.fromkeys([a for a, _ in self._references] + probes):
+        for architecture, module in self._references:
+            self._place(architecture, module)
+        for architecture in probes:
             self.subnet(architecture)
 
     def owner(self, name: str) -> nn.Module:
         """The module that holds parameter `name`, on the meta device."""
         return self._home[name][1].get_submodule(name.rpartition(".")[0])
 
-    def subnet(self, architecture: Mapping[str, Any]) -> Subnet:
-        """The skeleton of an architecture and its index sets (remembered for the last 128).
+    def subnet(
+        self,
+        architecture: Mapping[str, Any],
+        module: Callable[[Architecture], nn.Module] | None = None,
+    ) -> Subnet:
+        """The index sets of an architecture (remembered for the last 128).
+
+        Args:
+            module: where to get the architecture's module, or its skeleton, if it is needed; by
+                default it is built.
 
         Raises:
             ValueError: if the architecture is not of the space, or does not fit.
         """
         architecture = self.space.architecture(architecture)
-        return self._subnets.get(architecture, lambda: self._derive(architecture))
+        make = module or partial(build_seeded, self.space)
+        return self._subnets.get(
+            architecture, lambda: self._place(architecture, make(architecture))
+        )
 
-    def _derive(self, architecture: Architecture) -> Subnet:
-        module = skeleton(build_seeded(self.space, architecture))
+    def _place(self, architecture: Architecture, module: nn.Module) -> Subnet:
         weights, statistics = weight_shapes(module), norm_statistics(module)
         slices: dict[str, Slice] = {}
         misfits: list[str] = []
@@ -98,7 +110,6 @@ class Envelope:
             )
         return Subnet(
             architecture,
-            module,
             {name: slices[name] for name in weights},
             {name: slices[name] for name in statistics},
         )

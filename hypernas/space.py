@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from hypernas.architecture import Architecture, Value, freeze
+from hypernas.cache import Cache
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class SearchSpace:
         }
         self.layouts = dict(layouts or {})
         self._build = build
+        self._checked = Cache(4096)  # architectures known to be of this space
         if not self.choices:
             raise ValueError("a search space needs at least one choice, got none.")
         if not callable(build):
@@ -123,6 +125,11 @@ class SearchSpace:
         Raises:
             ValueError: naming every unknown, missing or misvalued choice and what is allowed.
         """
+        if isinstance(values, Architecture):
+            return self._checked.get(values, lambda: self._check(values))
+        return self._check(values)
+
+    def _check(self, values: Mapping[str, Any]) -> Architecture:
         problems = [
             f"{name}: no such choice, expected some of {list(self.choices)}"
             for name in values

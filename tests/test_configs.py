@@ -9,7 +9,6 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_object, instantiate
 from omegaconf import OmegaConf
 
-from hypernas import SearchSpace
 from hypernas.cli.main import configs
 from hypernas.generators import Generator
 from hypernas.spaces import mlp
@@ -54,14 +53,6 @@ def test_a_generator_config_is_a_function_of_a_space(name):
     generator = instantiate(composed(f"generator={name}").generator)(space=space)
     assert isinstance(generator, Generator)
     assert generator.call(space.smallest(), torch.zeros(2, 4)).shape == (2, 2)
-
-
-@pytest.mark.parametrize("name", [name for group, name in FILES if group == "space"])
-def test_a_space_config_is_a_function_of_the_datas_shape(name):
-    shape = {"conv1d": (1, 16), "conv2d": (1, 8, 8)}.get(name, (1, 8, 8))
-    space = instantiate(composed(f"space={name}").space)(input_shape=shape, num_classes=3)
-    assert isinstance(space, SearchSpace)
-    assert space.build(space.smallest())(torch.zeros(2, *shape)).shape == (2, 3)
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ import hypernas
 ROOT = Path(hypernas.__file__).parent
 LAYERS = [  # each may import those after it
     {"cli"},
-    {"training", "evaluation", "exporting"},
+    {"training", "evaluation", "exporting", "interop"},
     {"checkpoint", "monitors"},
     {"generators", "sampling", "objectives", "cost", "data", "spaces"},
     {"mixing", "envelope"},
     {"encoding", "slicing", "target"},
-    {"space", "cache"},
-    {"architecture"},
+    {"space"},
+    {"architecture", "cache"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 

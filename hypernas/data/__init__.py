@@ -4,6 +4,7 @@ from hypernas.data.data import Batches, Data, DataNotFound, in_order, split_tens
 from hypernas.data.digits import digits
 from hypernas.data.fashion_mnist import fashion_mnist
 from hypernas.data.mnist1d import mnist1d
+from hypernas.data.tiny_shakespeare import tiny_shakespeare
 
 __all__ = [
     "Batches",
@@ -14,4 +15,5 @@ __all__ = [
     "in_order",
     "mnist1d",
     "split_tensors",
+    "tiny_shakespeare",
 ]

@@ -87,7 +87,7 @@ class Batches:
     def starting_at(self, step: int) -> Iterator[tuple[Any, Any]]:
         """The batches of step, step + 1, ..."""
         if isinstance(self.dataset, TensorDataset):
-            tensors = [tensor.to(self.device) for tensor in self.dataset.tensors]
+            tensors = [_moved(tensor, self.device) for tensor in self.dataset.tensors]
             for indices in self._indices(step):
                 rows = torch.tensor(indices, device=self.device)
                 yield tuple(tensor[rows] for tensor in tensors)  # type: ignore[misc]
@@ -111,6 +111,15 @@ class Batches:
             for start in range(position, self.per_epoch):
                 yield order[start * self.batch_size : (start + 1) * self.batch_size].tolist()
             epoch, position = epoch + 1, 0
+
+
+def _moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """`tensor` on a device, where overlapping windows go on sharing their memory."""
+    steps = zip(tensor.shape, tensor.stride(), strict=True)
+    span = 1 + sum((size - 1) * stride for size, stride in steps)  # from first to last element
+    if tensor.device == device or tensor.numel() <= span:
+        return tensor.to(device)
+    return tensor.as_strided((span,), (1,)).to(device).as_strided(tensor.shape, tensor.stride())
 
 
 def in_order(

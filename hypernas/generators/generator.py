@@ -106,7 +106,9 @@ class Generator(nn.Module, ABC):
             statistics: those of batch norms, from `calibrate`; by default the generator's own,
                 which training mode updates.
         """
-        module = self.skeleton(architecture).train(self.training)
+        module = self.skeleton(architecture)
+        if module.training != self.training:
+            module.train(self.training)
         buffers = self.statistics(architecture) if statistics is None else statistics
         outputs = call(module, self(architecture), *inputs, buffers=buffers, **keywords)
         if statistics is None and self.training:

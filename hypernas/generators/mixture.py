@@ -4,15 +4,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hypernas.cache import Cache
 from hypernas.encoding import Encoding
-from hypernas.envelope import Envelope
+from hypernas.envelope import Envelope, Subnet
 from hypernas.generators.banks import Bank
 from hypernas.generators.coefficients import CoefficientSource
 from hypernas.generators.generator import Generator, ParameterGroup
 from hypernas.generators.slicers import Plain, Slicer
+from hypernas.generators.statistics import SharedStatistics
 from hypernas.mixing import PLAIN, Coefficients, mix
 from hypernas.slicing import Slice
 
@@ -45,12 +46,10 @@ class Mixture(Generator):
         self._envelope = envelope
         self._encoding = Encoding(envelope.space)
         self._features = Cache(1024)
-        self._statistics = nn.Module()
-        for name, buffer in envelope.statistics().items():
-            self._statistics.register_buffer(name.replace(".", "/"), buffer)
+        self._statistics = SharedStatistics(envelope)
 
     def forward(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
-        subnet = self._envelope.subnet(architecture)
+        subnet = self._subnet(architecture)
         coefficients = self.coefficients(subnet.architecture)
         weights = {
             name: mix(self.bank(name), coefficients.get(name, PLAIN), where)
@@ -69,23 +68,20 @@ class Mixture(Generator):
 
     def slices(self, architecture: Mapping[str, Any]) -> dict[str, Slice]:
         """Parameter name -> where the subnet's weight is read from the largest shape."""
-        return self.slicer.locate(self._envelope.subnet(architecture)).slices
+        return self.slicer.locate(self._subnet(architecture)).slices
+
+    def _subnet(self, architecture: Mapping[str, Any]) -> Subnet:
+        return self._envelope.subnet(architecture, self.skeleton)
 
     def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
         """Slices of running statistics shared by all subnets: views, wherever they can be."""
-        located = self.slicer.locate(self._envelope.subnet(architecture))
-        return {name: where(self._statistic(name)) for name, where in located.statistics.items()}
+        return self._statistics(self.slicer.locate(self._subnet(architecture)).statistics)
 
     def update_statistics(
         self, architecture: Mapping[str, Any], statistics: Mapping[str, Tensor]
     ) -> None:
-        located = self.slicer.locate(self._envelope.subnet(architecture))
-        for name, where in located.statistics.items():
-            if not where.is_view:
-                where.put(self._statistic(name), statistics[name])
-
-    def _statistic(self, name: str) -> Tensor:
-        return self._statistics.get_buffer(name.replace(".", "/"))
+        located = self.slicer.locate(self._subnet(architecture))
+        self._statistics.update(located.statistics, statistics)
 
     def settle(
         self,
@@ -107,7 +103,7 @@ class Mixture(Generator):
             statistics = {n: s.clone() for n, s in self.statistics(architecture).items()}
             return float(loss(self.call(architecture, *inputs, statistics=statistics)))
 
-        self.slicer.settle(self._envelope.subnet(architecture), measure, rng)
+        self.slicer.settle(self._subnet(architecture), measure, rng)
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """The bank's, and those of the slicer and of whatever writes coefficients, undecayed."""

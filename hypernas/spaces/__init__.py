@@ -2,5 +2,10 @@
 
 from hypernas.spaces.convolutional import conv1d, conv2d
 from hypernas.spaces.mlp import mlp
+from hypernas.spaces.mobilenet import mobilenet
+from hypernas.spaces.resnet import resnet
+from hypernas.spaces.seq2seq import seq2seq
+from hypernas.spaces.transformer_lm import transformer_lm
+from hypernas.spaces.vit import vit
 
-__all__ = ["conv1d", "conv2d", "mlp"]
+__all__ = ["conv1d", "conv2d", "mlp", "mobilenet", "resnet", "seq2seq", "transformer_lm", "vit"]

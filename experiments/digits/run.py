@@ -1,0 +1,145 @@
+"""Do generated weights beat shared ones on digits? Three generators, budgets and seeds.
+
+    python experiments/digits/run.py            train everything, write results.csv and README.md
+    python experiments/digits/run.py --table    only make README.md's table again from results.csv
+    python experiments/digits/run.py --quick    a few steps, to see that it works; writes nothing
+
+The learning rate of each arm is tuned on the validation split, with the same number of trials and a
+seed that is not reported; the test split is read once for each run that is.
+"""
+
+import argparse
+import csv
+import itertools
+import time
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from hypernas import generators
+from hypernas.data import digits
+from hypernas.evaluation import evaluate, mean, sample_subnets, write_csv
+from hypernas.generators import Generator
+from hypernas.objectives import CrossEntropy
+from hypernas.sampling import Sandwich
+from hypernas.spaces import conv2d
+from hypernas.training import Training
+
+HERE = Path(__file__).parent
+ARMS = {
+    "shared": generators.shared,
+    "mos_neuron": generators.mos_neuron,
+    "hypernas": generators.hypernas,
+}
+LEARNING_RATES = (0.003, 0.01, 0.03)
+SEEDS = (0, 1, 2)
+TUNING_SEED = 1000
+BUDGETS = (75, 150, 300)  # steps
+NUM_SUBNETS = 20
+BEGIN, END = "<!-- table begins -->", "<!-- table ends -->"
+
+
+def train(arm: str, *, lr: float, seed: int, steps: int) -> tuple[Generator, float]:
+    """A trained generator, and the seconds it took."""
+    data = digits()
+    generator = ARMS[arm](conv2d(input_shape=data.input_shape, num_classes=10), seed=seed)
+    training = Training(steps=steps, batch_size=64, validate_every=steps, num_validation=0)
+    started = time.monotonic()
+    training.run(
+        generator,
+        data,
+        sampler=Sandwich(num_random=2),
+        objective=CrossEntropy(label_smoothing=0.1),
+        optimizer=partial(torch.optim.AdamW, lr=lr, weight_decay=0.01),
+        seed=seed,
+    )
+    return generator, time.monotonic() - started
+
+
+def measure(generator: Generator, *, split: str) -> list[dict]:
+    """A row for the largest subnet and each of the fixed random ones."""
+    subnets = sample_subnets(generator.space, NUM_SUBNETS, seed=0)
+    subnets.pop("smallest")
+    found = evaluate(generator, digits(), subnets, objective=CrossEntropy(), split=split)
+    return [evaluation.row() for evaluation in found]
+
+
+def tuned(arm: str, *, steps: int) -> float:
+    """The learning rate of the best mean validation accuracy over the random subnets."""
+    scores = {}
+    for lr in LEARNING_RATES:
+        generator, _ = train(arm, lr=lr, seed=TUNING_SEED, steps=steps)
+        subnets = sample_subnets(generator.space, NUM_SUBNETS, seed=0)
+        found = evaluate(generator, digits(), subnets, objective=CrossEntropy(), split="validation")
+        scores[lr] = mean([e for e in found if e.label.startswith("random")], "accuracy")
+        print(f"{arm}: lr {lr}, validation accuracy {scores[lr]:.4f}", flush=True)
+    return max(scores, key=scores.__getitem__)
+
+
+def run(*, budgets: tuple[int, ...], seeds: tuple[int, ...]) -> list[dict]:
+    rows = []
+    for steps, arm in itertools.product(budgets, ARMS):
+        lr = tuned(arm, steps=steps)
+        for seed in seeds:
+            generator, seconds = train(arm, lr=lr, seed=seed, steps=steps)
+            stored = generator.describe().num_stored
+            head = {"arm": arm, "seed": seed, "steps": steps, "lr": lr, "stored": stored}
+            measured = measure(generator, split="test")
+            rows += [head | {"seconds": round(seconds, 1)} | row for row in measured]
+            print(f"{arm}: {steps} steps, seed {seed}, {seconds:.0f} s", flush=True)
+    return rows
+
+
+def table(rows: list[dict[str, str]]) -> str:
+    """Markdown: each arm's mean over seeds, with the lowest and highest seed."""
+    lines = [
+        "| steps | generator | parameters stored | learning rate | largest subnet | mean of 20 random subnets |",
+        "|---|---|---|---|---|---|",
+    ]
+    for (steps, arm), group in itertools.groupby(rows, key=lambda row: (row["steps"], row["arm"])):
+        members = list(group)
+        lr, stored = members[0]["lr"], int(members[0]["stored"])
+        lines.append(
+            f"| {steps} | `{arm}` | {stored:,} | {lr} | {spread(members, 'largest')} "
+            f"| {spread(members, 'random')} |"
+        )
+    return "\n".join(lines)
+
+
+def spread(rows: list[dict[str, str]], kind: str) -> str:
+    """The mean over seeds of a kind of subnet's accuracy in %, with the lowest and highest seed."""
+    seeds: dict[str, list[float]] = {}
+    for row in rows:
+        if row["subnet"].startswith(kind):
+            seeds.setdefault(row["seed"], []).append(100 * float(row["calibrated_accuracy"]))
+    means = [sum(values) / len(values) for values in seeds.values()]
+    return f"{sum(means) / len(means):.2f} [{min(means):.2f}, {max(means):.2f}]"
+
+
+def rewrite(path: Path, made: str) -> None:
+    """Put a table between the markers of a Markdown file."""
+    before, rest = path.read_text().split(BEGIN)
+    path.write_text(f"{before}{BEGIN}\n{made}\n{END}{rest.split(END)[1]}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--table", action="store_true", help="only make the table again")
+    parser.add_argument("--quick", action="store_true", help="a few steps, writing nothing")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if arguments.quick:
+        print(table([{k: str(v) for k, v in row.items()} for row in run(budgets=(5,), seeds=(0,))]))
+        return
+    if not arguments.table:
+        write_csv(HERE / "results.csv", run(budgets=BUDGETS, seeds=SEEDS))
+    with (HERE / "results.csv").open() as file:
+        made = table(list(csv.DictReader(file)))
+    for path in (HERE / "README.md", HERE.parent.parent / "README.md"):
+        rewrite(path, made)
+    print(made)
+
+
+if __name__ == "__main__":
+    main()

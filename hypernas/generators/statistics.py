@@ -1,0 +1,38 @@
+"""The running statistics of norms, as generators keep them."""
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from hypernas.envelope import Envelope
+from hypernas.slicing import Slice
+
+
+class SharedStatistics(nn.Module):
+    """One set of running statistics, of the largest shapes, that all subnets share.
+
+    They are buffers: saved with the generator, moved with it, and updated in place by the batch
+    norms of whichever subnet is in training mode. What one subnet leaves there rarely suits another;
+    see `hypernas.target.calibrate`.
+
+    Args:
+        envelope: the largest shapes.
+    """
+
+    def __init__(self, envelope: Envelope) -> None:
+        super().__init__()
+        for name, buffer in envelope.statistics().items():
+            self.register_buffer(name.replace(".", "/"), buffer)
+
+    def forward(self, slices: Mapping[str, Slice]) -> dict[str, Tensor]:
+        """The statistics of a subnet, as views wherever they can be: buffer name -> tensor."""
+        return {name: where(self._shared(name)) for name, where in slices.items()}
+
+    def update(self, slices: Mapping[str, Slice], statistics: Mapping[str, Tensor]) -> None:
+        """Write the statistics of a subnet to their places, where they were copies."""
+        for name, where in slices.items():
+            if not where.is_view:
+                where.put(self._shared(name), statistics[name])
+
+    def _shared(self, name: str) -> Tensor:
+        return self.get_buffer(name.replace(".", "/"))

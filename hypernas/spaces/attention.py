@@ -1,0 +1,63 @@
+"""Multi-head attention with fused projections, for the transformer spaces."""
+
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+# Legend: N examples, T positions that attend, S positions attended to, D and M channels.
+
+# heads of fixed size are sliced whole, from each of the three matrices;
+# the input axis of `project` needs no layout then: it is a prefix of whole heads
+FUSED_QKV = {"*.qkv.weight": "(three heads dim) model", "*.qkv.bias": "(three heads dim)"}
+
+
+class SelfAttention(nn.Module):
+    """One linear layer makes queries, keys and values, in this order, another one joins the heads.
+
+    Args:
+        model_dim: D.
+        heads, head_dim: number and channels of the heads.
+        causal: whether a position sees only itself and those before it.
+    """
+
+    def __init__(self, *, model_dim: int, heads: int, head_dim: int, causal: bool = False) -> None:
+        super().__init__()
+        self.heads, self.causal = heads, causal
+        self.qkv = nn.Linear(model_dim, 3 * heads * head_dim)
+        self.project = nn.Linear(heads * head_dim, model_dim)
+
+    def forward(
+        self,
+        x: Tensor,  # shape: (N, T, D)
+        mask: Tensor | None = None,  # shape: (N, 1, 1, T), True where a position may be seen
+    ) -> Tensor:  # shape: (N, T, D)
+        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        attended = scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=self.causal)
+        return self.project(attended.transpose(1, 2).flatten(2))
+
+
+class CrossAttention(nn.Module):
+    """Queries from one sequence; keys and values, in this order, from another by one linear layer.
+
+    Args:
+        model_dim: D, channels of the sequence that attends.
+        memory_dim: M, channels of the one that is attended to.
+        heads, head_dim: number and channels of the heads.
+    """
+
+    def __init__(self, *, model_dim: int, memory_dim: int, heads: int, head_dim: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(model_dim, heads * head_dim)
+        self.kv = nn.Linear(memory_dim, 2 * heads * head_dim)
+        self.project = nn.Linear(heads * head_dim, model_dim)
+
+    def forward(
+        self,
+        x: Tensor,  # shape: (N, T, D)
+        memory: Tensor,  # shape: (N, S, M)
+        mask: Tensor | None = None,  # shape: (N, 1, 1, S), True where a position may be seen
+    ) -> Tensor:  # shape: (N, T, D)
+        q = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        k, v = self.kv(memory).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        attended = scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return self.project(attended.transpose(1, 2).flatten(2))

@@ -1,0 +1,256 @@
+"""The flagship: its formula, its start, and the magnitude-invariant parametrization."""
+
+import itertools
+
+import pytest
+import torch
+from example_spaces import EXAMPLES
+from torch import Tensor, nn
+from torch.testing import assert_close
+
+from hypernas import SearchSpace
+from hypernas.envelope import Envelope
+from hypernas.generators import Mixture, hypernas, shared
+from hypernas.generators.hypernetwork import CoefficientHypernetwork
+
+SPACES = pytest.mark.parametrize("name", EXAMPLES)
+
+
+@torch.no_grad()
+def stirred(generator: Mixture) -> Mixture:
+    """No parameter where it started, in double precision and evaluation mode."""
+    generator.double().eval()
+    rng = torch.Generator().manual_seed(0)
+    for parameter in generator.parameters():
+        parameter.add_(0.3 * torch.randn(parameter.shape, generator=rng))
+    return generator
+
+
+def gates_of_one_layer(
+    seed: int,
+    *,
+    num_features: int = 1,
+    num_experts: int = 256,
+    hidden_dims: tuple[int, ...] = (256, 256),
+    gate_scale: float = 1.0,
+    use_mip: bool = True,
+) -> CoefficientHypernetwork:
+    space = SearchSpace({"width": [2]}, lambda architecture: nn.Linear(2, 2))
+    return CoefficientHypernetwork(
+        Envelope(space),
+        num_features=num_features,
+        num_experts={"weight": num_experts},
+        gains=[],
+        offsets=[],
+        base=True,
+        hidden_dims=hidden_dims,
+        gate="linear",
+        gate_scale=gate_scale,
+        use_mip=use_mip,
+        normalize=False,
+        rng=torch.Generator().manual_seed(seed),
+    )
+
+
+@SPACES
+@pytest.mark.parametrize("gate", ["linear", "softmax", "sigmoid"])
+def test_at_the_start_every_subnet_is_that_of_weight_sharing(name, gate):
+    space = EXAMPLES[name]().space
+    generator, plain = hypernas(space, gate=gate, seed=3), shared(space, seed=3)
+    for architecture in itertools.islice(space.enumerate(), 20):
+        assert_close(generator(architecture), plain(architecture), rtol=0, atol=0)
+
+
+@SPACES
+def test_with_nothing_to_emit_it_is_weight_sharing(name):
+    space = EXAMPLES[name]().space
+    generator = hypernas(space, experts=None, gains=None, offsets=None, seed=3)
+    assert_close(generator(space.largest()), shared(space, seed=3)(space.largest()))
+
+
+@pytest.mark.parametrize("base", [True, False])
+def test_weights_are_the_formula_written_slowly(base):
+    space = EXAMPLES["mlp"]().space
+    generator = stirred(hypernas(space, num_experts=3, base=base))
+    for architecture in (space.smallest(), space.largest()):
+        coefficients = generator.coefficients(architecture)
+        for name, weight in generator(architecture).items():
+            c, bank = coefficients[name], generator.bank(name)
+            for index in itertools.product(*(range(size) for size in weight.shape)):
+                if weight.dim() == 1:
+                    expected = bank[0, index[0]] + c.offset[index[0]]
+                else:
+                    o, i = index
+                    gates = c.experts[1:] if base else c.experts
+                    experts = bank[1:, o, i] if base else bank[:, o, i]
+                    mixed = sum(gates[k] * experts[k] for k in range(3))
+                    if base:
+                        mixed = mixed + bank[0, o, i]
+                    expected = c.gain_out[o] * c.gain_in[i] * mixed
+                assert_close(weight[index], expected)
+
+
+def test_all_coefficients_are_one_network_of_the_encoding():
+    space = EXAMPLES["conv"]().space
+    generator = stirred(hypernas(space, num_experts=2, hidden_dims=(6, 7)))
+    smallest = space.smallest()
+    source, features = generator.source, generator.features(smallest)
+    angle = features * torch.pi / 2
+    hidden = torch.cat([angle.cos(), angle.sin()])
+    for layer in (source.trunk[0], source.trunk[2]):
+        hidden = nn.functional.leaky_relu(layer.weight @ hidden + layer.bias, 0.01)
+    emitted = source.weight @ hidden + source.bias
+    found = []
+    for name, c in generator.coefficients(smallest).items():
+        if generator.bank(name).dim() > 2:
+            assert c.experts[0] == 1
+            found += [c.experts[1:], c.gain_out - 1, c.gain_in - 1]
+        else:
+            found.append(c.offset)
+    assert_close(torch.cat(found), emitted)
+
+
+@pytest.mark.parametrize(("gate", "function"), [("softmax", torch.softmax), ("sigmoid", None)])
+def test_gates_are_the_chosen_function_of_the_linear_ones(gate, function):
+    space = EXAMPLES["mlp"]().space
+    linear, other = stirred(hypernas(space)), stirred(hypernas(space, gate=gate))
+    logits = linear.coefficients(space.largest())["head.weight"].experts[1:]
+    expected = torch.softmax(logits, 0) if function else torch.sigmoid(logits)
+    assert_close(other.coefficients(space.largest())["head.weight"].experts[1:], expected)
+
+
+def test_patterns_select_what_gets_experts_gains_and_offsets():
+    space = EXAMPLES["conv"]().space
+    generator = hypernas(
+        space,
+        num_experts=3,
+        experts=["blocks.*.project.*", "head.weight"],
+        gains="*.depthwise.weight",
+        offsets=["*norm*"],
+    )
+    expected = {}
+    for name, shape in generator.slices(space.largest()).items():
+        kinds = []
+        if ".project." in name or name.startswith("head"):
+            kinds += ["shared base", "3 experts, linear gates"] if len(shape.axes) > 1 else []
+        kinds += ["gains of channels"] if name.endswith("depthwise.weight") else []
+        kinds += ["offset"] if "norm" in name else []
+        expected[name] = " + ".join(kinds) or "shared"
+        assert len(generator.bank(name)) == (4 if "shared base" in kinds else 1)
+    assert generator.assignment() == expected
+    assert set(generator.coefficients(space.largest())) == {
+        name for name, words in expected.items() if words != "shared"
+    }
+
+
+@pytest.mark.parametrize("argument", ["experts", "gains", "offsets"])
+def test_a_pattern_that_matches_nothing_is_refused_with_the_names_there_are(argument):
+    space = EXAMPLES["mlp"]().space
+    known = "head.bias" if argument == "offsets" else "head.weight"
+    with pytest.raises(ValueError, match=rf"{argument}: .*\['haed\*'\] match none of .*'{known}'"):
+        hypernas(space, **{argument: ["haed*", "*"]})
+
+
+def test_without_a_base_the_experts_alone_make_the_weights():
+    space = EXAMPLES["mlp"]().space
+    generator = hypernas(space, base=False, num_experts=3)
+    assert len(generator.bank("head.weight")) == 3
+    with torch.no_grad():
+        for stack in generator.bank.parameters():
+            stack.zero_()
+    assert all((weight == 0).all() for weight in generator(space.largest()).values())
+
+
+@pytest.mark.parametrize("base", [True, False])
+def test_spread_sets_how_far_the_experts_start_from_their_mean(base):
+    space = EXAMPLES["mlp"]().space
+    for spread in (0.0, 0.5, 2.0):
+        generator = hypernas(space, base=base, spread=spread, num_experts=16)
+        experts = generator.bank("layers.1.weight")[base:]
+        own = (experts - experts.mean(0)).std() / (1 / 12**0.5 / 3**0.5)  # that of nn.Linear
+        assert_close(own.item(), spread, rtol=0.06, atol=1e-6)  # (1 - 1/16)^½ and sampling error
+
+
+def test_a_head_of_zero_weights_gives_every_architecture_the_same_coefficients():
+    space = EXAMPLES["conv"]().space
+    generator = stirred(hypernas(space))
+    with torch.no_grad():
+        generator.source.weight.zero_()
+    theta_0 = generator.source.bias
+    for architecture in (space.smallest(), space.largest()):
+        found = [
+            part
+            for c in generator.coefficients(architecture).values()
+            for part in (
+                [c.offset]
+                if c.offset is not None
+                else [c.experts[1:], c.gain_out - 1, c.gain_in - 1]
+            )
+        ]
+        assert_close(torch.cat(found), theta_0)
+
+
+def test_a_frozen_theta_0_gets_no_gradient_and_the_network_does():
+    space = EXAMPLES["mlp"]().space
+    generator = stirred(hypernas(space))
+    generator.source.bias.requires_grad_(False)
+    sum(w.square().sum() for w in generator(space.largest()).values()).backward()
+    assert generator.source.bias.grad is None
+    for parameter in (generator.source.weight, *generator.source.trunk.parameters()):
+        assert parameter.grad.abs().max() > 0
+
+
+def mean_variance(gamma: float, *, use_mip: bool) -> float:
+    """Of what the hypernetwork emits, over 64 seeds."""
+    variances = [
+        gates_of_one_layer(seed, use_mip=use_mip)(torch.tensor([gamma]))["weight"].experts[1:].var()
+        for seed in range(64)
+    ]
+    return torch.stack(variances).mean().item()
+
+
+def test_with_mip_the_variance_at_start_does_not_depend_on_the_magnitude_of_the_input():
+    variances = [mean_variance(g, use_mip=True) for g in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    assert max(variances) / min(variances) < 1.05
+
+
+def test_without_mip_the_variance_at_start_is_quadratic_in_the_input():
+    ratio = mean_variance(1.0, use_mip=False) / mean_variance(0.01, use_mip=False)
+    assert_close(ratio, 1e4, rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("num_features", [1, 8, 40])
+@pytest.mark.parametrize("hidden_dims", [(), (64, 64)])
+def test_gates_start_with_the_stated_size_for_any_number_of_features(num_features, hidden_dims):
+    squares = []
+    for seed in range(200):
+        source = gates_of_one_layer(
+            seed,
+            num_features=num_features,
+            num_experts=8,
+            hidden_dims=hidden_dims,
+            gate_scale=0.7,
+        )
+        features = torch.rand(num_features, generator=torch.Generator().manual_seed(seed))
+        squares.append(source(features)["weight"].experts[1:].square().sum())
+    assert_close(torch.stack(squares).mean().item(), 0.7**2, rtol=0.15, atol=0)
+
+
+def test_the_normalized_encoding_has_norm_one_at_the_input_of_the_network():
+    space = EXAMPLES["conv"]().space
+    seen: list[Tensor] = []
+    for normalize in (False, True):
+        generator = hypernas(space, normalize=normalize)
+        generator.source.trunk[0].register_forward_hook(lambda m, args, out: seen.append(args[0]))
+        generator(space.largest())
+    assert_close(seen[1].norm().item(), 1.0)
+    assert_close(seen[0], seen[1] * (len(seen[0]) / 2) ** 0.5)
+
+
+def test_the_hypernetwork_has_a_learning_rate_of_its_own():
+    space = EXAMPLES["mlp"]().space
+    generator = hypernas(space, coefficient_lr_scale=0.1)
+    scales = {group.name: group.lr_scale for group in generator.parameter_groups()}
+    assert scales == {"matrices": 1.0, "vectors": 1.0, "coefficients": 0.1}
+    groups = {group.name: group.parameters for group in generator.parameter_groups()}
+    assert groups["coefficients"] == list(generator.source.parameters())
