@@ -1,5 +1,6 @@
 """An architecture: one point of a search space, as an immutable mapping of choices to values."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -80,6 +81,11 @@ class Architecture(Mapping[str, Value]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Architecture, (self._values,)
+
+    def digest(self, seed: int = 0) -> int:
+        """A number in [0, 2^32) that is the same in every process; `hash` of a string is not."""
+        text = f"{seed} {json.dumps(self._values, sort_keys=True)}".encode()
+        return int.from_bytes(hashlib.sha256(text).digest()[:4], "big")
 
     def to_json(self) -> str:
         return json.dumps(self._values)

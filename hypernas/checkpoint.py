@@ -177,7 +177,9 @@ def _check_parameters(
     checkpoint: Checkpoint, saved: Mapping[str, Tensor], generator: Generator
 ) -> None:
     present = generator.state_dict()
-    if "_extra_state" in present:  # what it holds depends on what it was asked for
+    if any(
+        n.rpartition(".")[2] == "_extra_state" for n in present
+    ):  # what it holds depends on what it was asked for
         return
     lines = [
         f"{name}: {tuple(saved[name].shape) if name in saved else 'absent'} in the checkpoint, "

@@ -124,13 +124,17 @@ class Envelope:
         weight = f"{owner}.weight" if owner else "weight"
         return layout_of(name, self.space.layouts) or layout_of(weight, self.space.layouts)
 
-    def draw(self, seed: int) -> dict[str, Tensor]:
-        """Parameters of the largest shapes as the user's builder initialises them under `seed`.
+    def draw(self, seed: int, num: int = 0) -> dict[str, Tensor]:
+        """Parameters of the largest shapes as the user's builder initialises them.
+
+        Args:
+            seed, num: draws of two numbers under one seed are independent, and so are those of two
+                seeds.
 
         The builder draws from torch's global generator, whose state is put back afterwards.
         """
         drawn: dict[str, Tensor] = {}
-        for module in self._real(seed):
+        for module in self._real((seed * 1_000_003 + num) % 2**63):
             for name, parameter in module.named_parameters():
                 drawn.setdefault(name, parameter.detach().clone())
         return drawn

@@ -16,7 +16,7 @@ from torch import Tensor
 from hypernas import checkpoint
 from hypernas.architecture import Architecture
 from hypernas.data import Batches, Data, in_order
-from hypernas.generators import Generator, Mixture
+from hypernas.generators import Generator, settle
 from hypernas.monitors import Monitor, mean_over_subnets
 from hypernas.objectives import Objective, assess
 from hypernas.sampling import Sampler
@@ -33,8 +33,9 @@ class Training:
     """How long and how to train; `run` does it.
 
     A step draws a batch and some architectures, adds up the gradients of their losses on that
-    batch, and takes one step of the optimizer. Batches and architectures are functions of the seed
-    and the step's number, so a resumed run takes the same steps as one that never stopped.
+    batch and of the generator's auxiliary loss, and takes one step of the optimizer. Batches and
+    architectures are functions of the seed and the step's number, so a resumed run takes the same
+    steps as one that never stopped.
 
     Args:
         steps: optimizer steps.
@@ -184,7 +185,7 @@ class Training:
     ) -> Tensor:  # shape: (), mean loss
         """Add up the gradients of the losses of some architectures on one batch.
 
-        With an `rng`, a mixture first settles what is free in its slices, on the same batch.
+        With an `rng`, what is free in slices is settled first, on the same batch.
         """
         inputs, targets = batch
         teaching = objective.distils and architectures[0] == generator.space.largest()
@@ -192,10 +193,10 @@ class Training:
         teacher = None
         total = torch.zeros((), device=generator.device)
         for architecture in architectures:
-            if isinstance(generator, Mixture) and rng is not None:
+            if rng is not None:
                 judge = partial(objective.loss, targets=targets, teacher=teacher)
                 with self._autocast(generator.device):  # its cache holds casts without gradients
-                    generator.settle(architecture, inputs, loss=judge, rng=rng)
+                    settle(generator, architecture, inputs, loss=judge, rng=rng)
             with self._autocast(generator.device):
                 outputs = generator.call(architecture, inputs)
                 loss = objective.loss(outputs, targets, teacher)
@@ -203,7 +204,10 @@ class Training:
             if teaching and teacher is None:
                 teacher = outputs.detach()
             total += loss.detach()
-        return total / len(architectures)
+        auxiliary = generator.auxiliary_loss(architectures)
+        if auxiliary.requires_grad:
+            auxiliary.backward()
+        return total / len(architectures) + auxiliary.detach()
 
     def _autocast(self, device: torch.device) -> AbstractContextManager[Any]:
         if self.precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported():

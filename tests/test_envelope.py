@@ -19,8 +19,8 @@ def space(request) -> SearchSpace:
 def test_every_subnet_has_a_slice_of_the_right_shape_for_each_parameter(space):
     envelope = Envelope(space)
     for architecture in space.enumerate():
-        module = space.build(architecture)
-        expected, slices = weight_shapes(module), envelope.subnet(architecture, module).slices
+        expected = weight_shapes(space.build(architecture))
+        slices = envelope.subnet(architecture).slices
         assert list(slices) == list(expected)
         for name, where in slices.items():
             assert where.shape == expected[name]
@@ -31,8 +31,8 @@ def test_every_subnet_has_a_slice_of_the_right_shape_for_its_statistics(space):
     envelope = Envelope(space)
     large = envelope.statistics()
     for architecture in space.enumerate():
-        module = space.build(architecture)
-        expected, found = norm_statistics(module), envelope.subnet(architecture, module).statistics
+        expected = norm_statistics(space.build(architecture))
+        found = envelope.subnet(architecture).statistics
         assert {n: where(large[n]).shape for n, where in found.items()} == {
             n: buffer.shape for n, buffer in expected.items()
         }
@@ -47,12 +47,20 @@ def test_the_largest_shapes_are_those_of_the_largest_architectures(space):
     assert Envelope(space).shapes == largest
 
 
-def test_draws_are_those_of_the_builder_under_a_seed(space):
-    largest = space.largest()
-    drawn = Envelope(space).draw(7)
-    torch.manual_seed(7)
-    for name, parameter in space.build(largest).named_parameters():
-        assert_close(drawn[name], parameter.detach(), rtol=0, atol=0)
+def test_a_draw_is_an_initialisation_by_the_builder_and_each_seed_has_its_own():
+    def build(architecture):
+        layer = nn.Linear(3, architecture["width"])
+        nn.init.normal_(layer.weight, 5, 0.1)
+        nn.init.constant_(layer.bias, 7)
+        return layer
+
+    envelope = Envelope(SearchSpace({"width": [2, 4]}, build))
+    first, again, other = envelope.draw(1), envelope.draw(1), envelope.draw(2)
+    assert_close(first, again, rtol=0, atol=0)
+    assert (first["weight"] != other["weight"]).all()
+    for drawn in (first, other):
+        assert (drawn["weight"] - 5).abs().max() < 0.6
+        assert_close(drawn["bias"], torch.full((4,), 7.0))
 
 
 def test_the_owner_of_a_parameter_is_its_module():
@@ -74,9 +82,8 @@ def test_an_envelope_pickles(space):
     envelope = Envelope(space)
     again = pickle.loads(pickle.dumps(envelope))
     smallest = space.smallest()
-    module = space.build(smallest)
     assert again.shapes == envelope.shapes
-    assert again.subnet(smallest, module) == envelope.subnet(smallest, module)
+    assert again.subnet(smallest) == envelope.subnet(smallest)
 
 
 def test_a_subnet_that_does_not_fit_is_refused_with_every_misfit():
@@ -103,3 +110,21 @@ def test_a_layout_that_matches_no_parameter_is_refused():
     space = SearchSpace({"a": [1]}, lambda a: nn.Linear(1, 1), layouts={"*.qkv": "(three a) b"})
     with pytest.raises(ValueError, match=r"\['\*\.qkv'\] match none of .*'weight'"):
         Envelope(space)
+
+
+def test_index_sets_are_derived_once_from_a_module_made_only_when_needed(space):
+    envelope, made = Envelope(space), []
+
+    def make(architecture):
+        made.append(architecture)
+        return space.build(architecture)
+
+    architecture = next(a for a in space.enumerate() if a not in space.references())
+    first = envelope.subnet(dict(architecture), make)
+    assert envelope.subnet(architecture, make) is first
+    assert len(made) <= 1  # none where it was among the probes
+
+
+def test_a_description_outside_the_space_is_refused():
+    with pytest.raises(ValueError, match="is not an architecture of this space"):
+        Envelope(SearchSpace({"a": [1]}, lambda a: nn.Linear(1, 1))).subnet({"a": 2})

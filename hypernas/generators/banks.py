@@ -1,7 +1,7 @@
 """Banks: the trained tensors that weights are mixed and sliced from."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,10 @@ class Bank(nn.Module, ABC):
     def parameter_groups(self) -> list[ParameterGroup]:
         """Every parameter of the bank once, by how an optimizer should treat it."""
 
+    @abstractmethod
+    def words(self, name: str) -> str:
+        """What a parameter's stack is; empty where it is just its own."""
+
 
 class PerParameterBank(Bank):
     """For each parameter a stack of its own.
@@ -38,6 +42,7 @@ class PerParameterBank(Bank):
 
     Args:
         envelope: the largest shapes.
+        names: the parameters that have a stack here; None for all.
         num_experts: parameter name -> number of experts; others get one entry.
         base: whether a shared entry stands before the experts.
         spread: how far experts start apart, in units of the initialisation's own deviation.
@@ -48,6 +53,7 @@ class PerParameterBank(Bank):
         self,
         envelope: Envelope,
         *,
+        names: Collection[str] | None = None,
         num_experts: Mapping[str, int] | None = None,
         base: bool = False,
         spread: float = 1.0,
@@ -57,19 +63,21 @@ class PerParameterBank(Bank):
         self.num_experts = dict(num_experts or {})
         most = max(self.num_experts.values(), default=0)
         common = envelope.draw(seed)
-        draws = [envelope.draw(hash((seed, k + 1)) % 2**31) for k in range(most if spread else 0)]
+        draws = [envelope.draw(seed, k + 1) for k in range(most if spread else 0)]
         self.stacks = nn.ParameterDict()
         for name, tensor in common.items():
+            if names is not None and name not in names:
+                continue
             entries = tensor[None]
             if num := self.num_experts.get(name, 0):
                 own = [draw[name] for draw in draws[:num]]
                 apart = torch.stack(own) if own else torch.zeros(num, *tensor.shape)
                 apart = (apart - apart.mean(0)) * spread
                 entries = torch.cat([entries, apart]) if base else entries + apart
-            self.stacks[_key(name)] = nn.Parameter(entries)
+            self.stacks[key(name)] = nn.Parameter(entries)
 
     def forward(self, name: str) -> Tensor:  # shape: (K, *largest)
-        return self.stacks[_key(name)]
+        return self.stacks[key(name)]
 
     def parameter_groups(self) -> list[ParameterGroup]:
         stacks = list(self.stacks.values())
@@ -78,7 +86,32 @@ class PerParameterBank(Bank):
             ParameterGroup("vectors", [p for p in stacks if p.dim() <= 2], decay=False),
         ]
 
+    def words(self, name: str) -> str:
+        return ""
 
-def _key(name: str) -> str:
+
+class JoinedBank(Bank):
+    """Several banks as one: the parameters of each, which do not overlap.
+
+    Args:
+        banks: each with the names of the parameters that are read from it.
+    """
+
+    def __init__(self, *banks: tuple[Bank, Collection[str]]) -> None:
+        super().__init__()
+        self.banks = nn.ModuleList(bank for bank, _ in banks)
+        self._position = {name: i for i, (_, names) in enumerate(banks) for name in names}
+
+    def forward(self, name: str) -> Tensor:  # shape: (K, *largest)
+        return self.banks[self._position[name]](name)
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        return [group for bank in self.banks for group in bank.parameter_groups()]
+
+    def words(self, name: str) -> str:
+        return self.banks[self._position[name]].words(name)
+
+
+def key(name: str) -> str:
     """Parameter names as keys of torch's containers: no dots, no name of the container's own."""
     return name.replace(".", "/") if "." in name else f"/{name}"

@@ -22,7 +22,7 @@ def cafenet(
     """One shared weight for each parameter; the channels near a width's boundary are chosen.
 
     Su et al., 2021, arXiv 2102.05258; see `FreeChannels` for the method and where we deviate.
-    Training chooses by itself; before a subnet is evaluated, `generator.settle` may look further.
+    Training chooses by itself; before a subnet is evaluated, `settle` may look further.
 
     Args:
         radius: r, free channels at each boundary; 0 is plain weight sharing.

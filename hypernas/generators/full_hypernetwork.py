@@ -1,14 +1,16 @@
 """The generator that is not a mixture: every weight straight out of a network."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from hypernas.architecture import Architecture
 from hypernas.cache import Cache
 from hypernas.envelope import Envelope, Subnet
+from hypernas.generators.banks import key
 from hypernas.generators.generator import Generator, ParameterGroup
 from hypernas.generators.network_input import NetworkInput
 from hypernas.generators.statistics import SharedStatistics
@@ -57,12 +59,12 @@ class FullHypernetwork(Generator):
         self.theta_0 = nn.Module()
         for name, tensor in envelope.draw(seed).items():
             if independent:
-                self.theta_0.register_parameter(_key(name), nn.Parameter(tensor))
+                self.theta_0.register_parameter(key(name), nn.Parameter(tensor))
             else:
-                self.theta_0.register_buffer(_key(name), tensor)
+                self.theta_0.register_buffer(key(name), tensor)
         if not independent:
-            for name, other in envelope.draw(seed + 1).items():
-                tensor = self.theta_0.get_buffer(_key(name))
+            for name, other in envelope.draw(seed, 1).items():
+                tensor = self.theta_0.get_buffer(key(name))
                 tensor[tensor != other] = 0
         self._envelope = envelope
         self._inputs = inputs
@@ -77,12 +79,16 @@ class FullHypernetwork(Generator):
                 f"shape ({sum(self._sizes)},), got {tuple(emitted)}."
             )
 
-    def forward(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
-        subnet = self._subnet(architecture)
+    def generate(
+        self, architectures: Sequence[Architecture], conditions: Tensor
+    ) -> list[dict[str, Tensor]]:
+        return [self._weights(architecture) for architecture in architectures]
+
+    def _weights(self, architecture: Architecture) -> dict[str, Tensor]:
         deltas = self.deltas(architecture)
         return {
-            name: where(getattr(self.theta_0, _key(name))) + where(deltas[name])
-            for name, where in subnet.slices.items()
+            name: where(getattr(self.theta_0, key(name))) + where(deltas[name])
+            for name, where in self._subnet(architecture).slices.items()
         }
 
     def deltas(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -98,8 +104,8 @@ class FullHypernetwork(Generator):
     def inputs(self, architecture: Mapping[str, Any]) -> Tensor:  # shape: (E,)
         """What the network reads of an architecture, on our device and dtype."""
         architecture = self.space.architecture(architecture)
-        key = (architecture, self._like.device, self._like.dtype)
-        return self._read.get(key, lambda: self._inputs(architecture).to(self._like))
+        place = (architecture, self._like.device, self._like.dtype)
+        return self._read.get(place, lambda: self._inputs(architecture).to(self._like))
 
     def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
         """Slices of running statistics shared by all subnets: views, wherever they can be."""
@@ -113,8 +119,15 @@ class FullHypernetwork(Generator):
     def _subnet(self, architecture: Mapping[str, Any]) -> Subnet:
         return self._envelope.subnet(architecture, self.skeleton)
 
-    def coefficients(self, architecture: Mapping[str, Any]) -> dict[str, Coefficients]:
+    def coefficients(
+        self, architecture: Mapping[str, Any], condition: Tensor | None = None
+    ) -> dict[str, Coefficients]:
         return {}
+
+    def auxiliary_loss(
+        self, architectures: Sequence[Mapping[str, Any]], condition: Tensor | None = None
+    ) -> Tensor:  # shape: ()
+        return self._like.new_zeros(())
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """θ_0's, of which matrices decay, and the network's, which does not."""
@@ -143,7 +156,7 @@ def starting_deviations(
     al., "Principled Weight Initialization for Hypernetworks", ICLR 2020. What the builder sets to a
     constant gets 0 either way.
     """
-    first, second = envelope.draw(seed), envelope.draw(seed + 1)
+    first, second = envelope.draw(seed), envelope.draw(seed, 1)
     own = {n: ((t - second[n]).square().mean() / 2).sqrt().item() for n, t in first.items()}
     if not independent:
         return own
@@ -153,7 +166,3 @@ def starting_deviations(
         else 0.0
         for name, shape in envelope.shapes.items()
     }
-
-
-def _key(name: str) -> str:
-    return name.replace(".", "/")

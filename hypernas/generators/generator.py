@@ -2,13 +2,14 @@
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from hypernas.architecture import Architecture
 from hypernas.cache import Cache
 from hypernas.envelope import build_seeded
 from hypernas.mixing import Coefficients
@@ -37,17 +38,33 @@ class Generator(nn.Module, ABC):
     `generator(architecture)` returns exactly the names and shapes of that module's parameters, and
     gradients reach the generator's own parameters through them. `call`, `export` and `calibrate`
     put them to use. An architecture is given as any mapping; inactive choices are ignored.
+
+    A generator may read a *condition* beside the architecture: a vector of `condition_dim` numbers
+    (a task's embedding, noise, a summary of the batch), which gradients reach. Every method that
+    makes weights takes it, and refuses to go without where there is one.
+
+    Args:
+        space: the search space.
+        condition_dim: C, how many numbers the condition has; 0 for no condition.
     """
 
-    def __init__(self, space: SearchSpace) -> None:
+    def __init__(self, space: SearchSpace, *, condition_dim: int = 0) -> None:
         super().__init__()
         self.space = space
+        self.condition_dim = condition_dim
         self._skeletons = Cache(128)
         self.register_buffer("_like", torch.empty(0), persistent=False)  # our device and dtype
 
     @abstractmethod
-    def forward(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The weights of an architecture: parameter name -> tensor of that parameter's shape."""
+    def generate(
+        self,
+        architectures: Sequence[Architecture],  # N of them, one or more
+        conditions: Tensor,  # shape: (N, C)
+    ) -> list[dict[str, Tensor]]:
+        """The weights of each: parameter name -> tensor of that parameter's shape.
+
+        What a subclass writes; `forward` and `many` are what is called.
+        """
 
     @abstractmethod
     def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -60,8 +77,19 @@ class Generator(nn.Module, ABC):
         """Take back what training made of `statistics(architecture)`, where those are copies."""
 
     @abstractmethod
-    def coefficients(self, architecture: Mapping[str, Any]) -> dict[str, Coefficients]:
+    def coefficients(
+        self, architecture: Mapping[str, Any], condition: Tensor | None = None
+    ) -> dict[str, Coefficients]:
         """What multiplies the bank of each parameter that has coefficients; for diagnostics."""
+
+    @abstractmethod
+    def auxiliary_loss(
+        self, architectures: Sequence[Mapping[str, Any]], condition: Tensor | None = None
+    ) -> Tensor:  # shape: ()
+        """What training adds, once a step, to the losses of the architectures of that step.
+
+        Zero, without a gradient, unless an option of the generator asks for more.
+        """
 
     @abstractmethod
     def parameter_groups(self) -> list[ParameterGroup]:
@@ -74,6 +102,56 @@ class Generator(nn.Module, ABC):
     @property
     def device(self) -> torch.device:
         return self._like.device
+
+    def forward(
+        self,
+        architecture: Mapping[str, Any],
+        condition: Tensor | None = None,  # shape: (C,)
+    ) -> dict[str, Tensor]:
+        """The weights of an architecture: parameter name -> tensor of that parameter's shape.
+
+        Raises:
+            ValueError: if the architecture is not of the space, or the condition not of C numbers.
+        """
+        return self.many([architecture], condition)[0]
+
+    def many(
+        self,
+        architectures: Sequence[Mapping[str, Any]],
+        condition: Tensor | None = None,  # shape: (C,), for all of them, or (N, C)
+    ) -> list[dict[str, Tensor]]:
+        """The weights of N architectures, of which what they have in common is computed once.
+
+        Raises:
+            ValueError: as `forward`.
+        """
+        canonical = [self.space.architecture(architecture) for architecture in architectures]
+        if not canonical:
+            return []
+        return self.generate(canonical, self.conditions(condition, len(canonical)))
+
+    def conditions(self, condition: Tensor | None, num: int) -> Tensor:  # shape: (num, C)
+        """A row for each of `num` architectures, from one vector, a row for each, or None.
+
+        Raises:
+            ValueError: if there is a condition and none was given, or of another shape.
+        """
+        dim = self.condition_dim
+        if condition is None and not dim:
+            return self._like.new_empty(num, 0)
+        if condition is None or condition.shape not in ((dim,), (num, dim)):
+            got = None if condition is None else f"the shape {tuple(condition.shape)}"
+            raise ValueError(
+                f"this generator reads {dim or 'no'} numbers beside the architecture "
+                f"(condition_dim={dim}), got condition={got}. "
+                + (
+                    f"Give a tensor of shape ({dim},)"
+                    + (f", or ({num}, {dim})." if num > 1 else ".")
+                    if dim
+                    else "Leave the condition out, or make the generator with a condition_dim."
+                )
+            )
+        return condition.to(self._like).expand(num, dim)
 
     def skeleton(self, architecture: Mapping[str, Any]) -> nn.Module:
         """The module of an architecture without weights, its buffers on our device and dtype."""
@@ -97,12 +175,14 @@ class Generator(nn.Module, ABC):
         self,
         architecture: Mapping[str, Any],
         *inputs: Any,
+        condition: Tensor | None = None,
         statistics: Mapping[str, Tensor] | None = None,
         **keywords: Any,
     ) -> Any:
         """The output of the subnet of an architecture on inputs, in the generator's mode.
 
         Args:
+            condition: as in `forward`.
             statistics: those of batch norms, from `calibrate`; by default the generator's own,
                 which training mode updates.
         """
@@ -110,22 +190,28 @@ class Generator(nn.Module, ABC):
         if module.training != self.training:
             module.train(self.training)
         buffers = self.statistics(architecture) if statistics is None else statistics
-        outputs = call(module, self(architecture), *inputs, buffers=buffers, **keywords)
+        weights = self(architecture, condition)
+        outputs = call(module, weights, *inputs, buffers=buffers, **keywords)
         if statistics is None and self.training:
             self.update_statistics(architecture, buffers)
         return outputs
 
     def calibrate(
-        self, architecture: Mapping[str, Any], batches: Iterable[Any]
+        self,
+        architecture: Mapping[str, Any],
+        batches: Iterable[Any],
+        *,
+        condition: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Fresh norm statistics of a subnet from batches of inputs: see `hypernas.target.calibrate`."""
         with torch.no_grad(), _evaluating(self):
-            return calibrate(self.skeleton(architecture), self(architecture), batches)
+            return calibrate(self.skeleton(architecture), self(architecture, condition), batches)
 
     def export(
         self,
         architecture: Mapping[str, Any],
         *,
+        condition: Tensor | None = None,
         statistics: Mapping[str, Tensor] | None = None,
     ) -> nn.Module:
         """A plain module, of the builder's own class, that holds copies of the generated weights.
@@ -133,12 +219,12 @@ class Generator(nn.Module, ABC):
         It is on the generator's device, in evaluation mode, and knows nothing of hypernas.
 
         Args:
-            statistics: as in `call`.
+            condition, statistics: as in `call`.
         """
         module = build_seeded(self.space, architecture).to(self._like.device, self._like.dtype)
         with torch.no_grad(), _evaluating(self):
             buffers = self.statistics(architecture) if statistics is None else statistics
-            weights = self(architecture)
+            weights = self(architecture, condition)
             for name, parameter in module.named_parameters():
                 parameter.copy_(weights[name])
             own = dict(module.named_buffers())

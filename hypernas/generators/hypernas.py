@@ -29,6 +29,7 @@ def hypernas(
     use_mip: bool = True,
     normalize: bool = False,
     coefficient_lr_scale: float = 1.0,
+    condition_dim: int = 0,
     seed: int = 0,
 ) -> Mixture:
     """W = gain_out ⊙ gain_in ⊙ (B_0 + Σ_k c_k B_k), all coefficients from one hypernetwork.
@@ -50,6 +51,8 @@ def hypernas(
         hidden_dims: of the hypernetwork.
         use_mip, normalize: see `CoefficientHypernetwork`.
         coefficient_lr_scale: learning rate of the hypernetwork, relative to that of the bank.
+        condition_dim: numbers the hypernetwork reads beside the architecture (see `Generator`); with
+            `use_mip` best in [0, 1].
         seed: of the initialisation.
 
     Raises:
@@ -70,7 +73,7 @@ def hypernas(
         ),
         source=CoefficientHypernetwork(
             envelope,
-            num_features=Encoding(space).dim,
+            num_features=Encoding(space).dim + condition_dim,
             num_experts=num,
             gains=matching(matrices, gains, purpose="gains"),
             offsets=matching(vectors, offsets, purpose="offsets"),
@@ -83,4 +86,5 @@ def hypernas(
             rng=torch.Generator().manual_seed(seed),
         ),
         coefficient_lr_scale=coefficient_lr_scale,
+        condition_dim=condition_dim,
     )

@@ -24,7 +24,7 @@ class CoefficientHypernetwork(CoefficientSource):
 
     Args:
         envelope: the largest shapes.
-        num_features: D of the encoding.
+        num_features: D, of the encoding and of the condition beside it.
         num_experts: parameter name -> K, for those with gates.
         gains: parameters of two or more axes whose output and input channels get gains 1 + c.
         offsets: parameters of one axis that get an offset.
@@ -85,9 +85,12 @@ class CoefficientHypernetwork(CoefficientSource):
                     std = gate_scale * math.sqrt(2 / (num * widths[-1]))
                     rows.normal_(0, std, generator=rng)
 
-    def forward(self, features: Tensor) -> dict[str, Coefficients]:
+    def forward(self, features: Tensor) -> list[dict[str, Coefficients]]:
         encoded = mip(features, normalize=self.normalize) if self.use_mip else features
         emitted = nn.functional.linear(self.trunk(encoded), self.weight, self.bias)
+        return [self._cut(row) for row in emitted.unbind(0)]
+
+    def _cut(self, emitted: Tensor) -> dict[str, Coefficients]:
         one = emitted.new_ones(1)
         parts = iter(emitted.split([n for wanted in self.pieces.values() for n in wanted.values()]))
         result = {}

@@ -1,14 +1,16 @@
 """The generator that is one equation: a bank, coefficients of the architecture, and slices."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from hypernas.architecture import Architecture
 from hypernas.cache import Cache
 from hypernas.encoding import Encoding
 from hypernas.envelope import Envelope, Subnet
+from hypernas.generators.balancing import imbalance
 from hypernas.generators.banks import Bank
 from hypernas.generators.coefficients import CoefficientSource
 from hypernas.generators.generator import Generator, ParameterGroup
@@ -27,6 +29,10 @@ class Mixture(Generator):
         source: features of the architecture -> c.
         slicer: where in the bank a subnet's weights are, and what is made of them.
         coefficient_lr_scale: learning rate of the source's parameters, relative to the bank's.
+        balance: weight of the mean `imbalance` of the gates over the architectures of a step, as
+            `auxiliary_loss`. It wants several architectures a step: with one, it tells the gates of
+            every architecture to be uniform.
+        condition_dim: numbers the source reads beside the architecture.
     """
 
     def __init__(
@@ -37,28 +43,59 @@ class Mixture(Generator):
         source: CoefficientSource,
         slicer: Slicer | None = None,
         coefficient_lr_scale: float = 1.0,
+        balance: float = 0.0,
+        condition_dim: int = 0,
     ) -> None:
-        super().__init__(envelope.space)
+        super().__init__(envelope.space, condition_dim=condition_dim)
         self.bank = bank
         self.source = source
         self.slicer = Plain() if slicer is None else slicer
-        self.coefficient_lr_scale = coefficient_lr_scale
+        self.coefficient_lr_scale, self.balance = coefficient_lr_scale, balance
         self._envelope = envelope
         self._encoding = Encoding(envelope.space)
         self._features = Cache(1024)
         self._statistics = SharedStatistics(envelope)
 
-    def forward(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
-        subnet = self._subnet(architecture)
-        coefficients = self.coefficients(subnet.architecture)
-        weights = {
-            name: mix(self.bank(name), coefficients.get(name, PLAIN), where)
-            for name, where in self.slicer.locate(subnet).slices.items()
-        }
-        return self.slicer(weights, subnet)
+    def generate(
+        self, architectures: Sequence[Architecture], conditions: Tensor
+    ) -> list[dict[str, Tensor]]:
+        subnets = [self._subnet(architecture) for architecture in architectures]
+        found = self.source(self.inputs(architectures, conditions))
+        names = dict.fromkeys(name for subnet in subnets for name in subnet.slices)
+        bank = {name: self.bank(name) for name in names}
+        mixed = [
+            {
+                name: mix(bank[name], coefficients.get(name, PLAIN), where)
+                for name, where in self.slicer.locate(subnet).slices.items()
+            }
+            for subnet, coefficients in zip(subnets, found, strict=True)
+        ]
+        return [self.slicer(*pair) for pair in zip(mixed, subnets, strict=True)]
 
-    def coefficients(self, architecture: Mapping[str, Any]) -> dict[str, Coefficients]:
-        return self.source(self.features(architecture))
+    def coefficients(
+        self, architecture: Mapping[str, Any], condition: Tensor | None = None
+    ) -> dict[str, Coefficients]:
+        return self.source(self.inputs([architecture], self.conditions(condition, 1)))[0]
+
+    def auxiliary_loss(
+        self, architectures: Sequence[Mapping[str, Any]], condition: Tensor | None = None
+    ) -> Tensor:  # shape: ()
+        if not self.balance:
+            return self._like.new_zeros(())
+        conditions = self.conditions(condition, len(architectures))
+        found = self.source(self.inputs(architectures, conditions))
+        # parameters of one router have the same coefficients: count them once
+        distinct = {id(c): name for name, c in found[0].items() if c.experts is not None}
+        gates = [torch.stack([c[name].experts for c in found]) for name in distinct.values()]
+        terms = torch.stack([imbalance(g) for g in gates] or [self._like.new_zeros(())])
+        return self.balance * terms.mean()
+
+    def inputs(
+        self, architectures: Sequence[Mapping[str, Any]], conditions: Tensor
+    ) -> Tensor:  # shape: (N, D + C)
+        """What the source reads: the features of each architecture, then its condition."""
+        features = torch.stack([self.features(architecture) for architecture in architectures])
+        return torch.cat([features, conditions], 1) if self.condition_dim else features
 
     def features(self, architecture: Mapping[str, Any]) -> Tensor:  # shape: (D,), each in [0, 1]
         """The encoding of an architecture, on our device and dtype."""
@@ -86,23 +123,11 @@ class Mixture(Generator):
     def settle(
         self,
         architecture: Mapping[str, Any],
-        *inputs: Any,
-        loss: Callable[[Any], Tensor],
+        measure: Callable[[], float],
+        *,
         rng: torch.Generator,
     ) -> None:
-        """Let the slicer decide what is free in it for an architecture: see `Slicer.settle`.
-
-        Args:
-            inputs: of the subnet.
-            loss: outputs -> what is to be small. Neither gradients nor statistics are touched.
-            rng: of the candidates, on the CPU.
-        """
-
-        @torch.no_grad()
-        def measure() -> float:
-            statistics = {n: s.clone() for n, s in self.statistics(architecture).items()}
-            return float(loss(self.call(architecture, *inputs, statistics=statistics)))
-
+        """Let the slicer decide what is free in it for an architecture: see `Slicer.settle`."""
         self.slicer.settle(self._subnet(architecture), measure, rng)
 
     def parameter_groups(self) -> list[ParameterGroup]:
@@ -115,9 +140,8 @@ class Mixture(Generator):
         return [group for group in groups if group.parameters]
 
     def assignment(self) -> dict[str, str]:
-        return {
-            name: ", ".join(
-                filter(None, [self.source.words(name) or "shared", self.slicer.words(name)])
-            )
-            for name in self._envelope.shapes
-        }
+        found = {}
+        for name in self._envelope.shapes:
+            mixed = ", ".join(filter(None, [self.bank.words(name), self.source.words(name)]))
+            found[name] = ", ".join(filter(None, [mixed or "shared", self.slicer.words(name)]))
+        return found

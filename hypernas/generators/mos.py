@@ -25,8 +25,11 @@ def mos_layer(
     dropout: float = 0.1,
     gate: Gate = "softmax",
     temperature: float = 1.0,
+    top_k: int | None = None,
+    balance: float = 0.0,
     constant: bool = False,
     spread: float = 1.0,
+    condition_dim: int = 0,
     seed: int = 0,
 ) -> Mixture:
     """Layer-wise Mixture-of-Supernets (Jawahar et al., 2023, arXiv 2306.04845, section 3).
@@ -41,16 +44,18 @@ def mos_layer(
         num_experts: K.
         experts: patterns of the modules (layers) that get experts, of those that own a matrix.
         router: one for each module, or for each parent module.
-        hidden_dim, dropout, gate, temperature, constant: see `Router`.
+        hidden_dim, dropout, gate, temperature, top_k, constant: see `Router`; not published is top_k.
+        balance: weight of a loss against idle experts (see `Mixture`); not published.
         spread: how far experts start apart; 0 starts them as copies, as published for BERT.
+        condition_dim: numbers the routers read beside the architecture (see `Generator`).
         seed: of the initialisation.
 
     Raises:
-        ValueError: if a pattern matches no layer.
+        ValueError: if a pattern matches no layer, or `top_k` is not one of 1 to K.
     """
     return _mixture(
         space, num_experts, experts, router, False, hidden_dim, dropout, gate, temperature,
-        constant, spread, seed,
+        top_k, balance, constant, spread, condition_dim, seed,
     )  # fmt: skip
 
 
@@ -63,8 +68,11 @@ def mos_neuron(
     dropout: float = 0.1,
     gate: Gate = "softmax",
     temperature: float = 1.0,
+    top_k: int | None = None,
+    balance: float = 0.0,
     constant: bool = False,
     spread: float = 1.0,
+    condition_dim: int = 0,
     seed: int = 0,
 ) -> Mixture:
     """Neuron-wise Mixture-of-Supernets: gates for every output neuron, one router for each module.
@@ -73,7 +81,7 @@ def mos_neuron(
     """
     return _mixture(
         space, num_experts, experts, "module", True, hidden_dim, dropout, gate, temperature,
-        constant, spread, seed,
+        top_k, balance, constant, spread, condition_dim, seed,
     )  # fmt: skip
 
 
@@ -87,8 +95,11 @@ def _mixture(
     dropout: float,
     gate: Gate,
     temperature: float,
+    top_k: int | None,
+    balance: float,
     constant: bool,
     spread: float,
+    condition_dim: int,
     seed: int,
 ) -> Mixture:
     envelope = Envelope(space)
@@ -113,7 +124,7 @@ def _mixture(
         ),
         source=Router(
             envelope,
-            num_features=Encoding(space).dim,
+            num_features=Encoding(space).dim + condition_dim,
             routers=routers,
             num_experts=num_experts,
             neurons=neurons,
@@ -121,7 +132,10 @@ def _mixture(
             dropout=dropout,
             gate=gate,
             temperature=temperature,
+            top_k=top_k,
             constant=constant,
             rng=torch.Generator().manual_seed(seed),
         ),
+        balance=balance,
+        condition_dim=condition_dim,
     )

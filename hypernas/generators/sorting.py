@@ -106,9 +106,10 @@ def _check(generator: Mixture, envelope: Envelope, groups: list[Channels]) -> No
         if name not in envelope.shapes:
             continue
         bank = generator.bank(name)
-        if not isinstance(bank, nn.Parameter) or uses[id(bank)] > 1:
+        own = isinstance(bank, nn.Parameter) and bank.shape[1:] == envelope.shapes[name]
+        if not own or uses[id(bank)] > 1:
             wrong.append(f"{name}: its bank is not a parameter of its own")
-        elif any(_by_channel(own.get(name, PLAIN), axis) for own in coefficients):
+        elif any(_by_channel(found.get(name, PLAIN), axis) for found in coefficients):
             wrong.append(f"{name}: single channels have coefficients, which would stay behind")
     if wrong:
         raise ValueError("these channels cannot be sorted:\n  " + "\n  ".join(wrong))

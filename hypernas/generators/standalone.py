@@ -1,8 +1,7 @@
 """No sharing at all: every architecture has weights of its own."""
 
-import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -37,8 +36,10 @@ class Standalone(Generator):
         self._position: dict[Architecture, int] = {}
         self._untrained = Cache(8)
 
-    def forward(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
-        return dict(self._module(architecture).named_parameters())
+    def generate(
+        self, architectures: Sequence[Architecture], conditions: Tensor
+    ) -> list[dict[str, Tensor]]:
+        return [dict(self._module(a).named_parameters()) for a in architectures]
 
     def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
         return norm_statistics(self._module(architecture))
@@ -48,8 +49,15 @@ class Standalone(Generator):
     ) -> None:
         """Nothing: they are the subnet's own."""
 
-    def coefficients(self, architecture: Mapping[str, Any]) -> dict[str, Coefficients]:
+    def coefficients(
+        self, architecture: Mapping[str, Any], condition: Tensor | None = None
+    ) -> dict[str, Coefficients]:
         return {}
+
+    def auxiliary_loss(
+        self, architectures: Sequence[Mapping[str, Any]], condition: Tensor | None = None
+    ) -> Tensor:  # shape: ()
+        return self._like.new_zeros(())
 
     @property
     def architectures(self) -> list[Architecture]:
@@ -66,9 +74,8 @@ class Standalone(Generator):
         return self.subnets[self._position[architecture]]
 
     def _fresh(self, architecture: Architecture) -> nn.Module:
-        text = f"{self.seed} {json.dumps(dict(architecture), sort_keys=True)}".encode()
-        seed = int.from_bytes(hashlib.sha256(text).digest()[:4], "big")
-        return build_seeded(self.space, architecture, seed).to(self._like.device, self._like.dtype)
+        module = build_seeded(self.space, architecture, architecture.digest(self.seed))
+        return module.to(self._like.device, self._like.dtype)
 
     def _add(self, architecture: Architecture, module: nn.Module) -> None:
         self._position[architecture] = len(self.subnets)
@@ -93,10 +100,12 @@ class Standalone(Generator):
 
     def set_extra_state(self, state: Tensor) -> None:
         loaded = json.loads(bytes(state.tolist()))
+        architectures = [self.space.architecture(values) for values in loaded["architectures"]]
+        if (self.seed, self.architectures) == (loaded["seed"], architectures):
+            return  # an optimizer may hold these parameters
         self.seed = loaded["seed"]
         self.subnets = nn.ModuleList()
         self._position = {}
         self._untrained = Cache(8)
-        for values in loaded["architectures"]:
-            architecture = self.space.architecture(values)
+        for architecture in architectures:
             self._add(architecture, self._fresh(architecture))

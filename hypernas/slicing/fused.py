@@ -82,7 +82,7 @@ def _cuts_groups(large: nn.Module, small: nn.Module, name: str) -> str | None:
         plain, layout = "in out", "(groups in) out"
     else:
         plain, layout = "out in", "(groups out) in"
-    spatial = "" if name.endswith("bias") else _SPATIAL[part.weight.dim() - 2]
+    spatial = "" if name.endswith("bias") else _SPATIAL[len(part.kernel_size)]
     was = f"{big.groups} groups of {big.in_channels // big.groups} inputs and {big.out_channels // big.groups} outputs"
     now = (
         f"{part.groups} of {part.in_channels // part.groups} and {part.out_channels // part.groups}"

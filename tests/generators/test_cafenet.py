@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from hypernas import SearchSpace
-from hypernas.generators import Mixture, cafenet, shared
+from hypernas.generators import Mixture, by_name, cafenet, settle, shared
 from hypernas.generators.free_channels import FreeChannels, Zone
 from hypernas.spaces import conv1d, mlp
 
@@ -181,7 +181,7 @@ def test_the_loss_after_settling_is_no_more_than_before_nor_than_that_of_the_pre
     losses = []
     for seed in range(12):
         losses.append(square(generator.call(architecture, inputs(6, 5))).item())
-        generator.settle(architecture, inputs(6, 5), loss=square, rng=rng(seed))
+        settle(generator, architecture, inputs(6, 5), loss=square, rng=rng(seed))
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < losses[0]
 
@@ -190,7 +190,7 @@ def test_settling_touches_neither_gradients_nor_statistics_nor_other_widths():
     generator = cafenet(net_space(), radius=2, num_candidates=3).train()
     before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
     falling = (torch.tensor(-float(i)) for i in itertools.count())
-    generator.settle({"hidden": 4}, inputs(6, 5), loss=lambda _: next(falling), rng=rng())
+    settle(generator, {"hidden": 4}, inputs(6, 5), loss=lambda _: next(falling), rng=rng())
     after = generator.state_dict()
     assert not torch.equal(after.pop("slicer.chosen"), before.pop("slicer.chosen"))
     assert_close(after, before, rtol=0, atol=0)
@@ -203,10 +203,32 @@ def test_where_nothing_is_free_nothing_is_measured():
         raise AssertionError("measured")
 
     space = net_space()
-    settle = {"loss": measure, "rng": rng()}
-    cafenet(space).settle({"hidden": 8}, inputs(6, 5), **settle)
-    cafenet(space, radius=0).settle({"hidden": 4}, inputs(6, 5), **settle)
-    shared(space).settle({"hidden": 4}, inputs(6, 5), **settle)
+    for generator, hidden in (
+        (cafenet(space), 8),
+        (cafenet(space, radius=0), 4),
+        (shared(space), 4),
+    ):
+        settle(generator, {"hidden": hidden}, inputs(6, 5), loss=measure, rng=rng())
+
+
+def test_a_part_of_a_composed_generator_settles_by_the_loss_of_the_whole():
+    def part(space: SearchSpace) -> Mixture:
+        return cafenet(space, radius=2, num_candidates=3, channels=[BLOCK])
+
+    generator = by_name(net_space(), {"*expand*": shared, "*.project.*": shared}).train()
+    settle(generator, {"hidden": 4}, inputs(6, 5), loss=square, rng=rng())  # nothing to do
+    generator = by_name(net_space(), {"blocks.0.*": shared}, rest=part).train()
+    before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
+    falling = (torch.tensor(-float(i)) for i in itertools.count())
+    settle(generator, {"hidden": 4}, inputs(6, 5), loss=lambda _: next(falling), rng=rng())
+    moved = {
+        n for n, tensor in generator.state_dict().items() if not torch.equal(tensor, before[n])
+    }
+    assert moved == {"parts.1.slicer.chosen"}
+    generator.call({"hidden": 4}, inputs(6, 5))
+    means = generator.statistics({"hidden": 8})["blocks.1.expand_norm.running_mean"]
+    assert (means != 0).sum() == 4
+    assert (means[:4] != 0).sum() < 4
 
 
 def test_training_moves_the_statistics_of_the_chosen_channels():

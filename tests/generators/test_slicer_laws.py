@@ -12,7 +12,7 @@ from torch.testing import assert_close
 
 from hypernas.architecture import Architecture
 from hypernas.data import Data, split_tensors
-from hypernas.generators import Mixture, cafenet, hypernas, ofa, shared
+from hypernas.generators import Mixture, cafenet, hypernas, ofa, settle, shared
 from hypernas.generators.channels import channels_by_size
 from hypernas.generators.free_channels import FreeChannels
 from hypernas.generators.kernel_transforms import KernelTransforms
@@ -66,7 +66,7 @@ def generator(factory, example) -> Mixture:
     made = factory(space, seed=1).train()
     for i, architecture in enumerate(some(space)):
         rng = torch.Generator().manual_seed(i)
-        made.settle(architecture, inputs, loss=lambda y: y.square().mean(), rng=rng)
+        settle(made, architecture, inputs, loss=lambda y: y.square().mean(), rng=rng)
         made.call(architecture, inputs)
     rng = torch.Generator().manual_seed(2)
     with torch.no_grad():

@@ -1,0 +1,176 @@
+"""Top-k, load balancing and conditions: what the published methods do not have."""
+
+from functools import partial
+
+import pytest
+import torch
+from example_spaces import EXAMPLES
+from torch.testing import assert_close
+from torch.utils.data import TensorDataset
+
+from hypernas import generators
+from hypernas.data import Data
+from hypernas.generators.balancing import imbalance
+from hypernas.generators.coefficients import activate
+from hypernas.objectives import CrossEntropy
+from hypernas.sampling import Uniform
+from hypernas.training import Training
+
+ROUTED = {"layer": generators.mos_layer, "neuron": generators.mos_neuron}
+CONDITIONED = {**ROUTED, "hypernas": partial(generators.hypernas, spread=1.0)}
+
+
+def samples(space, num=5):
+    rng = torch.Generator().manual_seed(2)
+    return [space.sample(rng) for _ in range(num)]
+
+
+# --- top-k ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ROUTED)
+def test_the_top_k_of_all_experts_is_the_dense_router(kind):
+    space = EXAMPLES["mlp"]().space
+    dense, top = (ROUTED[kind](space, top_k=k).eval() for k in (None, 4))
+    assert_close(top.many(samples(space)), dense.many(samples(space)), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("gate", ["softmax", "sigmoid", "linear"])
+def test_all_but_the_k_largest_gates_are_zero(gate):
+    logits = torch.randn(7, 5)
+    gates = activate(logits, gate, 0.7, top_k=2)
+    kept = logits.topk(2).indices
+    assert ((gates != 0).sum(-1) == 2).all()
+    expected = activate(logits.gather(-1, kept), gate, 0.7)  # among the kept alone
+    assert_close(gates.gather(-1, kept), expected)
+
+
+def test_experts_that_are_not_kept_get_no_gradient():
+    space = EXAMPLES["mlp"]().space
+    generator = generators.mos_layer(space, top_k=1, dropout=0.0)
+    architecture = space.largest()
+    gates = generator.coefficients(architecture)["head.weight"].experts
+    sum(w.sum() for w in generator(architecture).values()).backward()
+    used = generator.bank.stacks["head/weight"].grad.flatten(1).abs().sum(1) > 0
+    assert_close(used, gates > 0)
+    assert int(used.sum()) == 1
+
+
+def test_top_k_beyond_the_experts_is_refused():
+    with pytest.raises(ValueError, match=r"top_k must be from 1 to num_experts=4.*got 5"):
+        generators.mos_layer(EXAMPLES["mlp"]().space, top_k=5)
+
+
+# --- load balancing ------------------------------------------------------------------------------
+
+
+def test_imbalance_is_least_where_all_experts_are_used_alike():
+    assert_close(imbalance(torch.full((3, 4), 0.25)), torch.tensor(0.0))
+    assert_close(imbalance(torch.eye(4)), torch.tensor(0.0))  # each by another architecture
+    assert_close(imbalance(torch.eye(4)[[1, 1, 1]]), torch.tensor(3.0))
+    gates = torch.rand(20, 6, 4).softmax(-1)
+    assert imbalance(gates) > 0
+    assert_close(imbalance(gates), 4 * (gates.mean((0, 1)) ** 2).sum() - 1)
+    logits = torch.zeros(5, 4, requires_grad=True)
+    imbalance(logits.softmax(-1)).backward()
+    assert_close(logits.grad, torch.zeros(5, 4), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ROUTED)
+def test_descending_the_auxiliary_loss_balances_the_experts(kind):
+    space = EXAMPLES["mlp"]().space
+    generator = ROUTED[kind](space, balance=2.0, dropout=0.0)
+    architectures = samples(space)
+    with torch.no_grad():
+        for bias in generator.source.biases:
+            bias[::4] += 2  # all prefer the first expert
+    optimizer = torch.optim.Adam(generator.parameters(), lr=0.02)
+    losses = []
+    for _ in range(60):
+        losses.append(float(generator.auxiliary_loss(architectures).detach()))
+        generator.auxiliary_loss(architectures).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert losses[0] > 0.5
+    assert losses[-1] < 0.02 * losses[0]
+
+
+@pytest.mark.parametrize(
+    "make", [generators.mos_layer, generators.hypernas, generators.shared, generators.ssn]
+)
+def test_without_being_asked_for_there_is_no_auxiliary_loss(make):
+    space = EXAMPLES["mlp"]().space
+    loss = make(space).auxiliary_loss(samples(space))
+    assert not loss.requires_grad
+    assert_close(loss, torch.tensor(0.0))
+
+
+def test_training_descends_the_auxiliary_loss_too():
+    space, inputs = EXAMPLES["mlp"]()
+    split = TensorDataset(inputs, torch.arange(6) % 3)
+    data = Data("tiny", split, split, split, (5,), 3)
+
+    def trained(balance: float) -> float:
+        generator = generators.mos_layer(space, balance=balance, dropout=0.0)
+        with torch.no_grad():
+            for bias in generator.source.biases:
+                bias[0] += 2
+        Training(steps=30, batch_size=6, warmup=0.0, num_validation=0).run(
+            generator,
+            data,
+            sampler=Uniform(num=3),
+            objective=CrossEntropy(),
+            optimizer=partial(torch.optim.Adam, lr=0.02),
+            device="cpu",
+        )
+        generator.balance = 1.0
+        return float(generator.auxiliary_loss(samples(space)).detach())
+
+    assert trained(3.0) < 0.2 * trained(0.0)
+
+
+# --- conditions ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", CONDITIONED)
+def test_a_condition_changes_the_weights_and_gets_gradients(kind):
+    space, inputs = EXAMPLES["mlp"]()
+    generator = CONDITIONED[kind](space, condition_dim=3).eval()
+    architecture = space.largest()
+    condition = torch.tensor([0.1, 0.9, 0.4], requires_grad=True)
+    one = generator.call(architecture, inputs, condition=condition)
+    two = generator.call(architecture, inputs, condition=torch.tensor([0.8, 0.2, 0.0]))
+    assert not torch.allclose(one, two)
+    one.square().sum().backward()
+    assert (condition.grad != 0).all()
+    module = generator.export(architecture, condition=condition)
+    assert_close(module(inputs), one.detach())
+
+
+@pytest.mark.parametrize("kind", CONDITIONED)
+def test_many_architectures_take_one_condition_or_one_each(kind):
+    space = EXAMPLES["mlp"]().space
+    generator = CONDITIONED[kind](space, condition_dim=2).eval()
+    architectures, conditions = samples(space), torch.rand(5, 2)
+    each = [generator(a, c) for a, c in zip(architectures, conditions, strict=True)]
+    assert_close(generator.many(architectures, conditions), each)
+    one = [generator(a, conditions[0]) for a in architectures]
+    assert_close(generator.many(architectures, conditions[0]), one)
+
+
+@pytest.mark.parametrize("given", [None, torch.zeros(3), torch.zeros(2, 2)])
+def test_a_condition_of_another_size_or_none_is_refused(given):
+    space = EXAMPLES["mlp"]().space
+    generator = generators.hypernas(space, condition_dim=2)
+    with pytest.raises(ValueError, match=r"reads 2 numbers .* Give a tensor of shape \(2,\)\."):
+        generator(space.largest(), given)
+
+
+def test_groups_of_architectures_keep_each_its_condition():
+    space = EXAMPLES["mlp"]().space
+    inner = partial(generators.mos_layer, condition_dim=2, dropout=0.0, balance=1.0)
+    generator = generators.few_shot(space, num_groups=2, generator=inner)
+    architectures, conditions = samples(space), torch.rand(5, 2)
+    each = [generator(a, c) for a, c in zip(architectures, conditions, strict=True)]
+    assert_close(generator.many(architectures, conditions), each)
+    assert generator.auxiliary_loss(architectures, conditions) > 0
