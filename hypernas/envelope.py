@@ -128,13 +128,13 @@ class Envelope:
         """Parameters of the largest shapes as the user's builder initialises them.
 
         Args:
-            seed, num: draws of two numbers under one seed are independent, and so are those of two
-                seeds.
+            seed: draw 0 is what `torch.manual_seed(seed)` before building would give.
+            num: which of the independent draws under that seed.
 
         The builder draws from torch's global generator, whose state is put back afterwards.
         """
         drawn: dict[str, Tensor] = {}
-        for module in self._real((seed * 1_000_003 + num) % 2**63):
+        for module in self._real((seed + num * 4_294_967_311) % 2**63):
             for name, parameter in module.named_parameters():
                 drawn.setdefault(name, parameter.detach().clone())
         return drawn

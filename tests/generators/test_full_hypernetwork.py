@@ -15,6 +15,7 @@ from hypernas import Choice, SearchSpace
 from hypernas.encoding import Encoding, mip
 from hypernas.envelope import Envelope
 from hypernas.generators import FullHypernetwork, mip_hypernetwork, shared
+from hypernas.generators.banks import key
 from hypernas.generators.network_input import NetworkInput
 from hypernas.generators.weight_network import GAIN, DenseNetwork
 from hypernas.spaces import mlp
@@ -174,7 +175,7 @@ def test_theta_0_is_the_builders_own_initialisation_by_name():
     generator = mip_hypernetwork(ODD, seed=4)
     torch.manual_seed(4)
     built = ODD.build(ODD.largest())
-    found = {n.replace("/", "."): p for n, p in generator.theta_0.named_parameters()}
+    found = {n.lstrip("/").replace("/", "."): p for n, p in generator.theta_0.named_parameters()}
     assert_same(found, dict(built.named_parameters()))
 
 
@@ -219,7 +220,7 @@ def test_weights_are_theta_0_and_a_network_written_by_hand():
     start = 0
     for name, weight in generator(largest).items():
         part = written[start : start + weight.numel()].view_as(weight)
-        theta_0 = generator.theta_0.get_parameter(name.replace(".", "/"))
+        theta_0 = generator.theta_0.get_parameter(key(name))
         assert_close(weight, theta_0 + part)
         start += weight.numel()
     assert start == len(written)

@@ -17,6 +17,7 @@ pytest.importorskip("hypnettorch")
 
 from hypernas import SearchSpace
 from hypernas.generators import Generator, chunked_hmlp, hmlp, shared
+from hypernas.generators.banks import key
 from hypernas.interop import from_hypnettorch, hypnettorch_arguments
 from hypernas.spaces import mlp
 from hypernas.target import weight_shapes
@@ -137,7 +138,7 @@ def test_parameters_are_saved_once(make):
     assert all(name in state for name in parameters)
     assert set(state) - set(parameters) <= {
         "network.scales",
-        *(f"theta_0.{name}" for name in ("scale", "enter/weight", "enter/bias", "leave/bias")),
+        *(f"theta_0.{name}" for name in ("/scale", "enter/weight", "enter/bias", "leave/bias")),
     }
 
 
@@ -185,7 +186,7 @@ def test_weights_are_theta_0_and_the_scaled_output_of_the_hypernetwork(space):
     for (name, weight), part, scale in zip(
         generator(largest).items(), written, generator.network.scales, strict=True
     ):
-        theta_0 = generator.theta_0.get_parameter(name.replace(".", "/"))
+        theta_0 = generator.theta_0.get_parameter(key(name))
         assert_close(weight, theta_0 + scale * part)
 
 
