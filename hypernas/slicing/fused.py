@@ -56,10 +56,10 @@ def own_layout(module: nn.Module, name: str) -> Layout | None:
 
 def refusal(large: nn.Module, small: nn.Module, name: str) -> str | None:
     """Why a prefix of parameter `name` of `large` is no weight of `small`, and what to write."""
-    owner = next(owners(small, name))
-    if isinstance(owner, _ConvNd) and (reason := _cuts_groups(large, small, name)):
-        return reason
-    if isinstance(owner, nn.Linear | _ConvNd):
+    both = next(owners(large, name)), next(owners(small, name))
+    if all(isinstance(owner, _ConvNd) for owner in both):
+        return _cuts_groups(large, small, name) or _cuts_blocks(large, small, name)
+    if all(isinstance(owner, nn.Linear) for owner in both):
         return _cuts_blocks(large, small, name)
     return None
 
@@ -83,11 +83,15 @@ def _cuts_groups(large: nn.Module, small: nn.Module, name: str) -> str | None:
     else:
         plain, layout = "out in", "(groups out) in"
     spatial = "" if name.endswith("bias") else _SPATIAL[len(part.kernel_size)]
-    was = f"{big.groups} groups of {big.in_channels // big.groups} inputs and {big.out_channels // big.groups} outputs"
-    now = (
-        f"{part.groups} of {part.in_channels // part.groups} and {part.out_channels // part.groups}"
+    was, now = (
+        f"{conv.groups} groups of {conv.in_channels // conv.groups} inputs and "
+        f"{conv.out_channels // conv.groups} outputs"
+        for conv in (big, part)
     )
-    reason = f"{name}: a prefix would cut across the groups of this convolution ({was}; {now} in the subnet). "
+    reason = (
+        f"{name}: a prefix would cut across the groups of this convolution ({was}; in the subnet "
+        f"{now}). "
+    )
     if fits and part.groups <= big.groups:
         reason += (
             f"Write {_written(name, layout + spatial)}, and the like for the norm after it and the "
