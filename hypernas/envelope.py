@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from hypernas.architecture import Architecture
 from hypernas.cache import Cache
-from hypernas.slicing import Slice, layout_of, prefix, slice_of
+from hypernas.slicing import Layout, Slice, layout_of, slice_of
 from hypernas.space import SearchSpace
 from hypernas.target import norm_statistics, skeleton, weight_shapes
 
@@ -19,6 +19,7 @@ _NUM_PROBES = 4  # random architectures whose fit is checked before training
 class Subnet(NamedTuple):
     """Where a subnet sits in the largest shapes."""
 
+    architecture: Architecture
     slices: dict[str, Slice]  # by parameter name
     statistics: dict[str, Slice]  # by name of a norm's running statistic
 
@@ -41,16 +42,15 @@ class Envelope:
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
         self._references = [(a, skeleton(build_seeded(space, a))) for a in space.references()]
-        self._home: dict[str, tuple[Architecture, nn.Module]] = {}
+        self._home: dict[str, tuple[Architecture, nn.Module]] = {}  # of statistics too
         self._subnets = Cache(128)
-        statistics: dict[str, Tensor] = {}
+        self.shapes: dict[str, torch.Size] = {}
         for architecture, module in self._references:
-            for name in weight_shapes(module):
+            for name, shape in weight_shapes(module).items():
+                self.shapes.setdefault(name, shape)
+            for name in [*weight_shapes(module), *norm_statistics(module)]:
                 self._home.setdefault(name, (architecture, module))
-            statistics = {**norm_statistics(module), **statistics}
-        self.shapes = {n: module.get_parameter(n).shape for n, (_, module) in self._home.items()}
-        self._statistic_shapes = {name: buffer.shape for name, buffer in statistics.items()}
-        unused = [p for p in space.layouts if not any(layout_of(n, {p: 1}) for n in self.shapes)]
+        unused = [p for p in space.layouts if not any(layout_of(n, {p: 1}) for n in self._home)]
         if unused:
             raise ValueError(
                 f"the layouts {unused} match none of the parameters {list(self.shapes)}."
@@ -87,28 +87,20 @@ class Envelope:
         )
 
     def _place(self, architecture: Architecture, module: nn.Module) -> Subnet:
-        slices, misfits = {}, []
-        for name in weight_shapes(module):
+        weights, statistics = weight_shapes(module), norm_statistics(module)
+        slices: dict[str, Slice] = {}
+        misfits: list[str] = []
+        for name in [*weights, *statistics]:
             if name not in self._home:
                 misfits.append(f"{name}: not a parameter of the largest architecture")
                 continue
             home, large = self._home[name]
-            layout = layout_of(name, self.space.layouts)
             try:
                 slices[name] = slice_of(
-                    large, module, name, layout, architectures=(home, architecture)
+                    large, module, name, self._layout(name), architectures=(home, architecture)
                 )
             except ValueError as error:
                 misfits.append(str(error))
-        statistics = {}
-        for name, buffer in norm_statistics(module).items():
-            large_shape = self._statistic_shapes.get(name, torch.Size())
-            if len(large_shape) == buffer.dim() and all(
-                s <= b for s, b in zip(buffer.shape, large_shape, strict=True)
-            ):
-                statistics[name] = prefix(large_shape, buffer.shape)
-            else:
-                misfits.append(f"{name}: {tuple(buffer.shape)} does not fit inside {large_shape}")
         if misfits:
             raise ValueError(
                 f"the subnet {architecture} does not fit inside the largest of its space:\n  "
@@ -116,7 +108,21 @@ class Envelope:
                 + "\nEvery parameter of a subnet must be a part of the largest subnet's parameter of "
                 "the same name; give parameters that never share weights different names."
             )
-        return Subnet(slices, statistics)
+        return Subnet(
+            architecture,
+            {name: slices[name] for name in weights},
+            {name: slices[name] for name in statistics},
+        )
+
+    def _layout(self, name: str) -> Layout | str | None:
+        """The layout of a parameter or statistic; that of a norm's statistics is its weight's."""
+        if name in self.shapes:
+            return layout_of(name, self.space.layouts)
+        owner, _, leaf = name.rpartition(".")
+        if leaf == "num_batches_tracked":
+            return None
+        weight = f"{owner}.weight" if owner else "weight"
+        return layout_of(name, self.space.layouts) or layout_of(weight, self.space.layouts)
 
     def draw(self, seed: int, num: int = 0) -> dict[str, Tensor]:
         """Parameters of the largest shapes as the user's builder initialises them.

@@ -219,15 +219,15 @@ class SearchSpace:
             if choice.ordered:
                 continue
             for value in choice.values:
-                wanted = self._reach(name) | {name: value}
-
-                def pick(name: str, choice: Choice, wanted: dict[str, Value] = wanted) -> Value:
-                    return wanted.get(name, choice.values[-1])
-
-                candidate = self._complete(pick)
+                candidate = self.largest_with(name, value)
                 if candidate not in found:
                     found.append(candidate)
         return found
+
+    def largest_with(self, name: str, value: Any) -> Architecture:
+        """The largest architecture in which a choice is there and takes a value."""
+        wanted = self._reach(name) | {name: value}
+        return self._complete(lambda name, choice: wanted.get(name, choice.values[-1]))
 
     def _reach(self, name: str) -> dict[str, Value]:
         """The largest values of other choices under which choice `name` is there."""

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from torch import Tensor
 from hypernas import checkpoint
 from hypernas.architecture import Architecture
 from hypernas.data import Batches, Data, in_order
-from hypernas.generators import Generator
+from hypernas.generators import Generator, settle
 from hypernas.monitors import Monitor, mean_over_subnets
 from hypernas.objectives import Objective, assess
 from hypernas.sampling import Sampler
@@ -138,7 +139,7 @@ class Training:
                 groups.set_lr(self._lr_factor(step))
                 rng = torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
                 architectures = sampler(generator.space, rng)
-                loss = self._backward(generator, architectures, next(stream), objective)
+                loss = self._backward(generator, architectures, next(stream), objective, rng)
                 groups.take_in_new_parameters()
                 norm = torch.nn.utils.clip_grad_norm_(
                     groups.parameters(), self.max_grad_norm or math.inf
@@ -180,14 +181,22 @@ class Training:
         architectures: Sequence[Architecture],
         batch: tuple[Any, Any],
         objective: Objective,
+        rng: torch.Generator | None = None,
     ) -> Tensor:  # shape: (), mean loss
-        """Add up the gradients of the losses of some architectures on one batch."""
+        """Add up the gradients of the losses of some architectures on one batch.
+
+        With an `rng`, what is free in slices is settled first, on the same batch.
+        """
         inputs, targets = batch
         teaching = objective.distils and architectures[0] == generator.space.largest()
         scale = 1 / len(architectures) if self.combine == "mean" else 1.0
         teacher = None
         total = torch.zeros((), device=generator.device)
         for architecture in architectures:
+            if rng is not None:
+                judge = partial(objective.loss, targets=targets, teacher=teacher)
+                with self._autocast(generator.device):  # its cache holds casts without gradients
+                    settle(generator, architecture, inputs, loss=judge, rng=rng)
             with self._autocast(generator.device):
                 outputs = generator.call(architecture, inputs)
                 loss = objective.loss(outputs, targets, teacher)

@@ -2,6 +2,7 @@
 
 from hypernas.generators.acdc import acdc
 from hypernas.generators.by_name import ByName, by_name
+from hypernas.generators.cafenet import cafenet
 from hypernas.generators.few_shot import FewShot, few_shot
 from hypernas.generators.full_hypernetwork import FullHypernetwork
 from hypernas.generators.generator import Description, Generator, ParameterGroup
@@ -10,8 +11,11 @@ from hypernas.generators.hypnettorch_hypernetworks import chunked_hmlp, from_hyp
 from hypernas.generators.mip_hypernetwork import mip_hypernetwork
 from hypernas.generators.mixture import Mixture
 from hypernas.generators.mos import mos_layer, mos_neuron
+from hypernas.generators.ofa import ofa
+from hypernas.generators.settling import settle
 from hypernas.generators.shared import shared
 from hypernas.generators.soft_sharing import soft_sharing
+from hypernas.generators.sorting import sort_channels
 from hypernas.generators.ssn import ssn
 from hypernas.generators.standalone import Standalone
 
@@ -26,6 +30,7 @@ __all__ = [
     "Standalone",
     "acdc",
     "by_name",
+    "cafenet",
     "chunked_hmlp",
     "few_shot",
     "from_hypnettorch",
@@ -34,7 +39,10 @@ __all__ = [
     "mip_hypernetwork",
     "mos_layer",
     "mos_neuron",
+    "ofa",
+    "settle",
     "shared",
     "soft_sharing",
+    "sort_channels",
     "ssn",
 ]

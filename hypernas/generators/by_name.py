@@ -65,6 +65,12 @@ class ByName(Generator):
             found |= part.statistics(architecture)
         return found
 
+    def update_statistics(
+        self, architecture: Mapping[str, Any], statistics: Mapping[str, Tensor]
+    ) -> None:
+        for part in self.parts:
+            part.update_statistics(architecture, statistics)
+
     def coefficients(
         self, architecture: Mapping[str, Any], condition: Tensor | None = None
     ) -> dict[str, Coefficients]:

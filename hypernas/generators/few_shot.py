@@ -78,6 +78,11 @@ class FewShot(Generator):
     def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
         return self.of(architecture).statistics(architecture)
 
+    def update_statistics(
+        self, architecture: Mapping[str, Any], statistics: Mapping[str, Tensor]
+    ) -> None:
+        self.of(architecture).update_statistics(architecture, statistics)
+
     def coefficients(
         self, architecture: Mapping[str, Any], condition: Tensor | None = None
     ) -> dict[str, Coefficients]:

@@ -108,8 +108,13 @@ class FullHypernetwork(Generator):
         return self._read.get(place, lambda: self._inputs(architecture).to(self._like))
 
     def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
-        """Slices, as views, of running statistics shared by all subnets."""
+        """Slices of running statistics shared by all subnets: views, wherever they can be."""
         return self._statistics(self._subnet(architecture).statistics)
+
+    def update_statistics(
+        self, architecture: Mapping[str, Any], statistics: Mapping[str, Tensor]
+    ) -> None:
+        self._statistics.update(self._subnet(architecture).statistics, statistics)
 
     def _subnet(self, architecture: Mapping[str, Any]) -> Subnet:
         return self._envelope.subnet(architecture, self.skeleton)

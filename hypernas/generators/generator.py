@@ -68,7 +68,13 @@ class Generator(nn.Module, ABC):
 
     @abstractmethod
     def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The running statistics of the subnet's norms, as tensors to be updated in place."""
+        """The running statistics of the subnet's norms: the generator's own memory, or copies."""
+
+    @abstractmethod
+    def update_statistics(
+        self, architecture: Mapping[str, Any], statistics: Mapping[str, Tensor]
+    ) -> None:
+        """Take back what training made of `statistics(architecture)`, where those are copies."""
 
     @abstractmethod
     def coefficients(
@@ -185,7 +191,10 @@ class Generator(nn.Module, ABC):
             module.train(self.training)
         buffers = self.statistics(architecture) if statistics is None else statistics
         weights = self(architecture, condition)
-        return call(module, weights, *inputs, buffers=buffers, **keywords)
+        outputs = call(module, weights, *inputs, buffers=buffers, **keywords)
+        if statistics is None and self.training:
+            self.update_statistics(architecture, buffers)
+        return outputs
 
     def calibrate(
         self,

@@ -1,6 +1,6 @@
 """The generator that is one equation: a bank, coefficients of the architecture, and slices."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from hypernas.generators.balancing import imbalance
 from hypernas.generators.banks import Bank
 from hypernas.generators.coefficients import CoefficientSource
 from hypernas.generators.generator import Generator, ParameterGroup
+from hypernas.generators.slicers import Plain, Slicer
 from hypernas.generators.statistics import SharedStatistics
 from hypernas.mixing import PLAIN, Coefficients, mix
 from hypernas.slicing import Slice
@@ -26,6 +27,7 @@ class Mixture(Generator):
         envelope: the space's largest shapes.
         bank: parameter name -> B, shape (K, *largest).
         source: features of the architecture -> c.
+        slicer: where in the bank a subnet's weights are, and what is made of them.
         coefficient_lr_scale: learning rate of the source's parameters, relative to the bank's.
         balance: weight of the mean `imbalance` of the gates over the architectures of a step, as
             `auxiliary_loss`. It wants several architectures a step: with one, it tells the gates of
@@ -39,6 +41,7 @@ class Mixture(Generator):
         *,
         bank: Bank,
         source: CoefficientSource,
+        slicer: Slicer | None = None,
         coefficient_lr_scale: float = 1.0,
         balance: float = 0.0,
         condition_dim: int = 0,
@@ -46,6 +49,7 @@ class Mixture(Generator):
         super().__init__(envelope.space, condition_dim=condition_dim)
         self.bank = bank
         self.source = source
+        self.slicer = Plain() if slicer is None else slicer
         self.coefficient_lr_scale, self.balance = coefficient_lr_scale, balance
         self._envelope = envelope
         self._encoding = Encoding(envelope.space)
@@ -59,13 +63,14 @@ class Mixture(Generator):
         found = self.source(self.inputs(architectures, conditions))
         names = dict.fromkeys(name for subnet in subnets for name in subnet.slices)
         bank = {name: self.bank(name) for name in names}
-        return [
+        mixed = [
             {
                 name: mix(bank[name], coefficients.get(name, PLAIN), where)
-                for name, where in subnet.slices.items()
+                for name, where in self.slicer.locate(subnet).slices.items()
             }
             for subnet, coefficients in zip(subnets, found, strict=True)
         ]
+        return [self.slicer(*pair) for pair in zip(mixed, subnets, strict=True)]
 
     def coefficients(
         self, architecture: Mapping[str, Any], condition: Tensor | None = None
@@ -99,24 +104,44 @@ class Mixture(Generator):
         return self._features.get(key, lambda: self._encoding(architecture).to(self._like))
 
     def slices(self, architecture: Mapping[str, Any]) -> dict[str, Slice]:
-        """Parameter name -> where the subnet's weight sits in the largest shape."""
-        return self._subnet(architecture).slices
+        """Parameter name -> where the subnet's weight is read from the largest shape."""
+        return self.slicer.locate(self._subnet(architecture)).slices
 
     def _subnet(self, architecture: Mapping[str, Any]) -> Subnet:
         return self._envelope.subnet(architecture, self.skeleton)
 
     def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
-        """Slices, as views, of running statistics shared by all subnets."""
-        return self._statistics(self._subnet(architecture).statistics)
+        """Slices of running statistics shared by all subnets: views, wherever they can be."""
+        return self._statistics(self.slicer.locate(self._subnet(architecture)).statistics)
+
+    def update_statistics(
+        self, architecture: Mapping[str, Any], statistics: Mapping[str, Tensor]
+    ) -> None:
+        located = self.slicer.locate(self._subnet(architecture))
+        self._statistics.update(located.statistics, statistics)
+
+    def settle(
+        self,
+        architecture: Mapping[str, Any],
+        measure: Callable[[], float],
+        *,
+        rng: torch.Generator,
+    ) -> None:
+        """Let the slicer decide what is free in it for an architecture: see `Slicer.settle`."""
+        self.slicer.settle(self._subnet(architecture), measure, rng)
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        """The bank's, and one of whatever writes coefficients, which does not decay."""
+        """The bank's, and those of the slicer and of whatever writes coefficients, undecayed."""
         own = list(self.source.parameters())
         scale = self.coefficient_lr_scale
         groups = self.bank.parameter_groups()
+        groups.append(ParameterGroup("slicing", list(self.slicer.parameters()), decay=False))
         groups.append(ParameterGroup("coefficients", own, decay=False, lr_scale=scale))
         return [group for group in groups if group.parameters]
 
     def assignment(self) -> dict[str, str]:
-        kinds = {n: (self.bank.words(n), self.source.words(n)) for n in self._envelope.shapes}
-        return {name: ", ".join(filter(None, words)) or "shared" for name, words in kinds.items()}
+        found = {}
+        for name in self._envelope.shapes:
+            mixed = ", ".join(filter(None, [self.bank.words(name), self.source.words(name)]))
+            found[name] = ", ".join(filter(None, [mixed or "shared", self.slicer.words(name)]))
+        return found

@@ -44,6 +44,11 @@ class Standalone(Generator):
     def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
         return norm_statistics(self._module(architecture))
 
+    def update_statistics(
+        self, architecture: Mapping[str, Any], statistics: Mapping[str, Tensor]
+    ) -> None:
+        """Nothing: they are the subnet's own."""
+
     def coefficients(
         self, architecture: Mapping[str, Any], condition: Tensor | None = None
     ) -> dict[str, Coefficients]:

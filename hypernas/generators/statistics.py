@@ -25,7 +25,14 @@ class SharedStatistics(nn.Module):
             self.register_buffer(name.replace(".", "/"), buffer)
 
     def forward(self, slices: Mapping[str, Slice]) -> dict[str, Tensor]:
-        """The statistics of a subnet, as views: buffer name -> tensor."""
-        return {
-            name: where(self.get_buffer(name.replace(".", "/"))) for name, where in slices.items()
-        }
+        """The statistics of a subnet, as views wherever they can be: buffer name -> tensor."""
+        return {name: where(self._shared(name)) for name, where in slices.items()}
+
+    def update(self, slices: Mapping[str, Slice], statistics: Mapping[str, Tensor]) -> None:
+        """Write the statistics of a subnet to their places, where they were copies."""
+        for name, where in slices.items():
+            if not where.is_view:
+                where.put(self._shared(name), statistics[name])
+
+    def _shared(self, name: str) -> Tensor:
+        return self.get_buffer(name.replace(".", "/"))

@@ -1,0 +1,176 @@
+"""The index set of a small weight inside a large one: prefixes, centres, and layouts of axes."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hypernas.slicing.fused import own_layout, refusal
+from hypernas.slicing.layout import Layout, owners
+
+Taken = slice | tuple[int, ...]  # a run of indices, or any distinct ones in ascending order
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a small weight inside a large one, as a product of sliced factors."""
+
+    large: tuple[int, ...]
+    taken: tuple[Taken, ...]
+
+    @cached_property
+    def whole(self) -> bool:
+        return all(
+            part == slice(0, size) for part, size in zip(self.taken, self.large, strict=True)
+        )
+
+    @cached_property
+    def run(self) -> slice | None:
+        """The indices as a single run, if they are one: what is taken is then a view."""
+        if self.whole:
+            return slice(None)
+        part = self.taken[0]
+        return part if len(self.large) == 1 and isinstance(part, slice) else None
+
+    @property
+    def size(self) -> int:
+        return math.prod(
+            part.stop - part.start if isinstance(part, slice) else len(part) for part in self.taken
+        )
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The index set of a subnet's parameter inside the largest shape of that parameter."""
+
+    axes: tuple[Axis, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(axis.size for axis in self.axes)
+
+    @cached_property
+    def whole(self) -> bool:
+        return all(axis.whole for axis in self.axes)
+
+    @cached_property
+    def is_view(self) -> bool:
+        """Whether a slice shares the memory of the large tensor."""
+        return all(axis.run is not None for axis in self.axes)
+
+    @cached_property
+    def _runs(self) -> tuple[Any, ...]:
+        return (..., *(axis.run for axis in self.axes))
+
+    def __call__(self, large: Tensor) -> Tensor:
+        """Slice the last axes of `large`, shape (..., *largest) -> (..., *shape)."""
+        if self.whole:
+            return large
+        return large[self._runs] if self.is_view else _gather(large, self.axes)
+
+    def along(self, axis: int, vector: Tensor) -> Tensor:
+        """Slice the last axis of `vector`, shape (..., largest[axis]), as that axis is sliced."""
+        own = self.axes[axis]
+        if own.whole:
+            return vector
+        return vector[..., own.run] if own.run is not None else _gather(vector, (own,))
+
+    def put(self, large: Tensor, small: Tensor) -> None:
+        """Write `small`, of this shape, into its place in `large`, which is contiguous."""
+        places = self(torch.arange(large.numel(), device=large.device).view_as(large))
+        large.view(-1)[places.flatten()] = small.flatten()
+
+
+def _gather(large: Tensor, axes: tuple[Axis, ...]) -> Tensor:
+    """Slice the last axes, some of which are products or taken index by index: a copy."""
+    lead = large.shape[: large.dim() - len(axes)]
+    taken = [part for axis in axes for part in axis.taken]
+    factors = large.reshape(*lead, *(size for axis in axes for size in axis.large))
+    small = factors[(..., *(p if isinstance(p, slice) else slice(None) for p in taken))]
+    for i, part in enumerate(taken, start=len(lead)):
+        if not isinstance(part, slice):
+            picked = torch.tensor(part, dtype=torch.long, device=large.device)
+            small = small.index_select(i, picked)
+    return small.reshape(*lead, *(axis.size for axis in axes))
+
+
+def slice_of(
+    large: nn.Module,
+    small: nn.Module,
+    name: str,
+    layout: Layout | str | None = None,
+    *,
+    architectures: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {}),
+) -> Slice:
+    """Where parameter (or buffer) `name` of `small` sits in that of `large`.
+
+    Without a layout each axis takes a prefix, the spatial axes of convolutions their centre, and
+    the matrices that torch's own attention and recurrent modules stack are sliced one by one. What
+    a prefix would cut across (see `hypernas.slicing.fused`) needs a layout.
+
+    Args:
+        large, small: modules, or skeletons, that both have the parameter.
+        architectures: those of the two modules, for factors named after a choice.
+
+    Raises:
+        ValueError: if the small parameter does not fit inside the large one, it needs a layout and
+            has none, or its layout does not describe it.
+    """
+    shapes = [_shape(module, name) for module in (large, small)]
+    if len(shapes[0]) != len(shapes[1]):
+        raise ValueError(misfit(name, *shapes))
+    spatial = spatial_axes(next(owners(small, name)), name)
+    own = own_layout(large, name)
+    if layout is None and own is None:
+        if any(part > size for size, part in zip(*shapes, strict=True)):
+            raise ValueError(misfit(name, *shapes))
+        if reason := refusal(large, small, name):
+            raise ValueError(reason)
+        sizes = [[(n,) for n in shape] for shape in shapes]
+        centred = [(i in spatial,) for i in range(len(shapes[0]))]
+    else:
+        layout = layout or own
+        layout = layout if isinstance(layout, Layout) else Layout(str(layout))
+        sizes = [
+            layout.factors(name, shape, module, architecture)
+            for shape, module, architecture in zip(
+                shapes, (large, small), architectures, strict=True
+            )
+        ]
+        centred = [
+            tuple(f in layout.centre or (i in spatial and len(axis) == 1) for f in axis)
+            for i, axis in enumerate(layout.axes(name, len(shapes[0])))
+        ]
+    found = []
+    for big, part, middle in zip(*sizes, centred, strict=True):
+        if any(p > b for p, b in zip(part, big, strict=True)):
+            raise ValueError(misfit(name, *shapes))
+        starts = [(b - p) // 2 if m else 0 for b, p, m in zip(big, part, middle, strict=True)]
+        taken = tuple(slice(s, s + p) for s, p in zip(starts, part, strict=True))
+        found.append(Axis(tuple(big), taken))
+    return Slice(tuple(found))
+
+
+def prefix(large: tuple[int, ...], small: tuple[int, ...]) -> Slice:
+    """The first entries of every axis."""
+    return Slice(tuple(Axis((b,), (slice(0, s),)) for b, s in zip(large, small, strict=True)))
+
+
+def spatial_axes(owner: nn.Module, name: str) -> range:
+    """Axes that run over space, of a parameter which a module owns: those of a kernel."""
+    if isinstance(owner, nn.modules.conv._ConvNd) and name.endswith("weight"):
+        return range(2, owner.weight.dim())
+    return range(0)
+
+
+def misfit(name: str, large: tuple[int, ...], small: tuple[int, ...]) -> str:
+    """What is wrong with a shape that is larger than the largest."""
+    return f"{name}: {small} does not fit inside {large}"
+
+
+def _shape(module: nn.Module, name: str) -> tuple[int, ...]:
+    return tuple(getattr(next(owners(module, name)), name.rpartition(".")[2]).shape)
