@@ -110,7 +110,10 @@ def load(checkpoint: Checkpoint, *, generator: Generator) -> "State":
     _check_space(checkpoint, record["space"], json.loads(generator.space.to_json()))
     weights = _part(tensors, "generator.")
     _check_parameters(checkpoint, weights, generator)
-    generator.load_state_dict(weights)
+    try:
+        generator.load_state_dict(weights)
+    except (RuntimeError, ValueError) as error:  # of generators whose parameters come and go
+        raise CheckpointError(f"{checkpoint.folder} does not fit: {error}") from error
     return State(record["step"], record["figures"], record["optimizer"], tensors)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from hypernas.architecture import Architecture
 from hypernas.envelope import Envelope
 from hypernas.generators.generator import Generator, ParameterGroup
+from hypernas.generators.taxonomy import Taxonomy
 from hypernas.mixing import Coefficients
 from hypernas.slicing import layout_of
 from hypernas.space import SearchSpace
@@ -85,6 +86,10 @@ class ByName(Generator):
             for label, part in zip(self.labels, self.parts, strict=True)
             for group in part.parameter_groups()
         ]
+
+    def taxonomy(self) -> Taxonomy | None:
+        """That of the first part that is a hypernetwork."""
+        return next(filter(None, (part.taxonomy() for part in self.parts)), None)
 
     def assignment(self) -> dict[str, str]:
         found: dict[str, str] = {}

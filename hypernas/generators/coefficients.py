@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from hypernas.generators.taxonomy import Taxonomy
 from hypernas.mixing import Coefficients
 
 Gate = Literal["softmax", "sigmoid", "linear"]
@@ -25,6 +26,10 @@ class CoefficientSource(nn.Module, ABC):
     def words(self, name: str) -> str:
         """How a parameter's coefficients come about; empty where it has none."""
 
+    @abstractmethod
+    def taxonomy(self) -> Taxonomy | None:
+        """What kind of hypernetwork it is; None where it does not read the architecture."""
+
 
 class Constant(CoefficientSource):
     """No coefficients: every weight is its bank's only entry."""
@@ -34,6 +39,9 @@ class Constant(CoefficientSource):
 
     def words(self, name: str) -> str:
         return ""
+
+    def taxonomy(self) -> None:
+        """Nothing is read."""
 
 
 def activate(

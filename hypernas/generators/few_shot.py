@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from hypernas.architecture import Architecture
 from hypernas.generators.generator import Generator, ParameterGroup
 from hypernas.generators.grouping import Grouping, Kind, grouping_of
 from hypernas.generators.shared import shared
+from hypernas.generators.taxonomy import Taxonomy
 from hypernas.mixing import Coefficients
 from hypernas.space import SearchSpace
 
@@ -95,10 +97,25 @@ class FewShot(Generator):
             for described in generator.parameter_groups()
         ]
 
+    def taxonomy(self) -> Taxonomy | None:
+        return self.generators[0].taxonomy()
+
     def assignment(self) -> dict[str, str]:
         num = len(self.generators)
         own = self.generators[0].assignment()
         return {name: f"by group, {num} times {words}" for name, words in own.items()}
+
+    def get_extra_state(self) -> Tensor:
+        """The grouping, as bytes of text in a tensor, so that safetensors can hold it."""
+        return torch.tensor(list(self.groups.words().encode()), dtype=torch.uint8)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        saved = bytes(state.tolist()).decode()
+        if saved != self.groups.words():
+            raise ValueError(
+                f"the state is of other groups: {saved}; these are {self.groups.words()}. Make the "
+                f"generator with the grouping and the seed it was trained with."
+            )
 
 
 def few_shot(

@@ -14,6 +14,7 @@ from hypernas.generators.banks import key
 from hypernas.generators.generator import Generator, ParameterGroup
 from hypernas.generators.network_input import NetworkInput
 from hypernas.generators.statistics import SharedStatistics
+from hypernas.generators.taxonomy import Taxonomy
 from hypernas.generators.weight_network import GAIN, WeightNetwork
 from hypernas.mixing import Coefficients
 
@@ -139,6 +140,9 @@ class FullHypernetwork(Generator):
             ParameterGroup("network", network, decay=False, lr_scale=scale),
         ]
         return [group for group in groups if group.parameters]
+
+    def taxonomy(self) -> Taxonomy:
+        return self.network.taxonomy()
 
     def assignment(self) -> dict[str, str]:
         base = "independent weights + " if self.independent else ""

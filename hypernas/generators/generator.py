@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from hypernas.architecture import Architecture
 from hypernas.cache import Cache
 from hypernas.envelope import build_seeded
+from hypernas.generators.taxonomy import Taxonomy
 from hypernas.mixing import Coefficients
 from hypernas.space import SearchSpace
 from hypernas.target import calibrate, call, skeleton
@@ -98,6 +99,10 @@ class Generator(nn.Module, ABC):
     @abstractmethod
     def assignment(self) -> dict[str, str]:
         """Parameter of the target -> in words, how its weights come about."""
+
+    @abstractmethod
+    def taxonomy(self) -> Taxonomy | None:
+        """What kind of hypernetwork it is; None if it is none."""
 
     @property
     def device(self) -> torch.device:
@@ -236,7 +241,7 @@ class Generator(nn.Module, ABC):
         """What the generator stores, against what it generates."""
         largest = sum(p.numel() for p in self.skeleton(self.space.largest()).parameters())
         stored = sum(p.numel() for p in self.parameters())
-        return Description(stored, largest, self.assignment())
+        return Description(stored, largest, self.assignment(), self.taxonomy())
 
 
 @contextlib.contextmanager
@@ -259,11 +264,13 @@ class Description:
         num_stored: parameters that are trained.
         num_generated: weights of the largest subnet.
         assignment: parameter of the target -> how its weights come about.
+        taxonomy: the kind of hypernetwork it is; None if it is none.
     """
 
     num_stored: int
     num_generated: int
     assignment: dict[str, str]
+    taxonomy: Taxonomy | None
 
     @property
     def stored_per_weight(self) -> float:
@@ -274,6 +281,7 @@ class Description:
             f"{self.num_stored:,} parameters stored for {self.num_generated:,} weights of the "
             f"largest subnet ({self.stored_per_weight:.2f} a weight)"
         ]
+        lines += [f"  {self.taxonomy}"] if self.taxonomy else []
         kinds: dict[str, list[str]] = {}
         for name, kind in self.assignment.items():
             kinds.setdefault(kind, []).append(name)

@@ -24,6 +24,10 @@ class Grouping(ABC):
     def __call__(self, architecture: Mapping[str, Any]) -> int:
         """The group of an architecture of the space."""
 
+    @abstractmethod
+    def words(self) -> str:
+        """What tells this grouping from others."""
+
 
 class RandomGroups(Grouping):
     """By a hash of the architecture and a seed."""
@@ -34,6 +38,9 @@ class RandomGroups(Grouping):
 
     def __call__(self, architecture: Mapping[str, Any]) -> int:
         return self.space.architecture(architecture).digest(self.seed) % self.num
+
+    def words(self) -> str:
+        return f"{self.num} random groups under seed {self.seed}"
 
 
 class ChoiceGroups(Grouping):
@@ -64,6 +71,9 @@ class ChoiceGroups(Grouping):
             return 0
         return self.values.index(architecture[self.choice]) * self.num // len(self.values)
 
+    def words(self) -> str:
+        return f"{self.num} groups by {self.choice}"
+
 
 class SimilarGroups(Grouping):
     """By the nearest of `num` random architectures, in the Euclidean distance of the encodings.
@@ -76,6 +86,7 @@ class SimilarGroups(Grouping):
         super().__init__(space, num=num)
         if num > space.size:
             raise ValueError(f"{space.size} architectures cannot make {num} groups.")
+        self.seed = seed
         rng = torch.Generator().manual_seed(seed)
         if num > space.size // 2:
             every = list(space.enumerate())
@@ -91,6 +102,9 @@ class SimilarGroups(Grouping):
     def __call__(self, architecture: Mapping[str, Any]) -> int:
         distances = (self._centres - self._encoding(architecture)).square().sum(1)
         return int(distances.argmin())
+
+    def words(self) -> str:
+        return f"{self.num} groups of similar architectures under seed {self.seed}"
 
 
 def grouping_of(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from hypernas.encoding import mip
 from hypernas.envelope import Envelope
 from hypernas.generators.coefficients import CoefficientSource, Gate, activate
+from hypernas.generators.taxonomy import Taxonomy
 from hypernas.mixing import Coefficients
 
 
@@ -113,3 +114,6 @@ class CoefficientHypernetwork(CoefficientSource):
         parts += ["gains of channels"] if "gain_out" in wanted else []
         parts += ["offset"] if "offset" in wanted else []
         return " + ".join(parts)
+
+    def taxonomy(self) -> Taxonomy:
+        return Taxonomy("generate once")

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from hypernas.envelope import Envelope
 from hypernas.generators.network_input import NetworkInput
+from hypernas.generators.taxonomy import Taxonomy
 from hypernas.generators.weight_network import WeightNetwork
 from hypernas.space import SearchSpace
 
@@ -135,6 +136,11 @@ class HypnettorchNetwork(WeightNetwork):
 
     def words(self) -> str:
         return f"{type(self._hnet[0]).__name__} of hypnettorch"
+
+    def taxonomy(self) -> Taxonomy:
+        kind = type(self._hnet[0]).__name__
+        written = {"ChunkedHMLP": "chunk-wise", "StructuredHMLP": "component-wise"}
+        return Taxonomy(written.get(kind, "generate once"))
 
 
 def _check(hnet: Any, envelope: Envelope, inputs: NetworkInput) -> None:

@@ -1,6 +1,7 @@
 """The generator that is one equation: a bank, coefficients of the architecture, and slices."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from hypernas.generators.coefficients import CoefficientSource
 from hypernas.generators.generator import Generator, ParameterGroup
 from hypernas.generators.slicers import Plain, Slicer
 from hypernas.generators.statistics import SharedStatistics
+from hypernas.generators.taxonomy import Taxonomy
 from hypernas.mixing import PLAIN, Coefficients, mix
 from hypernas.slicing import Slice
 
@@ -138,6 +140,12 @@ class Mixture(Generator):
         groups.append(ParameterGroup("slicing", list(self.slicer.parameters()), decay=False))
         groups.append(ParameterGroup("coefficients", own, decay=False, lr_scale=scale))
         return [group for group in groups if group.parameters]
+
+    def taxonomy(self) -> Taxonomy | None:
+        found = self.source.taxonomy()
+        if found and self.condition_dim:
+            return replace(found, inputs="architecture- and condition")
+        return found
 
     def assignment(self) -> dict[str, str]:
         found = {}

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from hypernas.envelope import Envelope
 from hypernas.generators.coefficients import CoefficientSource, Gate, activate
+from hypernas.generators.taxonomy import Taxonomy
 from hypernas.mixing import Coefficients
 
 
@@ -102,3 +103,6 @@ class Router(CoefficientSource):
             return ""
         kept = f", {self.top_k} at a time" if self.top_k else ""
         return f"{self.num_experts} experts{kept}, {self.gate} gates by {'neuron' if self.neurons else 'layer'}"
+
+    def taxonomy(self) -> Taxonomy:
+        return Taxonomy("multiple heads")

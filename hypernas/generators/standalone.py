@@ -88,6 +88,9 @@ class Standalone(Generator):
             ParameterGroup("vectors", [p for p in own if p.dim() <= 1], decay=False),
         ]
 
+    def taxonomy(self) -> None:
+        """Nothing is read."""
+
     def assignment(self) -> dict[str, str]:
         names = [name for name, _ in self.skeleton(self.space.largest()).named_parameters()]
         return dict.fromkeys(names, "one for each architecture trained")

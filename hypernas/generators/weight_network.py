@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from hypernas.generators.taxonomy import Taxonomy
+
 GAIN = math.sqrt(2 / (1 + 0.01**2))  # of a leaky ReLU of slope 0.01
 
 
@@ -24,6 +26,10 @@ class WeightNetwork(nn.Module, ABC):
     @abstractmethod
     def words(self) -> str:
         """What kind of network it is."""
+
+    @abstractmethod
+    def taxonomy(self) -> Taxonomy:
+        """What kind of hypernetwork it is."""
 
 
 class DenseNetwork(WeightNetwork):
@@ -72,3 +78,6 @@ class DenseNetwork(WeightNetwork):
 
     def words(self) -> str:
         return f"network of {'-'.join(map(str, self.hidden_dims)) or 'no'} hidden units"
+
+    def taxonomy(self) -> Taxonomy:
+        return Taxonomy("generate once")

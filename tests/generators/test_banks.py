@@ -131,9 +131,11 @@ def test_layers_of_other_size_at_the_start_share_templates_at_their_own_size():
     assert_close(weights["narrow.weight"].std(), torch.tensor(0.01), rtol=0.05, atol=0)
 
 
-def test_soft_sharing_without_layers_of_equal_shape_says_so():
-    with pytest.raises(ValueError, match=r"two parameters of one largest shape.*Use `shared`"):
-        generators.soft_sharing(EXAMPLES["tied"]().space)
+def test_soft_sharing_without_layers_of_equal_shape_is_weight_sharing():
+    space = EXAMPLES["tied"]().space
+    largest = space.largest()
+    assert_close(generators.soft_sharing(space)(largest), generators.shared(space)(largest))
+    assert set(generators.soft_sharing(space).assignment().values()) == {"shared"}
 
 
 # --- a flat vector -------------------------------------------------------------------------------
@@ -296,6 +298,7 @@ def test_groups_of_channels_read_the_same_coefficients_through_their_own_atoms()
     assert_close(generator(space.largest())[name][48:, 16:], block)
 
 
-def test_acdc_without_kernels_says_so():
-    with pytest.raises(ValueError, match="this space has none"):
-        generators.acdc(equal_layers())
+def test_acdc_without_kernels_is_weight_sharing():
+    largest = equal_layers().largest()
+    plain = generators.shared(equal_layers())
+    assert_close(generators.acdc(equal_layers())(largest), plain(largest))
