@@ -139,3 +139,11 @@ def test_groups_may_split_again_and_hold_any_generator():
     )
     assert len({id(generator.of(a).of(a)) for a in space().enumerate()}) == 9
     assert generator.coefficients(space().smallest())["layers.0.0.weight"].experts.shape == (2,)
+
+
+def test_a_state_of_other_groups_is_refused():
+    space = EXAMPLES["mlp"]().space
+    state = generators.few_shot(space, num_groups=2, seed=0).state_dict()
+    generators.few_shot(space, num_groups=2, seed=0).load_state_dict(state)
+    with pytest.raises(ValueError, match="under seed 0; these are 2 random groups under seed 1"):
+        generators.few_shot(space, num_groups=2, seed=1).load_state_dict(state)

@@ -1,0 +1,196 @@
+"""What does each generator store, and what does a training step cost, on each ready-made space?
+
+    python experiments/generators/run.py            measure everything, write results.csv and the tables
+    python experiments/generators/run.py --table    only make the tables again from results.csv
+    python experiments/generators/run.py --quick    two spaces, few rounds; writes nothing
+
+A step generates the weights of a new random architecture, runs it forward and backward on a batch, and
+updates all parameters with AdamW. Generator and weight sharing take turns on the same architectures in
+one process of one thread; what is reported is the median over rounds of the ratio of their CPU times.
+"""
+
+import argparse
+import csv
+import itertools
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from torch import Tensor
+
+from hypernas import SearchSpace, generators, spaces
+from hypernas.cli.main import configs
+from hypernas.evaluation import write_csv
+from hypernas.generators import Generator
+
+HERE = Path(__file__).parent
+BEGIN, END = "<!-- generators begin -->", "<!-- generators end -->"
+IMAGES, SYMBOLS = (3, 16, 16), (32,)
+SPACES = {  # name -> shape of an example, examples a batch
+    "mlp": (IMAGES, 128),
+    "conv1d": ((1, 40), 64),
+    "conv2d": (IMAGES, 32),
+    "resnet": (IMAGES, 32),
+    "mobilenet": (IMAGES, 32),
+    "vit": (IMAGES, 32),
+    "transformer_lm": (SYMBOLS, 32),
+    "seq2seq": (SYMBOLS, 32),
+}
+GENERATORS = sorted(path.stem for path in (configs() / "generator").glob("*.yaml"))
+
+
+def space_of(name: str) -> SearchSpace:
+    shape, _ = SPACES[name]
+    return getattr(spaces, name)(input_shape=shape, num_classes=65 if shape == SYMBOLS else 10)
+
+
+def batch_of(name: str) -> tuple[Tensor, ...]:
+    shape, size = SPACES[name]
+    if shape != SYMBOLS:
+        return (torch.randn(size, *shape),)
+    return tuple(torch.randint(65, (size, *shape)) for _ in range(1 + (name == "seq2seq")))
+
+
+def generator_of(name: str, space: SearchSpace) -> Generator:
+    with initialize_config_dir(str(configs()), version_base="1.3"):
+        config = compose("train", overrides=[f"generator={name}"])
+    return instantiate(config.generator)(space=space).train()
+
+
+def stepper(generator: Generator, inputs: tuple[Tensor, ...]) -> Callable[[dict], float]:
+    """A function that takes a training step on an architecture and returns its CPU seconds."""
+    made: list[torch.optim.Optimizer] = []
+
+    def step(architecture: dict) -> float:
+        started = time.process_time()
+        outputs = generator.call(architecture, *inputs)
+        torch.nn.functional.cross_entropy(
+            outputs.flatten(0, -2), outputs.detach().flatten(0, -2).argmax(-1)
+        ).backward()
+        if not made:  # after the first backward: some generators have no parameters before
+            made.append(torch.optim.AdamW(generator.parameters(), lr=1e-3))
+        made[0].step()
+        made[0].zero_grad()
+        return time.process_time() - started
+
+    return step
+
+
+def measure(name: str, space_name: str, *, rounds: int) -> dict:
+    space, inputs = space_of(space_name), batch_of(space_name)
+    generator, plain = generator_of(name, space), generators.shared(space).train()
+    steps = [stepper(generator, inputs), stepper(plain, inputs)]
+    rng = torch.Generator().manual_seed(0)
+    for architecture in (space.largest(), space.smallest()):  # warm-up
+        for step in steps:
+            step(architecture)
+    ratios = []
+    for number in range(rounds):
+        architecture = space.sample(rng)
+        order = steps if number % 2 else steps[::-1]
+        seconds = {id(step): step(architecture) for step in order}
+        ratios.append(seconds[id(steps[0])] / seconds[id(steps[1])])
+    low, median, high = statistics.quantiles(ratios, n=4)
+    described = generator_of(name, space) if name == "standalone" else generator
+    if name == "standalone":
+        described(space.largest())
+    size = described.describe()
+    widest = max(space.build(space.largest()).named_parameters(), key=lambda item: item[1].numel())
+    return {
+        "generator": name,
+        "space": space_name,
+        "weights": size.num_generated,
+        "stored": size.num_stored,
+        "stored_per_weight": round(size.stored_per_weight, 3),
+        "how": size.assignment[widest[0]],
+        "taxonomy": str(size.taxonomy or "").removeprefix("hypernetwork: "),
+        "ratio_q1": round(low, 3),
+        "ratio_median": round(median, 3),
+        "ratio_q3": round(high, 3),
+        "rounds": rounds,
+    }
+
+
+def tables(rows: list[dict[str, str]]) -> str:
+    """Markdown: stored parameters per weight of the largest subnet, and the ratio of step times."""
+    names = list(dict.fromkeys(row["space"] for row in rows))
+    head = (
+        "| generator | "
+        + " | ".join(f"`{name}`" for name in names)
+        + " |\n|---"
+        + "|---" * len(names)
+        + "|"
+    )
+    size, cost = [], []
+    for generator, group in itertools.groupby(rows, key=lambda row: row["generator"]):
+        found = {row["space"]: row for row in group}
+        cells = [f"{float(found[n]['stored_per_weight']):.2f}" for n in names]
+        size.append(f"| `{generator}` | " + " | ".join(cells) + " |")
+        cells = [f"{float(found[n]['ratio_median']):.2f}" for n in names]
+        cost.append(f"| `{generator}` | " + " | ".join(cells) + " |")
+    weights = {row["space"]: int(row["weights"]) for row in rows}
+    total = (
+        "| weights of the largest subnet | " + " | ".join(f"{weights[n]:,}" for n in names) + " |"
+    )
+    return "\n".join(
+        [
+            "Parameters stored for each weight of the largest subnet:\n",
+            head, total, *size,
+            "\nCPU time of a training step, in units of weight sharing's (median of "
+            f"{rows[0]['rounds']} rounds):\n",
+            head, *cost,
+        ]
+    )  # fmt: skip
+
+
+def summary(rows: list[dict[str, str]], *, space: str) -> str:
+    """Markdown: how each generator makes the largest matrix of a space's largest subnet."""
+    lines = [
+        "| generator | how a matrix comes about | stored | step | hypernetwork |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        if row["space"] == space:
+            stored, step = float(row["stored_per_weight"]), float(row["ratio_median"])
+            cell = row["taxonomy"].split(", ")[1] if row["taxonomy"] else "–"
+            lines.append(
+                f"| `{row['generator']}` | {row['how']} | {stored:.2f} | {step:.2f} | {cell} |"
+            )
+    return "\n".join(lines)
+
+
+def rewrite(path: Path, made: str) -> None:
+    """Put tables between the markers of a Markdown file."""
+    before, rest = path.read_text().split(BEGIN)
+    path.write_text(f"{before}{BEGIN}\n{made}\n{END}{rest.split(END)[1]}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--table", action="store_true", help="only make the tables again")
+    parser.add_argument("--quick", action="store_true", help="little, and nothing is written")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    names, rounds = (["mlp", "conv2d"], 4) if arguments.quick else (list(SPACES), 15)
+    rows: list[dict] = []
+    for generator, space in itertools.product([] if arguments.table else GENERATORS, names):
+        rows.append(measure(generator, space, rounds=rounds))
+        print(f"{generator}, {space}: {rows[-1]['ratio_median']}", flush=True)
+    if arguments.quick:
+        print(tables([{key: str(value) for key, value in row.items()} for row in rows]))
+        return
+    if not arguments.table:
+        write_csv(HERE / "results.csv", rows)
+    with (HERE / "results.csv").open() as file:
+        measured = list(csv.DictReader(file))
+    rewrite(HERE / "README.md", tables(measured))
+    rewrite(HERE.parent.parent / "README.md", summary(measured, space="conv2d"))
+    print(tables(measured))
+
+
+if __name__ == "__main__":
+    main()
