@@ -47,6 +47,9 @@ class PerParameterBank(Bank):
         base: whether a shared entry stands before the experts.
         spread: how far experts start apart, in units of the initialisation's own deviation.
         seed: of all draws.
+
+    Raises:
+        ValueError: if a parameter is to have less than one expert.
     """
 
     def __init__(
@@ -61,6 +64,10 @@ class PerParameterBank(Bank):
     ) -> None:
         super().__init__()
         self.num_experts = dict(num_experts or {})
+        if min(self.num_experts.values(), default=1) < 1:
+            raise ValueError(
+                f"num_experts must be 1 or more, got {min(self.num_experts.values())}."
+            )
         most = max(self.num_experts.values(), default=0)
         common = envelope.draw(seed)
         draws = [envelope.draw(seed, k + 1) for k in range(most if spread else 0)]

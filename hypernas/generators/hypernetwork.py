@@ -56,6 +56,7 @@ class CoefficientHypernetwork(CoefficientSource):
     ) -> None:
         super().__init__()
         self.base, self.use_mip, self.normalize = base, use_mip, normalize
+        activate(torch.zeros(1), gate)  # refuses an unknown one now
         self.gate: Gate = gate
         # what each parameter takes, in this order, from the emitted vector
         self.pieces: dict[str, dict[str, int]] = {}

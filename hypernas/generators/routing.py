@@ -61,6 +61,7 @@ class Router(CoefficientSource):
             )
         self.routers = {router: list(names) for router, names in routers.items()}
         self.num_experts, self.neurons = num_experts, neurons
+        activate(torch.zeros(1), gate)  # refuses an unknown one now
         self.gate: Gate = gate
         self.temperature, self.top_k, self.constant = temperature, top_k, constant
         self.dropout = nn.Dropout(dropout)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from hypernas import SearchSpace
-from hypernas.generators import Mixture, mos_layer, mos_neuron, shared
+from hypernas.generators import Mixture, hypernas, mos_layer, mos_neuron, shared
 
 BOTH = pytest.mark.parametrize("mos", [mos_layer, mos_neuron])
 SPACES = pytest.mark.parametrize("name", EXAMPLES)
@@ -307,3 +307,17 @@ def test_an_unknown_gate_is_refused():
     space = SearchSpace({"width": [2, 4]}, lambda a: nn.Linear(a["width"], 2))
     with pytest.raises(ValueError, match="must be softmax, sigmoid or linear, got 'relu'"):
         mos_layer(space, gate="relu")(space.largest())
+
+
+@pytest.mark.parametrize("make", [mos_layer, mos_neuron, hypernas])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"num_experts": 0}, "num_experts must be 1 or more"),
+        ({"gate": "hard"}, "gate must be softmax"),
+    ],
+)
+def test_impossible_options_are_refused_at_once(make, wrong, message):
+    space = EXAMPLES["mlp"]().space
+    with pytest.raises(ValueError, match=message):
+        make(space, **wrong)
