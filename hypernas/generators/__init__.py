@@ -10,7 +10,7 @@ from hypernas.generators.hypernas import hypernas
 from hypernas.generators.hypnettorch_hypernetworks import chunked_hmlp, from_hypnettorch, hmlp
 from hypernas.generators.mip_hypernetwork import mip_hypernetwork
 from hypernas.generators.mixture import Mixture
-from hypernas.generators.mos import mos_layer, mos_neuron
+from hypernas.generators.mos import mos, mos_layer, mos_neuron
 from hypernas.generators.ofa import ofa
 from hypernas.generators.settling import settle
 from hypernas.generators.shared import shared
@@ -37,6 +37,7 @@ __all__ = [
     "hmlp",
     "hypernas",
     "mip_hypernetwork",
+    "mos",
     "mos_layer",
     "mos_neuron",
     "ofa",

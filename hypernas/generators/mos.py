@@ -1,6 +1,7 @@
 """Mixture-of-Supernets: experts weighed by routers that read the architecture."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 import torch
@@ -15,12 +16,13 @@ from hypernas.generators.routing import Router
 from hypernas.space import SearchSpace
 
 
-def mos_layer(
+def mos(
     space: SearchSpace,
     *,
+    neurons: bool,
+    router: Literal["module", "parent"],
     num_experts: int = 4,
     experts: Sequence[str] | str = "*",
-    router: Literal["module", "parent"] = "parent",
     hidden_dim: int = 128,
     dropout: float = 0.1,
     gate: Gate = "softmax",
@@ -32,18 +34,22 @@ def mos_layer(
     condition_dim: int = 0,
     seed: int = 0,
 ) -> Mixture:
-    """Layer-wise Mixture-of-Supernets (Jawahar et al., 2023, arXiv 2306.04845, section 3).
+    """Mixture-of-Supernets (Jawahar et al., 2023, arXiv 2306.04845, section 3).
 
     As published: a mixture of all experts, weights and biases alike, by a softmax of a two-layer
-    router of the whole architecture's encoding; one router for each transformer layer, that is for
-    the modules around which one parent module stands. We deviate in the encoding (by the space's
-    own ranges) and the start (variance independent of K: see `PerParameterBank`). Published: 6 experts in the
-    translation script, 2 for BERT, and only feed-forward layers have them.
+    router of the whole architecture's encoding. `mos_layer` has one row of gates for all neurons and
+    one router for each transformer layer, that is for the modules around which one parent module
+    stands; `mos_neuron` has gates for every output neuron and a router for each module.
+
+    We deviate in the encoding (by the space's own ranges) and the start (variance independent of K:
+    see `PerParameterBank`). Published: 6 experts in the translation script, 2 for BERT, and only
+    feed-forward layers have them.
 
     Args:
+        neurons: gates for every output neuron.
+        router: one for each module, or for each parent module.
         num_experts: K.
         experts: patterns of the modules (layers) that get experts, of those that own a matrix.
-        router: one for each module, or for each parent module.
         hidden_dim, dropout, gate, temperature, top_k, constant: see `Router`; not published is top_k.
         balance: weight of a loss against idle experts (see `Mixture`); not published.
         spread: how far experts start apart; 0 starts them as copies, as published for BERT.
@@ -53,55 +59,6 @@ def mos_layer(
     Raises:
         ValueError: if a pattern matches no layer, or `top_k` is not one of 1 to K.
     """
-    return _mixture(
-        space, num_experts, experts, router, False, hidden_dim, dropout, gate, temperature,
-        top_k, balance, constant, spread, condition_dim, seed,
-    )  # fmt: skip
-
-
-def mos_neuron(
-    space: SearchSpace,
-    *,
-    num_experts: int = 4,
-    experts: Sequence[str] | str = "*",
-    hidden_dim: int = 128,
-    dropout: float = 0.1,
-    gate: Gate = "softmax",
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    balance: float = 0.0,
-    constant: bool = False,
-    spread: float = 1.0,
-    condition_dim: int = 0,
-    seed: int = 0,
-) -> Mixture:
-    """Neuron-wise Mixture-of-Supernets: gates for every output neuron, one router for each module.
-
-    Arguments, source and deviations are those of `mos_layer`.
-    """
-    return _mixture(
-        space, num_experts, experts, "module", True, hidden_dim, dropout, gate, temperature,
-        top_k, balance, constant, spread, condition_dim, seed,
-    )  # fmt: skip
-
-
-def _mixture(
-    space: SearchSpace,
-    num_experts: int,
-    experts: Sequence[str] | str,
-    router: str,
-    neurons: bool,
-    hidden_dim: int,
-    dropout: float,
-    gate: Gate,
-    temperature: float,
-    top_k: int | None,
-    balance: float,
-    constant: bool,
-    spread: float,
-    condition_dim: int,
-    seed: int,
-) -> Mixture:
     envelope = Envelope(space)
     owners = {name: name.rpartition(".")[0] for name in envelope.shapes}
     layers = {owners[name]: None for name, shape in envelope.shapes.items() if len(shape) > 1}
@@ -139,3 +96,7 @@ def _mixture(
         balance=balance,
         condition_dim=condition_dim,
     )
+
+
+mos_layer = partial(mos, neurons=False, router="parent")
+mos_neuron = partial(mos, neurons=True, router="module")
