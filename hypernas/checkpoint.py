@@ -132,13 +132,22 @@ class State:
     _tensors: dict[str, Tensor]
 
     def restore_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
-        """Fill an optimizer of the loaded generator's parameters."""
+        """Fill an optimizer of the loaded generator's parameters; its options stay its own.
+
+        Raises:
+            CheckpointError: if its groups are of other sizes.
+        """
         saved = _part(self._tensors, "optimizer.") | self._optimizer["state"]
         entries: dict[int, dict[str, Any]] = {}
         for name, value in saved.items():
             index, key = name.split(".", 1)
             entries.setdefault(int(index), {})[key] = value
-        groups = self._optimizer["groups"]
+        groups = optimizer.state_dict()["param_groups"]
+        sizes = [[len(g["params"]) for g in some] for some in (self._optimizer["groups"], groups)]
+        if sizes[0] != sizes[1]:
+            raise CheckpointError(
+                f"the optimizer's groups have {sizes[1]} parameters, those saved {sizes[0]}."
+            )
         optimizer.load_state_dict({"state": entries, "param_groups": groups})
 
     def restore_rng(self, device: torch.device) -> None:

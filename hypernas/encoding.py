@@ -16,7 +16,7 @@ class Encoding:
     A numeric ordinal choice is one feature, `(value - smallest) / (largest - smallest)`; another
     ordinal one is its rank, scaled likewise; a categorical one is one-hot. A choice that can be
     inactive has one more feature that says whether it is there, so an absent choice (all its
-    features 0) differs from one that takes its smallest value. A choice with one value is 0.
+    features 0) differs from one that takes its smallest value. An ordinal choice with one value is 0.
 
     Deviates from Mixture-of-Supernets (Jawahar et al., 2023, arXiv 2306.04845), whose features are
     divided by fixed constants and reach 1.5, and which pads absent layers with 0.

@@ -15,7 +15,6 @@ from hypernas.cost import flops, num_parameters
 from hypernas.data import Batches, Data, in_order
 from hypernas.generators import Generator
 from hypernas.objectives import Objective, assess
-from hypernas.space import SearchSpace
 
 
 @dataclass(frozen=True)
@@ -48,25 +47,6 @@ class Evaluation:
             **{f"inherited_{name}": value for name, value in self.inherited.items()},
             **{f"calibrated_{name}": value for name, value in self.calibrated.items()},
         }
-
-
-def sample_subnets(space: SearchSpace, num_random: int, *, seed: int) -> dict[str, Architecture]:
-    """The smallest, the largest and distinct random architectures, by label.
-
-    Where the space has fewer than `num_random` others, all of those.
-    """
-    rng = torch.Generator().manual_seed(seed)
-    found = {"smallest": space.smallest(), "largest": space.largest()}
-    if space.size <= num_random + 2:
-        others = [a for a in space.enumerate() if a not in found.values()]
-    else:
-        distinct: dict[Architecture, None] = {}
-        while len(distinct) < num_random:
-            candidate = space.sample(rng)
-            if candidate not in found.values():
-                distinct[candidate] = None
-        others = list(distinct)
-    return found | {f"random_{i}": architecture for i, architecture in enumerate(others)}
 
 
 @torch.no_grad()

@@ -17,7 +17,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from hypernas.architecture import Architecture
+from hypernas.envelope import build_seeded
 from hypernas.generators import Generator
+from hypernas.generators.generator import evaluating
+from hypernas.target import call, positional
 
 FORMATS = {".safetensors": 1e-6, ".pt2": 1e-5, ".onnx": 1e-4}  # suffix -> allowed difference
 
@@ -44,7 +47,7 @@ def export_file(
     architecture: Architecture,
     path: str | os.PathLike[str],
     *,
-    inputs: Tensor,
+    inputs: Tensor | tuple[Tensor, ...],
     statistics: Mapping[str, Tensor] | None = None,
     overwrite: bool = False,
 ) -> Export:
@@ -65,20 +68,25 @@ def export_file(
     """
     path = Path(path)
     refuse(path, overwrite=overwrite)
-    generator.eval()
-    with torch.no_grad():
-        expected = generator.call(architecture, inputs, statistics=statistics).cpu()
-    module = generator.export(architecture, statistics=statistics).cpu()
+    arguments = tuple(tensor.cpu() for tensor in positional(inputs))
+    with torch.no_grad(), evaluating(generator):
+        weights = {name: weight.cpu() for name, weight in generator(architecture).items()}
+        buffers = generator.statistics(architecture) if statistics is None else statistics
+        target = build_seeded(generator.space, architecture).eval()
+        expected = call(
+            target, weights, *arguments, buffers={n: b.cpu() for n, b in buffers.items()}
+        )
+        module = generator.export(architecture, statistics=statistics).cpu()
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as aside:
         draft = Path(aside) / path.name
         match path.suffix:
             case ".safetensors":
-                outputs = _safetensors(generator, architecture, module, inputs.cpu(), draft)
+                outputs = _safetensors(generator, architecture, module, arguments, draft)
             case ".pt2":
-                outputs = _program(module, inputs.cpu(), draft)
+                outputs = _program(module, arguments, draft)
             case _:
-                outputs = _onnx(module, inputs.cpu(), draft)
+                outputs = _onnx(module, arguments, draft)
         scale = max(1.0, float(expected.abs().max()))
         difference = float((outputs.detach() - expected).abs().max()) / scale
         if not difference <= FORMATS[path.suffix]:
@@ -105,7 +113,11 @@ def refuse(path: Path, *, overwrite: bool) -> None:
 
 
 def _safetensors(
-    generator: Generator, architecture: Architecture, module: nn.Module, inputs: Tensor, path: Path
+    generator: Generator,
+    architecture: Architecture,
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    path: Path,
 ) -> Tensor:
     tied = {name: tensor.contiguous().clone() for name, tensor in module.state_dict().items()}
     save_file(tied, path)
@@ -114,18 +126,18 @@ def _safetensors(
     again = generator.space.build(architecture).to(next(iter(tied.values())).dtype)
     again.load_state_dict(load_file(path))
     with torch.no_grad():
-        return again.eval()(inputs)
+        return again.eval()(*inputs)
 
 
-def _program(module: nn.Module, inputs: Tensor, path: Path) -> Tensor:
+def _program(module: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> Tensor:
     with _quiet():
-        program = torch.export.export(module, (inputs,), dynamic_shapes=(_batch_axis(),))
+        program = torch.export.export(module, inputs, dynamic_shapes=_batch_axes(inputs))
         torch.export.save(program, path)
         with torch.no_grad():
-            return torch.export.load(path).module()(inputs)
+            return torch.export.load(path).module()(*inputs)
 
 
-def _onnx(module: nn.Module, inputs: Tensor, path: Path) -> Tensor:
+def _onnx(module: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> Tensor:
     try:
         import onnxruntime
         import onnxscript  # noqa: F401 - torch's exporter needs it
@@ -133,25 +145,27 @@ def _onnx(module: nn.Module, inputs: Tensor, path: Path) -> Tensor:
         raise ExportError(
             f"export to .onnx needs {error.name}: pip install 'hypernas[onnx]'"
         ) from None
+    names = ["inputs"] if len(inputs) == 1 else [f"inputs_{i}" for i in range(len(inputs))]
     with _quiet():
         torch.onnx.export(
             module,
-            (inputs,),
+            inputs,
             path,
             dynamo=True,
             external_data=False,
-            dynamic_shapes=(_batch_axis(),),
-            input_names=["inputs"],
+            dynamic_shapes=_batch_axes(inputs),
+            input_names=names,
             output_names=["outputs"],
             verbose=False,
         )
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        (outputs,) = session.run(None, {"inputs": inputs.numpy()})
+        (outputs,) = session.run(None, {n: x.numpy() for n, x in zip(names, inputs, strict=True)})
     return torch.from_numpy(outputs)
 
 
-def _batch_axis() -> dict[int, torch.export.Dim]:
-    return {0: torch.export.Dim("batch")}
+def _batch_axes(inputs: tuple[Tensor, ...]) -> tuple[dict[int, torch.export.Dim], ...]:
+    batch = torch.export.Dim("batch")
+    return tuple({0: batch} for _ in inputs)
 
 
 @contextlib.contextmanager

@@ -80,6 +80,17 @@ def call(
         ValueError: if the weights do not fit the module.
     """
     check_weights(weight_shapes(module), weights)
+    return run(module, weights, *inputs, buffers=buffers, **keywords)
+
+
+def run(
+    module: nn.Module,
+    weights: Mapping[str, Tensor],
+    *inputs: Any,
+    buffers: Mapping[str, Tensor] | None = None,
+    **keywords: Any,
+) -> Any:
+    """`call` with weights that were checked before."""
     tensors = {**dict(module.named_buffers()), **(buffers or {}), **weights}
     return functional_call(module, tensors, inputs, keywords, tie_weights=True, strict=True)
 
@@ -99,14 +110,19 @@ def _tracking_norms(module: nn.Module) -> Iterator[tuple[str, _NormBase]]:
             yield prefix, part
 
 
+def positional(inputs: Any) -> tuple[Any, ...]:
+    """A batch's inputs as positional arguments: a tuple or list is several, all else one."""
+    return tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
+
+
 @torch.no_grad()
 def calibrate(
     module: nn.Module, weights: Mapping[str, Tensor], batches: Iterable[Any]
 ) -> dict[str, Tensor]:
     """The norm statistics of `module` under `weights`, afresh from `batches` of inputs.
 
-    Running means and variances become the plain averages over the batches (momentum None), with
-    everything but the norms in evaluation mode. The module is left as it was. Without such norms
+    Running means and variances become the plain averages over the batches, with everything but the
+    norms in evaluation mode. The module is left as it was. Without such norms
     the result is empty and no batch is read.
 
     Args:
@@ -121,27 +137,28 @@ def calibrate(
     for name, buffer in buffers.items():
         buffer.fill_(1 if name.endswith("running_var") else 0)
     seen = 0
-    with _calibrating(module):
-        for batch in batches:
-            inputs = batch if isinstance(batch, tuple | list) else (batch,)
-            call(module, weights, *inputs, buffers=buffers)
-            seen += 1
+    with _calibrating(module) as norms:
+        for seen, batch in enumerate(batches, start=1):
+            for norm in norms:
+                norm.momentum = (
+                    1 / seen
+                )  # the average so far; None would do so for batch norms only
+            call(module, weights, *positional(batch), buffers=buffers)
     if not seen:
         raise ValueError("calibration needs one or more batches, got none.")
     return buffers
 
 
 @contextlib.contextmanager
-def _calibrating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode, but norms in training mode with a cumulative average; undone at the end."""
+def _calibrating(module: nn.Module) -> Iterator[list[_NormBase]]:
+    """Evaluation mode, but norms, which are yielded, in training mode; undone at the end."""
     modes = [(part, part.training) for part in module.modules()]
     norms = [(norm, norm.momentum) for _, norm in _tracking_norms(module)]
     try:
         module.eval()
         for norm, _ in norms:
             norm.train()
-            norm.momentum = None
-        yield
+        yield [norm for norm, _ in norms]
     finally:
         for part, training in modes:
             part.training = training

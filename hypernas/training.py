@@ -19,8 +19,21 @@ from hypernas.data import Batches, Data, in_order
 from hypernas.generators import Generator, settle
 from hypernas.monitors import Monitor, mean_over_subnets
 from hypernas.objectives import Objective, assess
-from hypernas.sampling import Sampler
+from hypernas.sampling import Sampler, sample_subnets
+from hypernas.target import positional
 
+_RANGES = (
+    ("steps", 1, math.inf),
+    ("batch_size", 1, math.inf),
+    ("warmup", 0, 1),
+    ("final_lr", 0, 1),
+    ("max_grad_norm", 1e-12, math.inf),
+    ("log_every", 1, math.inf),
+    ("validate_every", 1, math.inf),
+    ("num_validation", 0, math.inf),
+    ("calibration_batches", 1, math.inf),
+    ("checkpoint_every", 1, math.inf),
+)
 OptimizerMaker = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
 
 
@@ -70,15 +83,15 @@ class Training:
     checkpoint_every: int = 250
 
     def __post_init__(self) -> None:
-        counts = ("steps", "batch_size", "log_every", "validate_every", "checkpoint_every")
-        wrong = [
-            f"{n}: expected 1 or more, got {getattr(self, n)}"
-            for n in counts
-            if getattr(self, n) < 1
-        ]
-        wrong += (
-            [f"warmup: expected 0 to 1, got {self.warmup}"] if not 0 <= self.warmup <= 1 else []
-        )
+        wrong = []
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if value is None and name == "max_grad_norm":
+                continue
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not low <= value <= high:
+                expected = f"{low} or more" if high == math.inf else f"{low} to {high}"
+                wrong.append(f"{name}: expected {expected}, got {value!r}")
         for name, allowed in (("combine", ("mean", "sum")), ("precision", ("auto", "float32"))):
             if getattr(self, name) not in allowed:
                 wrong.append(f"{name}: expected one of {allowed}, got {getattr(self, name)!r}")
@@ -102,8 +115,8 @@ class Training:
         """Train the generator in place.
 
         Args:
-            optimizer: parameter groups -> optimizer; each group brings its own `lr` and
-                `weight_decay` factors already applied, so give the base values in the maker.
+            optimizer: parameter groups -> optimizer, with the values of `lr` and `weight_decay` that
+                groups take part of: see `ParameterGroup`.
             folder: of the checkpoints; None saves none.
             resume: go on from the newest checkpoint in `folder`.
             device: "auto" is the GPU if there is one.
@@ -120,16 +133,15 @@ class Training:
         generator.to(device).train()
         torch.manual_seed(seed)
         batches = Batches(data.train, batch_size=self.batch_size, seed=seed, device=device)
-        start = 0
+        start, final = 0, dict[str, float]()
         if resume and folder is not None:
             state = checkpoint.load(checkpoint.newest(folder), generator=generator)
-            start = state.step
+            start, final = state.step, dict(state.figures)
         groups = Groups(generator, optimizer)
         if start:
             state.restore_optimizer(groups.optimizer)
             state.restore_rng(device)
-        watched = self._validated(generator)
-        final: dict[str, float] = {}
+        watched = sample_subnets(generator.space, self.num_validation, seed=0)
         for monitor in monitors:
             monitor.begin(step=start, steps=self.steps)
         try:
@@ -147,22 +159,25 @@ class Training:
                 groups.optimizer.step()
                 groups.optimizer.zero_grad(set_to_none=True)
                 losses.append(loss)
-                if step % self.log_every == 0 or step == self.steps:
+                last = step == self.steps
+                saves = folder is not None and (step % self.checkpoint_every == 0 or last)
+                if step % self.log_every == 0 or saves or last:
                     values = {
                         "loss": float(torch.stack(losses).mean()),
                         "gradient_norm": float(norm),
                         "learning_rate": groups.lr,
                     }
                     _check_finite(step, values)
+                if step % self.log_every == 0 or last:
                     losses = []
                     for monitor in monitors:
                         monitor.step(step, values)
-                if step % self.validate_every == 0 or step == self.steps:
+                if step % self.validate_every == 0 or last:
                     subnets = self._validate(generator, watched, data, batches, objective)
                     final = mean_over_subnets(subnets)
                     for monitor in monitors:
                         monitor.validation(step, subnets, generator)
-                if folder is not None and (step % self.checkpoint_every == 0 or step == self.steps):
+                if folder is not None and saves:
                     checkpoint.save(
                         Path(folder),
                         step=step,
@@ -196,9 +211,9 @@ class Training:
             if rng is not None:
                 judge = partial(objective.loss, targets=targets, teacher=teacher)
                 with self._autocast(generator.device):  # its cache holds casts without gradients
-                    settle(generator, architecture, inputs, loss=judge, rng=rng)
+                    settle(generator, architecture, *positional(inputs), loss=judge, rng=rng)
             with self._autocast(generator.device):
-                outputs = generator.call(architecture, inputs)
+                outputs = generator.call(architecture, *positional(inputs))
                 loss = objective.loss(outputs, targets, teacher)
             (loss * scale).backward()
             if teaching and teacher is None:
@@ -210,7 +225,11 @@ class Training:
         return total / len(architectures) + auxiliary.detach()
 
     def _autocast(self, device: torch.device) -> AbstractContextManager[Any]:
-        if self.precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported():
+        if (
+            self.precision == "auto"
+            and device.type == "cuda"
+            and torch.cuda.is_bf16_supported(including_emulation=False)
+        ):
             return torch.autocast("cuda", dtype=torch.bfloat16)
         return nullcontext()
 
@@ -221,12 +240,6 @@ class Training:
             return step / warmup
         progress = (step - warmup) / (self.steps - warmup + 1)  # the last step still moves
         return self.final_lr + (1 - self.final_lr) * (1 + math.cos(math.pi * progress)) / 2
-
-    def _validated(self, generator: Generator) -> dict[str, Architecture]:
-        """The same architectures in every run over a space."""
-        space, rng = generator.space, torch.Generator().manual_seed(0)
-        random = {f"random_{i}": space.sample(rng) for i in range(self.num_validation)}
-        return {"smallest": space.smallest(), "largest": space.largest(), **random}
 
     @torch.no_grad()
     def _validate(

@@ -7,8 +7,9 @@ from torch.testing import assert_close
 from hypernas import SearchSpace, generators
 from hypernas.cost import flops, num_parameters
 from hypernas.data import digits
-from hypernas.evaluation import evaluate, mean, sample_subnets, write_csv
+from hypernas.evaluation import evaluate, mean, write_csv
 from hypernas.objectives import CrossEntropy, assess
+from hypernas.sampling import sample_subnets
 from hypernas.spaces import conv2d, mlp
 
 

@@ -89,7 +89,7 @@ def test_an_unknown_suffix_is_refused_with_those_there_are(tmp_path):
 
 def test_a_file_that_computes_something_else_is_not_kept(tmp_path, monkeypatch):
     generator, inputs = trained("mlp")
-    monkeypatch.setattr(exporting, "_program", lambda module, x, path: module(x) + 0.01)
+    monkeypatch.setattr(exporting, "_program", lambda module, x, path: module(*x) + 0.01)
     with pytest.raises(ExportError, match="was not written: its outputs differ"):
         export_file(generator, generator.space.smallest(), tmp_path / "net.pt2", inputs=inputs)
     assert not list(tmp_path.iterdir())

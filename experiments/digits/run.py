@@ -19,10 +19,10 @@ import torch
 
 from hypernas import generators
 from hypernas.data import digits
-from hypernas.evaluation import evaluate, mean, sample_subnets, write_csv
+from hypernas.evaluation import evaluate, mean, write_csv
 from hypernas.generators import Generator
 from hypernas.objectives import CrossEntropy
-from hypernas.sampling import Sandwich
+from hypernas.sampling import Sandwich, sample_subnets
 from hypernas.spaces import conv2d
 from hypernas.training import Training
 

@@ -10,7 +10,8 @@ from rich.progress import track
 from rich.table import Table
 
 from hypernas.cli.run_folder import reopen
-from hypernas.evaluation import Evaluation, evaluate, mean, sample_subnets, write_csv
+from hypernas.evaluation import Evaluation, evaluate, mean, write_csv
+from hypernas.sampling import sample_subnets
 from hypernas.training import pick_device
 
 

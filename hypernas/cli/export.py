@@ -32,7 +32,7 @@ def export_run(config: DictConfig) -> None:
         generator,
         architecture,
         out,
-        inputs=parts.data.example("validation", num=8).to(generator.device),
+        inputs=parts.data.example("validation", num=8),
         statistics=statistics,
         overwrite=config.overwrite,
     )

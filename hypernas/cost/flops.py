@@ -5,8 +5,10 @@ import copy
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from hypernas.target import positional
 
-def flops(module: nn.Module, inputs: Tensor) -> int:
+
+def flops(module: nn.Module, inputs: Tensor | tuple[Tensor, ...]) -> int:
     """Floating-point operations of one forward pass on `inputs`, 2 for each multiply-add.
 
     Counted by torch's own counter on a copy on the meta device, in evaluation mode: matrix
@@ -15,7 +17,7 @@ def flops(module: nn.Module, inputs: Tensor) -> int:
     shadow = copy.deepcopy(module).to("meta").eval()
     counter = FlopCounterMode(display=False)
     with counter:
-        shadow(inputs.to("meta"))
+        shadow(*(tensor.to("meta") for tensor in positional(inputs)))
     return counter.get_total_flops()
 
 

@@ -1,12 +1,14 @@
 """A data set with fixed splits, and batches that are a pure function of seed and step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+Inputs = Tensor | tuple[Tensor, ...]  # of a batch: one, or several positional arguments
 
 
 class DataNotFound(FileNotFoundError):
@@ -15,7 +17,7 @@ class DataNotFound(FileNotFoundError):
 
 @dataclass(frozen=True)
 class Data:
-    """Three splits of (inputs, target) examples.
+    """Three splits of (inputs, target) examples; several inputs come as (input, ..., target).
 
     The validation split is for selection and search; the test split is to be reported once. A
     `TensorDataset` is moved to the device whole; any other dataset is read through a `DataLoader`.
@@ -32,10 +34,10 @@ class Data:
     input_shape: tuple[int, ...]
     num_classes: int
 
-    def example(self, split: str = "train", num: int = 2) -> Tensor:
+    def example(self, split: str = "train", num: int = 2) -> Inputs:
         """The first `num` inputs of a split, stacked."""
         dataset = getattr(self, split)
-        return torch.stack([torch.as_tensor(dataset[i][0]) for i in range(min(num, len(dataset)))])
+        return next(in_order(dataset, batch_size=min(num, len(dataset))))[0]
 
 
 def split_tensors(
@@ -83,25 +85,25 @@ class Batches:
         self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
         self.device, self.num_workers = torch.device(device), num_workers
         self.per_epoch = self.num_examples // batch_size
+        self._resident: list[Tensor] = []  # the whole of a `TensorDataset`, on the device
 
-    def starting_at(self, step: int) -> Iterator[tuple[Any, Any]]:
+    def starting_at(self, step: int) -> Iterator[tuple[Inputs, Tensor]]:
         """The batches of step, step + 1, ..."""
         if isinstance(self.dataset, TensorDataset):
-            tensors = [_moved(tensor, self.device) for tensor in self.dataset.tensors]
+            if not self._resident:
+                self._resident = [_moved(tensor, self.device) for tensor in self.dataset.tensors]
             for indices in self._indices(step):
                 rows = torch.tensor(indices, device=self.device)
-                yield tuple(tensor[rows] for tensor in tensors)  # type: ignore[misc]
+                yield _pair([tensor[rows] for tensor in self._resident])
         loader = DataLoader(
             self.dataset,
             batch_sampler=self._indices(step),  # type: ignore[arg-type]
             num_workers=self.num_workers,
             pin_memory=self.device.type == "cuda",
+            generator=torch.Generator().manual_seed(self.seed),  # not torch's own
         )
-        for inputs, targets in loader:
-            yield (
-                inputs.to(self.device, non_blocking=True),
-                targets.to(self.device, non_blocking=True),
-            )
+        for columns in loader:
+            yield _pair([column.to(self.device, non_blocking=True) for column in columns])
 
     def _indices(self, step: int) -> Iterator[list[int]]:
         epoch, position = divmod(step, self.per_epoch)
@@ -124,12 +126,18 @@ def _moved(tensor: Tensor, device: torch.device) -> Tensor:
 
 def in_order(
     dataset: Dataset[Any], *, batch_size: int = 500, device: torch.device | str = "cpu"
-) -> Iterator[tuple[Any, Any]]:
+) -> Iterator[tuple[Inputs, Tensor]]:
     """Every example once, in batches."""
     if isinstance(dataset, TensorDataset):
-        columns = [tensor.split(batch_size) for tensor in dataset.tensors]
-        batches = zip(*columns, strict=True)
+        parts = [tensor.split(batch_size) for tensor in dataset.tensors]
+        batches = zip(*parts, strict=True)
     else:
-        batches = iter(DataLoader(dataset, batch_size=batch_size))
-    for inputs, targets in batches:
-        yield inputs.to(device), targets.to(device)
+        batches = iter(DataLoader(dataset, batch_size=batch_size, generator=torch.Generator()))
+    for columns in batches:
+        yield _pair([column.to(device) for column in columns])
+
+
+def _pair(columns: Sequence[Tensor]) -> tuple[Inputs, Tensor]:
+    """The inputs and the target of a batch."""
+    *inputs, target = columns
+    return (inputs[0] if len(inputs) == 1 else tuple(inputs)), target

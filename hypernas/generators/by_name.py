@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from hypernas.architecture import Architecture
@@ -86,6 +87,17 @@ class ByName(Generator):
             for label, part in zip(self.labels, self.parts, strict=True)
             for group in part.parameter_groups()
         ]
+
+    def settle(
+        self,
+        architecture: Mapping[str, Any],
+        measure: Callable[[], float],
+        *,
+        rng: torch.Generator,
+    ) -> None:
+        """Part by part, by the loss of the whole."""
+        for part in self.parts:
+            part.settle(architecture, measure, rng=rng)
 
     def taxonomy(self) -> Taxonomy | None:
         """That of the first part that is a hypernetwork."""

@@ -97,6 +97,16 @@ class FewShot(Generator):
             for described in generator.parameter_groups()
         ]
 
+    def settle(
+        self,
+        architecture: Mapping[str, Any],
+        measure: Callable[[], float],
+        *,
+        rng: torch.Generator,
+    ) -> None:
+        """By the generator of its group."""
+        self.of(architecture).settle(architecture, measure, rng=rng)
+
     def taxonomy(self) -> Taxonomy | None:
         return self.generators[0].taxonomy()
 

@@ -1,7 +1,7 @@
 """The generator that is not a mixture: every weight straight out of a network."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -140,6 +140,15 @@ class FullHypernetwork(Generator):
             ParameterGroup("network", network, decay=False, lr_scale=scale),
         ]
         return [group for group in groups if group.parameters]
+
+    def settle(
+        self,
+        architecture: Mapping[str, Any],
+        measure: Callable[[], float],
+        *,
+        rng: torch.Generator,
+    ) -> None:
+        """Nothing is free."""
 
     def taxonomy(self) -> Taxonomy:
         return self.network.taxonomy()

@@ -1,8 +1,9 @@
 """A weight generator: architecture -> the weights of the module built for it."""
 
 import contextlib
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypernas.envelope import build_seeded
 from hypernas.generators.taxonomy import Taxonomy
 from hypernas.mixing import Coefficients
 from hypernas.space import SearchSpace
-from hypernas.target import calibrate, call, skeleton
+from hypernas.target import calibrate, check_weights, run, skeleton, weight_shapes
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Generator(nn.Module, ABC):
 
     `generator(architecture)` returns exactly the names and shapes of that module's parameters, and
     gradients reach the generator's own parameters through them. `call`, `export` and `calibrate`
-    put them to use. An architecture is given as any mapping; inactive choices are ignored.
+    put them to use. An architecture is given as any mapping; inactive choices are ignored. Weights are
+    generated in the generator's own precision, also under autocast, which is for the target.
 
     A generator may read a *condition* beside the architecture: a vector of `condition_dim` numbers
     (a task's embedding, noise, a summary of the batch), which gradients reach. Every method that
@@ -93,6 +95,21 @@ class Generator(nn.Module, ABC):
         """
 
     @abstractmethod
+    def settle(
+        self,
+        architecture: Mapping[str, Any],
+        measure: Callable[[], float],
+        *,
+        rng: torch.Generator,
+    ) -> None:
+        """Decide what is free in the slices of an architecture, if anything: see `settle`.
+
+        Args:
+            measure: the loss of the subnet with what is decided at the time of the call.
+            rng: of the candidates, on the CPU.
+        """
+
+    @abstractmethod
     def parameter_groups(self) -> list[ParameterGroup]:
         """Every parameter once, by how an optimizer should treat it."""
 
@@ -133,7 +150,8 @@ class Generator(nn.Module, ABC):
         canonical = [self.space.architecture(architecture) for architecture in architectures]
         if not canonical:
             return []
-        return self.generate(canonical, self.conditions(condition, len(canonical)))
+        with _full_precision(self._like.device):
+            return self.generate(canonical, self.conditions(condition, len(canonical)))
 
     def conditions(self, condition: Tensor | None, num: int) -> Tensor:  # shape: (num, C)
         """A row for each of `num` architectures, from one vector, a row for each, or None.
@@ -196,7 +214,9 @@ class Generator(nn.Module, ABC):
             module.train(self.training)
         buffers = self.statistics(architecture) if statistics is None else statistics
         weights = self(architecture, condition)
-        outputs = call(module, weights, *inputs, buffers=buffers, **keywords)
+        check_weights(weight_shapes(module), weights, of=f"{self.space.architecture(architecture)}")
+        with _watching(module, buffers) if self.training else contextlib.nullcontext():
+            outputs = run(module, weights, *inputs, buffers=buffers, **keywords)
         if statistics is None and self.training:
             self.update_statistics(architecture, buffers)
         return outputs
@@ -209,7 +229,7 @@ class Generator(nn.Module, ABC):
         condition: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Fresh norm statistics of a subnet from batches of inputs: see `hypernas.target.calibrate`."""
-        with torch.no_grad(), _evaluating(self):
+        with torch.no_grad(), evaluating(self):
             return calibrate(self.skeleton(architecture), self(architecture, condition), batches)
 
     def export(
@@ -227,7 +247,7 @@ class Generator(nn.Module, ABC):
             condition, statistics: as in `call`.
         """
         module = build_seeded(self.space, architecture).to(self._like.device, self._like.dtype)
-        with torch.no_grad(), _evaluating(self):
+        with torch.no_grad(), evaluating(self):
             buffers = self.statistics(architecture) if statistics is None else statistics
             weights = self(architecture, condition)
             for name, parameter in module.named_parameters():
@@ -244,8 +264,28 @@ class Generator(nn.Module, ABC):
         return Description(stored, largest, self.assignment(), self.taxonomy())
 
 
+def _full_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    if torch.is_autocast_enabled(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return contextlib.nullcontext()
+
+
 @contextlib.contextmanager
-def _evaluating(generator: Generator) -> Iterator[None]:
+def _watching(module: nn.Module, kept: Mapping[str, Tensor]) -> Iterator[None]:
+    """Warn of buffers that the target changes by itself, for which there is no place here."""
+    others = {name: b for name, b in module.named_buffers() if name not in kept}
+    before = {name: buffer._version for name, buffer in others.items()}
+    yield
+    if changed := [name for name, buffer in others.items() if buffer._version != before[name]]:
+        warnings.warn(
+            f"the target changes its buffers {changed} while it trains. Only running statistics of "
+            f"batch and instance norms are kept, saved and exported; these are lost.",
+            stacklevel=4,
+        )
+
+
+@contextlib.contextmanager
+def evaluating(generator: Generator) -> Iterator[None]:
     """Evaluation mode, in which no coefficients are dropped; undone at the end."""
     modes = [(part, part.training) for part in generator.modules()]
     try:

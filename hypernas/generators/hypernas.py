@@ -26,7 +26,7 @@ def hypernas(
     gate_scale: float = 1.0,
     spread: float = 0.0,
     hidden_dims: Sequence[int] = (64, 32),
-    use_mip: bool = True,
+    encode: bool = True,
     normalize: bool = False,
     coefficient_lr_scale: float = 1.0,
     condition_dim: int = 0,
@@ -38,7 +38,8 @@ def hypernas(
     al., 2023, arXiv 2306.04845), and gains of channels, all emitted by one network of the
     magnitude-invariant encoding of the architecture (Ortiz et al., 2023, arXiv 2304.07645). Biases
     and norms get an offset. Experts start at zero and gains at one: at the start every subnet is
-    exactly that of weight sharing.
+    exactly that of weight sharing. Without a base it is so for linear and softmax gates, where experts
+    start as copies, or apart with a `spread`.
 
     Args:
         num_experts: K, beside the base.
@@ -49,10 +50,10 @@ def hypernas(
         gate_scale: size of linear gates at the start.
         spread: how far experts start from zero (see `PerParameterBank`).
         hidden_dims: of the hypernetwork.
-        use_mip, normalize: see `CoefficientHypernetwork`.
+        encode, normalize: see `CoefficientHypernetwork`.
         coefficient_lr_scale: learning rate of the hypernetwork, relative to that of the bank.
         condition_dim: numbers the hypernetwork reads beside the architecture (see `Generator`); with
-            `use_mip` best in [0, 1].
+            `encode` best in [0, 1].
         seed: of the initialisation.
 
     Raises:
@@ -81,7 +82,7 @@ def hypernas(
             hidden_dims=hidden_dims,
             gate=gate,
             gate_scale=gate_scale,
-            use_mip=use_mip,
+            encode=encode,
             normalize=normalize,
             rng=torch.Generator().manual_seed(seed),
         ),

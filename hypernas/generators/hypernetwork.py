@@ -22,6 +22,7 @@ class CoefficientHypernetwork(CoefficientSource):
     start and with positively homogeneous activations, θ_0 the bias of its last layer. Hidden layers
     start Kaiming-normal by their inputs, which keeps hidden units of the order of 1 for any number
     of features; h starts at 0 for gains and offsets, and for gates with Σ_k c_k² ≈ gate_scale².
+    Without a base, gates start around 1/K, linear ones with a sum of exactly 1.
 
     Args:
         envelope: the largest shapes.
@@ -33,8 +34,9 @@ class CoefficientHypernetwork(CoefficientSource):
         hidden_dims: widths of the trunk.
         gate: see `activate`.
         gate_scale: size of the gates at the start.
-        use_mip: the cos/sin map; False feeds the plain features.
-        normalize: divide the encoding by √D (see `hypernas.encoding.mip`).
+        encode: the cos/sin map; False feeds the plain features.
+        normalize: divide the encoding by √D (see `hypernas.encoding.mip`); the first layer starts √D
+            times as large then, so that only its learning differs.
         rng: of the initialisation.
     """
 
@@ -50,12 +52,12 @@ class CoefficientHypernetwork(CoefficientSource):
         hidden_dims: Sequence[int],
         gate: Gate,
         gate_scale: float,
-        use_mip: bool,
+        encode: bool,
         normalize: bool,
         rng: torch.Generator,
     ) -> None:
         super().__init__()
-        self.base, self.use_mip, self.normalize = base, use_mip, normalize
+        self.base, self.encode, self.normalize = base, encode, normalize
         activate(torch.zeros(1), gate)  # refuses an unknown one now
         self.gate: Gate = gate
         # what each parameter takes, in this order, from the emitted vector
@@ -68,27 +70,34 @@ class CoefficientHypernetwork(CoefficientSource):
                 wanted |= {"offset": shape[0]}
             if any(wanted.values()):
                 self.pieces[name] = {kind: num for kind, num in wanted.items() if num}
-        widths = [num_features * (2 if use_mip else 1), *hidden_dims]
+        widths = [num_features * (2 if encode else 1), *hidden_dims]
         self.trunk = nn.Sequential()
         for fan_in, fan_out in itertools.pairwise(widths):
             linear = nn.utils.skip_init(nn.Linear, fan_in, fan_out)
+            size = 1 / math.sqrt(num_features) if normalize and not len(self.trunk) else 1.0
             with torch.no_grad():
-                linear.weight.normal_(0, math.sqrt(2 / fan_in), generator=rng)
+                linear.weight.normal_(0, math.sqrt(2 / fan_in) / size, generator=rng)
                 linear.bias.zero_()
             self.trunk.extend([linear, nn.LeakyReLU(0.01)])
         sizes = [(kind, num) for wanted in self.pieces.values() for kind, num in wanted.items()]
         self.weight = nn.Parameter(torch.zeros(sum(num for _, num in sizes), widths[-1]))
         self.bias = nn.Parameter(torch.zeros(len(self.weight)))
         with torch.no_grad():
-            for (kind, num), rows in zip(
-                sizes, self.weight.split([num for _, num in sizes]), strict=True
+            nums = [num for _, num in sizes]
+            for (kind, num), rows, biases in zip(
+                sizes, self.weight.split(nums), self.bias.split(nums), strict=True
             ):
-                if kind == "experts":  # half of a hidden unit's second moment passes its activation
-                    std = gate_scale * math.sqrt(2 / (num * widths[-1]))
-                    rows.normal_(0, std, generator=rng)
+                if kind != "experts":
+                    continue
+                # half of a hidden unit's second moment passes its activation
+                rows.normal_(0, gate_scale * math.sqrt(2 / (num * widths[-1])), generator=rng)
+                if not base and gate != "softmax":  # gates that sum to 1, as those of a softmax do
+                    rows -= rows.mean(0)
+                    even = torch.full_like(biases, 1 / num)
+                    biases.copy_(even if gate == "linear" else even.logit(eps=1e-3))
 
     def forward(self, features: Tensor) -> list[dict[str, Coefficients]]:
-        encoded = mip(features, normalize=self.normalize) if self.use_mip else features
+        encoded = mip(features, normalize=self.normalize) if self.encode else features
         emitted = nn.functional.linear(self.trunk(encoded), self.weight, self.bias)
         return [self._cut(row) for row in emitted.unbind(0)]
 

@@ -57,8 +57,15 @@ def mos(
         seed: of the initialisation.
 
     Raises:
-        ValueError: if a pattern matches no layer, or `top_k` is not one of 1 to K.
+        ValueError: if a pattern matches no layer, for an unknown router or gate, if `top_k` is not one
+            of 1 to K, or for a balance of linear gates.
     """
+    if router not in ("module", "parent"):
+        raise ValueError(f"router must be module or parent, got {router!r}.")
+    if balance and gate == "linear":
+        raise ValueError(
+            "balance needs gates that are not negative: softmax or sigmoid, got linear."
+        )
     envelope = Envelope(space)
     owners = {name: name.rpartition(".")[0] for name in envelope.shapes}
     layers = {owners[name]: None for name, shape in envelope.shapes.items() if len(shape) > 1}

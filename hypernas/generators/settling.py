@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from hypernas.generators.generator import Generator
-from hypernas.generators.mixture import Mixture
 
 
 def settle(
@@ -20,8 +19,8 @@ def settle(
 ) -> None:
     """Decide what slicers leave free for an architecture (see `Slicer.settle`), in place.
 
-    Every mixture that a generator is, or is composed of, has a slicer; where none leaves anything
-    free, nothing is computed. Gradients and norm statistics are not touched.
+    Where nothing is free, nothing is computed. Gradients, norm statistics and torch's global generators
+    are not touched; candidates are compared under the same dropout.
 
     Args:
         inputs: of the subnet.
@@ -30,14 +29,15 @@ def settle(
         condition: as in `Generator.call`.
     """
 
+    gpus = [generator.device] if generator.device.type == "cuda" else []
+
     @torch.no_grad()
     def measure() -> float:
         copies = {
             name: tensor.clone() for name, tensor in generator.statistics(architecture).items()
         }
-        outputs = generator.call(architecture, *inputs, condition=condition, statistics=copies)
+        with torch.random.fork_rng(devices=gpus):
+            outputs = generator.call(architecture, *inputs, condition=condition, statistics=copies)
         return float(loss(outputs))
 
-    for part in generator.modules():
-        if isinstance(part, Mixture):
-            part.settle(architecture, measure, rng=rng)
+    generator.settle(architecture, measure, rng=rng)

@@ -1,7 +1,7 @@
 """No sharing at all: every architecture has weights of its own."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -87,6 +87,15 @@ class Standalone(Generator):
             ParameterGroup("matrices", [p for p in own if p.dim() > 1], decay=True),
             ParameterGroup("vectors", [p for p in own if p.dim() <= 1], decay=False),
         ]
+
+    def settle(
+        self,
+        architecture: Mapping[str, Any],
+        measure: Callable[[], float],
+        *,
+        rng: torch.Generator,
+    ) -> None:
+        """Nothing is free."""
 
     def taxonomy(self) -> None:
         """Nothing is read."""

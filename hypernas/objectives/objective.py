@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hypernas.target import positional
+
 
 class Objective(ABC):
     """A loss, and measures of single predictions.
@@ -34,7 +36,7 @@ class Objective(ABC):
 
 @torch.no_grad()
 def assess(
-    model: Callable[[Any], Any], batches: Iterable[tuple[Any, Any]], objective: Objective
+    model: Callable[..., Any], batches: Iterable[tuple[Any, Any]], objective: Objective
 ) -> dict[str, float]:
     """The mean of each of the objective's measures over all predictions of the batches.
 
@@ -47,7 +49,7 @@ def assess(
     totals: dict[str, Tensor] = {}
     count = 0
     for inputs, targets in batches:
-        values = objective.measures(model(inputs), targets)
+        values = objective.measures(model(*positional(inputs)), targets)
         for name, value in values.items():
             totals[name] = totals.get(name, 0) + value.double().sum()
         count += next(iter(values.values())).numel()

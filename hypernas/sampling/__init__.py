@@ -3,6 +3,7 @@
 from hypernas.sampling.fixed import Fixed
 from hypernas.sampling.sampler import Sampler
 from hypernas.sampling.sandwich import Sandwich
+from hypernas.sampling.subnets import sample_subnets
 from hypernas.sampling.uniform import Uniform
 
-__all__ = ["Fixed", "Sampler", "Sandwich", "Uniform"]
+__all__ = ["Fixed", "Sampler", "Sandwich", "Uniform", "sample_subnets"]

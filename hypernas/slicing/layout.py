@@ -116,9 +116,10 @@ def layout_of(name: str, layouts: Mapping[str, Any]) -> Layout | str | None:
 
 def owners(module: nn.Module, name: str) -> Iterator[nn.Module]:
     """The module that owns parameter `name`, then those around it, outwards."""
-    path = name.split(".")[:-1]
-    for depth in range(len(path), -1, -1):
-        yield module.get_submodule(".".join(path[:depth]))
+    around = [module]
+    for part in name.split(".")[:-1]:
+        around.append(getattr(around[-1], part))
+    return reversed(around)
 
 
 def _reserved(part: str) -> bool:

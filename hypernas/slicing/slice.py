@@ -162,8 +162,8 @@ def prefix(large: tuple[int, ...], small: tuple[int, ...]) -> Slice:
 
 def spatial_axes(owner: nn.Module, name: str) -> range:
     """Axes that run over space, of a parameter which a module owns: those of a kernel."""
-    if isinstance(owner, nn.modules.conv._ConvNd) and name.endswith("weight"):
-        return range(2, owner.weight.dim())
+    if isinstance(owner, nn.modules.conv._ConvNd) and name.endswith(("weight", "weight_v")):
+        return range(2, 2 + len(owner.kernel_size))
     return range(0)
 
 

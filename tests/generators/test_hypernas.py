@@ -33,7 +33,7 @@ def gates_of_one_layer(
     num_experts: int = 256,
     hidden_dims: tuple[int, ...] = (256, 256),
     gate_scale: float = 1.0,
-    use_mip: bool = True,
+    encode: bool = True,
 ) -> CoefficientHypernetwork:
     space = SearchSpace({"width": [2]}, lambda architecture: nn.Linear(2, 2))
     return CoefficientHypernetwork(
@@ -46,7 +46,7 @@ def gates_of_one_layer(
         hidden_dims=hidden_dims,
         gate="linear",
         gate_scale=gate_scale,
-        use_mip=use_mip,
+        encode=encode,
         normalize=False,
         rng=torch.Generator().manual_seed(seed),
     )
@@ -200,10 +200,10 @@ def test_a_frozen_theta_0_gets_no_gradient_and_the_network_does():
         assert parameter.grad.abs().max() > 0
 
 
-def mean_variance(gamma: float, *, use_mip: bool) -> float:
+def mean_variance(gamma: float, *, encode: bool) -> float:
     """Of what the hypernetwork emits, over 64 seeds."""
     variances = [
-        gates_of_one_layer(seed, use_mip=use_mip)(torch.tensor([[gamma]]))[0]["weight"]
+        gates_of_one_layer(seed, encode=encode)(torch.tensor([[gamma]]))[0]["weight"]
         .experts[1:]
         .var()
         for seed in range(64)
@@ -212,12 +212,12 @@ def mean_variance(gamma: float, *, use_mip: bool) -> float:
 
 
 def test_with_mip_the_variance_at_start_does_not_depend_on_the_magnitude_of_the_input():
-    variances = [mean_variance(g, use_mip=True) for g in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    variances = [mean_variance(g, encode=True) for g in (0.0, 0.25, 0.5, 0.75, 1.0)]
     assert max(variances) / min(variances) < 1.05
 
 
 def test_without_mip_the_variance_at_start_is_quadratic_in_the_input():
-    ratio = mean_variance(1.0, use_mip=False) / mean_variance(0.01, use_mip=False)
+    ratio = mean_variance(1.0, encode=False) / mean_variance(0.01, encode=False)
     assert_close(ratio, 1e4, rtol=1e-3, atol=0)
 
 

@@ -26,7 +26,7 @@ MAKERS: dict[str, Callable[..., Generator]] = {
     "hypernas": hypernas,
     "hypernas softmax": partial(hypernas, gate="softmax", spread=0.5),
     "hypernas sigmoid": partial(hypernas, gate="sigmoid", hidden_dims=()),
-    "hypernas no base": partial(hypernas, base=False, spread=1, use_mip=False),
+    "hypernas no base": partial(hypernas, base=False, spread=1, encode=False),
     "hypernas gains only": partial(hypernas, experts=None, normalize=True),
     "Standalone": Standalone,
 }
