@@ -73,8 +73,12 @@ def save(
         (draft / "state.json").write_text(json.dumps(record, indent=1))
         shutil.rmtree(place, ignore_errors=True)
         draft.rename(place)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(draft, ignore_errors=True)
+        if isinstance(error, Exception):  # safetensors has errors of its own
+            raise CheckpointError(
+                f"the checkpoint {place} could not be written ({error}); earlier ones are as they were."
+            ) from error
         raise
     for old in _complete(Path(folder))[:-_KEPT]:
         shutil.rmtree(old, ignore_errors=True)

@@ -95,11 +95,14 @@ def write_csv(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -
     """Write rows of equal keys, whole or not at all."""
     path = Path(path)
     draft = path.with_name(f".{path.name}.part")
-    with draft.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    draft.replace(path)
+    try:
+        with draft.open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def mean(evaluations: Iterable[Evaluation], measure: str) -> float:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -53,8 +54,8 @@ def export_file(
 ) -> Export:
     """Write the subnet of an architecture, by the file's suffix.
 
-    `.safetensors`: the state dict of the plain module, with `.json` beside it that holds the
-    architecture; `.pt2`: a `torch.export` program; `.onnx`: through onnxscript. The last two take
+    A `.json` beside it holds the architecture. `.safetensors`: the state dict of the plain module;
+    `.pt2`: a `torch.export` program; `.onnx`: through onnxscript. The last two take
     any batch size. The file is written aside, read back, run on `inputs` and compared with
     `generator.call`, and only then moved to its place.
 
@@ -80,13 +81,18 @@ def export_file(
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as aside:
         draft = Path(aside) / path.name
-        match path.suffix:
-            case ".safetensors":
-                outputs = _safetensors(generator, architecture, module, arguments, draft)
-            case ".pt2":
-                outputs = _program(module, arguments, draft)
-            case _:
-                outputs = _onnx(module, arguments, draft)
+        try:
+            match path.suffix:
+                case ".safetensors":
+                    outputs = _safetensors(generator, architecture, module, arguments, draft)
+                case ".pt2":
+                    outputs = _program(module, arguments, draft)
+                case _:
+                    outputs = _onnx(module, arguments, draft)
+            record = {"architecture": dict(architecture), "weights": path.name}
+            draft.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+        except (OSError, SafetensorError) as error:
+            raise ExportError(f"{path} could not be written: {error}") from error
         scale = max(1.0, float(expected.abs().max()))
         difference = float((outputs.detach() - expected).abs().max()) / scale
         if not difference <= FORMATS[path.suffix]:
@@ -107,7 +113,7 @@ def refuse(path: Path, *, overwrite: bool) -> None:
     """
     if path.suffix not in FORMATS:
         raise ExportError(f"out={path}: the suffix must be one of {list(FORMATS)}.")
-    files = [path, path.with_suffix(".json")] if path.suffix == ".safetensors" else [path]
+    files = [path, path.with_suffix(".json")]
     if taken := [str(file) for file in files if file.exists() and not overwrite]:
         raise ExportError(f"{', '.join(taken)} exists: give overwrite=true or another out=FILE.")
 
@@ -121,8 +127,6 @@ def _safetensors(
 ) -> Tensor:
     tied = {name: tensor.contiguous().clone() for name, tensor in module.state_dict().items()}
     save_file(tied, path)
-    record = {"architecture": dict(architecture), "weights": path.name}
-    path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
     again = generator.space.build(architecture).to(next(iter(tied.values())).dtype)
     again.load_state_dict(load_file(path))
     with torch.no_grad():
@@ -132,7 +136,9 @@ def _safetensors(
 def _program(module: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> Tensor:
     with _quiet():
         program = torch.export.export(module, inputs, dynamic_shapes=_batch_axes(inputs))
-        torch.export.save(program, path)
+        whole = io.BytesIO()  # torch's own writer would abort the process on a full disk
+        torch.export.save(program, whole)
+        path.write_bytes(whole.getvalue())
         with torch.no_grad():
             return torch.export.load(path).module()(*inputs)
 

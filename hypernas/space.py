@@ -119,12 +119,17 @@ class SearchSpace:
 
     # --- values in and out ---------------------------------------------------------------------
 
-    def architecture(self, values: Mapping[str, Any]) -> Architecture:
+    def architecture(self, values: Mapping[str, Any] | str) -> Architecture:
         """The canonical architecture of `values`: checked, inactive choices dropped.
+
+        Args:
+            values: choice -> value, or "largest" or "smallest".
 
         Raises:
             ValueError: naming every unknown, missing or misvalued choice and what is allowed.
         """
+        if not isinstance(values, Mapping):
+            return self.named(values)
         if isinstance(values, Architecture):
             return self._checked.get(values, lambda: self._check(values))
         return self._check(values)

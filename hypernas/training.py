@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -17,8 +17,10 @@ from hypernas import checkpoint
 from hypernas.architecture import Architecture
 from hypernas.data import Batches, Data, in_order
 from hypernas.generators import Generator, settle
+from hypernas.interruption import Interrupted, Interruption
 from hypernas.monitors import Monitor, mean_over_subnets
 from hypernas.objectives import Objective, assess
+from hypernas.optimization import Groups, OptimizerMaker
 from hypernas.sampling import Sampler, sample_subnets
 from hypernas.target import positional
 
@@ -34,7 +36,6 @@ _RANGES = (
     ("calibration_batches", 1, math.inf),
     ("checkpoint_every", 1, math.inf),
 )
-OptimizerMaker = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
 
 
 class Diverged(RuntimeError):
@@ -128,6 +129,7 @@ class Training:
         Raises:
             Diverged: if the loss is no longer finite; checkpoints from before are kept.
             CheckpointError: on resuming from a checkpoint that does not fit.
+            Interrupted: after Ctrl-C or SIGTERM, at the end of the step, with a checkpoint saved.
         """
         device = pick_device(device)
         generator.to(device).train()
@@ -141,50 +143,52 @@ class Training:
         if start:
             state.restore_optimizer(groups.optimizer)
             state.restore_rng(device)
+        if start >= self.steps:
+            return final
         watched = sample_subnets(generator.space, self.num_validation, seed=0)
         for monitor in monitors:
             monitor.begin(step=start, steps=self.steps)
+        interruption = Interruption()
         try:
             losses: list[Tensor] = []
             stream = batches.starting_at(start)
-            for step in range(start + 1, self.steps + 1):
-                groups.set_lr(self._lr_factor(step))
-                rng = torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
-                architectures = sampler(generator.space, rng)
-                loss = self._backward(generator, architectures, next(stream), objective, rng)
-                groups.take_in_new_parameters()
-                norm = torch.nn.utils.clip_grad_norm_(
-                    groups.parameters(), self.max_grad_norm or math.inf
-                )
-                groups.optimizer.step()
-                groups.optimizer.zero_grad(set_to_none=True)
-                losses.append(loss)
-                last = step == self.steps
-                saves = folder is not None and (step % self.checkpoint_every == 0 or last)
-                if step % self.log_every == 0 or saves or last:
-                    values = {
-                        "loss": float(torch.stack(losses).mean()),
-                        "gradient_norm": float(norm),
-                        "learning_rate": groups.lr,
-                    }
-                    _check_finite(step, values)
-                if step % self.log_every == 0 or last:
-                    losses = []
-                    for monitor in monitors:
-                        monitor.step(step, values)
-                if step % self.validate_every == 0 or last:
-                    subnets = self._validate(generator, watched, data, batches, objective)
-                    final = mean_over_subnets(subnets)
-                    for monitor in monitors:
-                        monitor.validation(step, subnets, generator)
-                if folder is not None and saves:
-                    checkpoint.save(
-                        Path(folder),
-                        step=step,
-                        generator=generator,
-                        optimizer=groups.optimizer,
-                        figures=final,
-                    )
+            with interruption:
+                for step in range(start + 1, self.steps + 1):
+                    groups.set_lr(self._lr_factor(step))
+                    rng = torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
+                    architectures = sampler(generator.space, rng)
+                    loss = self._backward(generator, architectures, next(stream), objective, rng)
+                    norm = groups.step(self.max_grad_norm)
+                    losses.append(loss)
+                    last = step == self.steps or interruption.requested
+                    saves = folder is not None and (step % self.checkpoint_every == 0 or last)
+                    reports = step % self.log_every == 0 or last
+                    if reports or saves:
+                        values = {
+                            "loss": float(torch.stack(losses).mean()),
+                            "gradient_norm": float(norm),
+                            "learning_rate": groups.lr,
+                        }
+                        _check_finite(step, values)
+                    if reports:
+                        losses = []
+                        for monitor in monitors:
+                            monitor.step(step, values)
+                    if step % self.validate_every == 0 or step == self.steps:
+                        subnets = self._validate(generator, watched, data, batches, objective)
+                        final = mean_over_subnets(subnets)
+                        for monitor in monitors:
+                            monitor.validation(step, subnets, generator)
+                    if folder is not None and saves:
+                        checkpoint.save(
+                            Path(folder),
+                            step=step,
+                            generator=generator,
+                            optimizer=groups.optimizer,
+                            figures=final,
+                        )
+                    if interruption.requested and step < self.steps:
+                        raise Interrupted(f"stopped after step {step} of {self.steps}")
         finally:
             for monitor in monitors:
                 monitor.end(final)
@@ -260,47 +264,6 @@ class Training:
             subnets[label] = (architecture, assess(module, examples, objective))
         generator.train()
         return subnets
-
-
-class Groups:
-    """A generator's parameters as an optimizer's groups, each with its own factors.
-
-    Parameters that appear during training are taken in (see `Standalone`).
-    """
-
-    def __init__(self, generator: Generator, make: OptimizerMaker) -> None:
-        self.generator = generator
-        described = generator.parameter_groups()
-        groups: list[dict[str, Any]] = []
-        for group in described:
-            groups.append({"params": list(group.parameters)})
-            if not group.decay:
-                groups[-1]["weight_decay"] = 0.0
-        self.optimizer = make(groups)
-        self._scales = [group.lr_scale for group in described]
-        self._base = self.optimizer.defaults["lr"]
-        self._known = {id(p) for p in self.parameters()}
-
-    @property
-    def lr(self) -> float:
-        """The present learning rate of groups of scale 1."""
-        return self.optimizer.param_groups[0]["lr"] / self._scales[0]
-
-    def set_lr(self, factor: float) -> None:
-        for group, scale in zip(self.optimizer.param_groups, self._scales, strict=True):
-            group["lr"] = self._base * scale * factor
-
-    def parameters(self) -> list[torch.nn.Parameter]:
-        return [p for group in self.optimizer.param_groups for p in group["params"]]
-
-    def take_in_new_parameters(self) -> None:
-        if sum(1 for _ in self.generator.parameters()) == len(self._known):
-            return
-        described = self.generator.parameter_groups()
-        for group, now in zip(self.optimizer.param_groups, described, strict=True):
-            fresh = [p for p in now.parameters if id(p) not in self._known]
-            group["params"].extend(fresh)
-            self._known.update(id(p) for p in fresh)
 
 
 def pick_device(device: str | torch.device) -> torch.device:

@@ -15,7 +15,10 @@ from hypernas.spaces import mlp
 
 GROUPS = ["data", "space", "generator", "sampling", "objective", "optimizer", "training"]
 FILES = [
-    (group, path.stem) for group in GROUPS for path in sorted((configs() / group).glob("*.yaml"))
+    (group, path.stem)
+    for group in GROUPS
+    for path in sorted((configs() / group).glob("*.yaml"))
+    if path.stem != "own"
 ]
 META = {"_target_", "_partial_", "_convert_"}
 

@@ -11,12 +11,12 @@ ROOT = Path(hypernas.__file__).parent
 LAYERS = [  # each may import those after it
     {"cli"},
     {"training", "evaluation", "exporting", "interop"},
-    {"checkpoint", "monitors"},
+    {"checkpoint", "monitors", "optimization"},
     {"generators", "sampling", "objectives", "cost", "data", "spaces"},
     {"mixing", "envelope"},
     {"encoding", "slicing", "target"},
     {"space"},
-    {"architecture", "cache"},
+    {"architecture", "cache", "interruption"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 

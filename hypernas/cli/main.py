@@ -1,5 +1,6 @@
 """The command `hypernas`."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -32,7 +33,7 @@ _HELP = f"""hypernas {hypernas.__version__}: one generator writes the weights of
 hypernas COMMAND --help tells the settings. An error exits with status 2 and one message; set
 HYPERNAS_TRACEBACK=1 to see where it arose.
 """
-_ERRORS = (HydraException, OmegaConfBaseException, ValueError, TypeError, OSError, Diverged)
+_EXPECTED = (HydraException, OmegaConfBaseException, ValueError, TypeError, OSError, Diverged)
 
 
 def main() -> None:
@@ -47,10 +48,10 @@ def main() -> None:
     else:
         try:
             _run(command, arguments)
-        except KeyboardInterrupt:
-            print("\nstopped; hypernas train resume=FOLDER goes on with a run", file=sys.stderr)
+        except KeyboardInterrupt as stop:
+            print(f"\nhypernas: {stop or 'stopped'}", file=sys.stderr)
             sys.exit(130)
-        except _ERRORS as error:
+        except Exception as error:
             _refuse_error(error)
 
 
@@ -64,12 +65,14 @@ def _run(command: str, arguments: list[str]) -> None:
     if command == "train":
         arguments = _resumed(arguments)
     sys.argv = [f"hypernas {command}", *arguments]
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # where a user's own modules are
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors reach us
 
     def task(config: DictConfig) -> None:
         try:
             _COMMANDS[command](config)
-        except _ERRORS as error:  # told here, before Hydra adds to it
+        except Exception as error:  # told here, before Hydra adds to it
             if command == "train":
                 _remove_if_empty(Path(HydraConfig.get().runtime.output_dir))
             _refuse_error(error)
@@ -100,13 +103,17 @@ def _refuse_error(error: BaseException) -> None:
     cause = error
     while isinstance(cause, HydraException) and cause.__cause__ is not None:
         cause = cause.__cause__  # what a constructor said, not where Hydra called it
-    _refuse(_words(cause))
+    if isinstance(cause, _EXPECTED):
+        _refuse(_words(cause))
+    _refuse(f"{type(cause).__name__}: {cause}\nHYPERNAS_TRACEBACK=1 shows where it arose.")
 
 
 def _words(error: BaseException) -> str:
     """What an error says; of a misspelt or missing setting, also what there is."""
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} is missing: give {error.full_key}=... (see --help)."
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"no space left on the device ({error.filename or 'while writing'})."
     if isinstance(error, OmegaConfBaseException) and isinstance(error.parent_node, DictConfig):
         there = sorted(str(key) for key in error.parent_node)
         return f"there is no setting {error.full_key}, expected one of {there}."

@@ -87,8 +87,8 @@ class Settings(Monitor):
         self.folder, self.config, self.overrides = folder, config, list(overrides)
 
     def begin(self, *, step: int, steps: int) -> None:
-        OmegaConf.save(self.config, self.folder / _SETTINGS)
-        (self.folder / _OVERRIDES).write_text(json.dumps(self.overrides, indent=1) + "\n")
+        _write(self.folder / _SETTINGS, OmegaConf.to_yaml(self.config))
+        _write(self.folder / _OVERRIDES, json.dumps(self.overrides, indent=1) + "\n")
 
     def step(self, step: int, values: Mapping[str, float]) -> None:
         """Settings do not change."""
@@ -98,6 +98,16 @@ class Settings(Monitor):
 
     def end(self, final: Mapping[str, float]) -> None:
         """Everything is written."""
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        draft.write_text(text)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def flat(config: DictConfig) -> dict[str, bool | int | float | str]:

@@ -9,7 +9,9 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console as RichConsole
 
+from hypernas import checkpoint
 from hypernas.cli.run_folder import CHECKPOINTS, Settings, assemble, flat
+from hypernas.interruption import Interrupted
 from hypernas.monitors import Console, JsonLines
 from hypernas.monitors.tensorboard import TensorBoard
 
@@ -44,25 +46,38 @@ def train(config: DictConfig) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    training.run(
-        parts.generator,
-        parts.data,
-        sampler=sampler,
-        objective=parts.objective,
-        optimizer=optimizer,
-        monitors=[
-            Settings(folder, config, HydraConfig.get().overrides.task),
-            Console(console=console),
-            JsonLines(folder / "metrics.jsonl"),
-            TensorBoard(folder, hparams=flat(config)),
-        ],
-        folder=checkpoints,
-        resume=resume,
-        device=config.device,
-        seed=config.seed,
-    )
     try:
         shown = folder.relative_to(Path.cwd())
     except ValueError:
         shown = folder
-    print(_DONE.format(folder=shown, quoted=shlex.quote(str(shown))), end="")
+    quoted = shlex.quote(str(shown))
+    done = 0
+    if resume:
+        done = checkpoint.load(checkpoint.newest(checkpoints), generator=parts.generator).step
+    if done >= training.steps:
+        console.print(
+            f"nothing to do: {shown} has taken {done} steps, training.steps is {training.steps}.",
+            highlight=False,
+        )
+        return
+    try:
+        training.run(
+            parts.generator,
+            parts.data,
+            sampler=sampler,
+            objective=parts.objective,
+            optimizer=optimizer,
+            monitors=[
+                Settings(folder, config, HydraConfig.get().overrides.task),
+                Console(console=console),
+                JsonLines(folder / "metrics.jsonl"),
+                TensorBoard(folder, hparams=flat(config)),
+            ],
+            folder=checkpoints,
+            resume=resume,
+            device=config.device,
+            seed=config.seed,
+        )
+    except Interrupted as stop:
+        raise Interrupted(f"{stop}; go on by: hypernas train resume={quoted}") from None
+    print(_DONE.format(folder=shown, quoted=quoted), end="")

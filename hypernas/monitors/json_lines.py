@@ -30,7 +30,9 @@ class JsonLines(Monitor):
                 if record["step"] <= step:
                     kept.append(line)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text("".join(f"{line}\n" for line in kept))
+        draft = self.path.with_name(f".{self.path.name}.part")
+        draft.write_text("".join(f"{line}\n" for line in kept))
+        draft.replace(self.path)
 
     def step(self, step: int, values: Mapping[str, float]) -> None:
         self._append({"step": step, **values})

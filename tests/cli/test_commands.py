@@ -1,7 +1,9 @@
 import csv
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -165,13 +167,7 @@ def test_a_users_own_space_and_data_come_in_by_target(run, monkeypatch, tmp_path
         "    return SearchSpace({'width': [4, 8]}, build)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    settings = [
-        "~space",
-        "+space._target_=mine.space",
-        "+space._partial_=true",
-        "~data",
-        "+data._target_=mine.data",
-    ]
+    settings = ["space=own", "space._target_=mine.space", "data=own", "data._target_=mine.data"]
     status, _, error = run(
         "train", *FAST, *settings, "training.batch_size=32", "hydra.run.dir=mine_run"
     )
@@ -263,7 +259,9 @@ def test_a_builder_whose_subnets_do_not_fit_is_refused_by_parameter(run, monkeyp
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
-    message = refused(run("train", *FAST, "~space", "+space._target_=misfit.space"))
+    message = refused(
+        run("train", *FAST, "space=own", "space._target_=misfit.space", "space._partial_=false")
+    )
     assert "1.weight: (76, 64) does not fit inside (72, 64)" in message
     assert "1.bias: (76,) does not fit inside (72,)" in message
     assert not files()
@@ -290,3 +288,43 @@ def test_impossible_values_are_refused(run):
     assert "batch_size must be between" in refused(run("train", *FAST, "training.batch_size=5000"))
     assert "device" in refused(run("train", *FAST, "device=abacus"))
     assert not list(Path().iterdir())
+
+
+def test_a_builder_that_breaks_is_told_without_a_traceback(run, tmp_path):
+    (tmp_path / "broken.py").write_text("def space(**_):\n    raise RuntimeError('out of order')\n")
+    message = refused(run("train", *FAST, "space=own", "space._target_=broken.space"))
+    assert "out of order" in message
+    assert "HYPERNAS_TRACEBACK=1" in message
+
+
+def test_ctrl_c_saves_the_step_and_says_how_to_go_on(tmp_path):
+    command_line = [sys.executable, "-m", "hypernas.cli.main", "train", "experiment=fast"]
+    settings = [
+        "training.steps=100000",
+        "training.log_every=1",
+        "hydra.run.dir=stopped",
+        "threads=1",
+    ]
+    process = subprocess.Popen(
+        [*command_line, *settings], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    log = tmp_path / "stopped" / "metrics.jsonl"
+    for _ in range(600):
+        if log.exists() and log.read_text():
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in error
+    assert "go on by: hypernas train resume=stopped" in error
+    step = int(error.split("stopped after step ")[1].split()[0])
+    assert (tmp_path / "stopped" / "checkpoints" / f"{step:08d}").is_dir()
+
+
+def test_a_finished_run_is_left_as_it_is(run, trained):
+    before = files()
+    status, _, error = run("train", f"resume={trained}", "training.steps=3")
+    assert status == 0
+    assert "nothing to do" in error
+    assert files() == before
