@@ -11,7 +11,7 @@ from hypernas.cli.main import configs
 from hypernas.generators import Generator
 from hypernas.target import weight_shapes
 
-NAMES = sorted({path.stem for path in (configs() / "generator").glob("*.yaml")} - {"own"})
+NAMES = sorted(path.stem for path in (configs() / "generator").glob("*.yaml"))
 
 
 @pytest.fixture(params=NAMES)
