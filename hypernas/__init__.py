@@ -2,7 +2,8 @@
 
 from hypernas import generators
 from hypernas.architecture import Architecture
-from hypernas.space import Choice, SearchSpace
+from hypernas.choice import Choice
+from hypernas.space import SearchSpace
 
 __version__ = "0.1.0"
 __all__ = ["Architecture", "Choice", "SearchSpace", "__version__", "generators"]

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hypernas.space import Choice, SearchSpace
+from hypernas.choice import Choice
+from hypernas.space import SearchSpace
 
 
 class Encoding:

@@ -3,62 +3,14 @@
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import nn
 
 from hypernas.architecture import Architecture, Value, freeze
 from hypernas.cache import Cache
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One decision of a search space: the values it can take, and when it is there to be taken.
-
-    Args:
-        values: the allowed values, distinct. Numbers are sorted ascending.
-        ordered: True for an ordinal choice (the first value is the smallest, the last the
-            largest), False for a categorical one. By default numbers are ordinal, all else
-            categorical. Subnets of smaller ordinal values must fit inside the largest.
-        when: the choices this one depends on, each with the values under which it is active:
-            `Choice([3, 5], when={"depth": [2, 3]})` exists only at depth 2 or 3. All must hold.
-
-    Raises:
-        ValueError: if there is no value, or one stands twice.
-        TypeError: if a value cannot be hashed or written as JSON.
-    """
-
-    values: Sequence[Any]
-    ordered: bool | None = None
-    when: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if isinstance(self.values, str) or not isinstance(self.values, Sequence | range):
-            raise TypeError(f"the values of a choice must be a sequence, got {self.values!r}.")
-        values = tuple(freeze(value) for value in self.values)
-        if not values or len(set(values)) != len(values):
-            raise ValueError(f"a choice needs one or more distinct values, got {list(values)}.")
-        numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-        when = {
-            name: tuple(freeze(v) for v in (_listed(allowed)))
-            for name, allowed in self.when.items()
-        }
-        object.__setattr__(self, "values", tuple(sorted(values)) if numeric else values)  # type: ignore
-        object.__setattr__(self, "ordered", numeric if self.ordered is None else self.ordered)
-        object.__setattr__(self, "when", when)
-
-    @property
-    def numeric(self) -> bool:
-        """Whether every value is a number, so that distances between values mean something."""
-        return all(isinstance(v, int | float) and not isinstance(v, bool) for v in self.values)
-
-    def active(self, values: Mapping[str, Any]) -> bool:
-        """Whether the choice is there, given the values of the active choices before it."""
-        return all(
-            name in values and values[name] in allowed for name, allowed in self.when.items()
-        )
+from hypernas.choice import Choice, listed
+from hypernas.drawing import below, unit
 
 
 class SearchSpace:
@@ -87,7 +39,7 @@ class SearchSpace:
         layouts: Mapping[str, Any] | None = None,
     ) -> None:
         self.choices: dict[str, Choice] = {
-            str(name): choice if isinstance(choice, Choice) else Choice(_listed(choice))
+            str(name): choice if isinstance(choice, Choice) else Choice(listed(choice))
             for name, choice in choices.items()
         }
         self.layouts = dict(layouts or {})
@@ -250,7 +202,7 @@ class SearchSpace:
 
     def sample(self, rng: Any) -> Architecture:
         """A random architecture: each choice, when active, uniform over its values."""
-        return self._complete(lambda _, choice: choice.values[_below(rng, len(choice.values))])
+        return self._complete(lambda _, choice: choice.values[below(rng, len(choice.values))])
 
     def mutate(
         self, architecture: Mapping[str, Any], rng: Any, probability: float = 0.1
@@ -264,15 +216,15 @@ class SearchSpace:
         free = [n for n, c in self.choices.items() if n in parent and len(c.values) > 1]
         if not free:
             return parent
-        forced = free[_below(rng, len(free))]
+        forced = free[below(rng, len(free))]
 
         def pick(name: str, choice: Choice) -> Value:
             if name not in parent:
-                return choice.values[_below(rng, len(choice.values))]
-            if name != forced and (len(choice.values) == 1 or _unit(rng) >= probability):
+                return choice.values[below(rng, len(choice.values))]
+            if name != forced and (len(choice.values) == 1 or unit(rng) >= probability):
                 return parent[name]
             others = [value for value in choice.values if value != parent[name]]
-            return others[_below(rng, len(others))]
+            return others[below(rng, len(others))]
 
         return self._complete(pick)
 
@@ -287,7 +239,7 @@ class SearchSpace:
 
         def pick(name: str, choice: Choice) -> Value:
             values = [parent[name] for parent in parents if name in parent] or choice.values
-            return values[_below(rng, len(values))]
+            return values[below(rng, len(values))]
 
         return self._complete(pick)
 
@@ -356,29 +308,3 @@ class SearchSpace:
 
     def __repr__(self) -> str:
         return f"SearchSpace({list(self.choices)}, size={self.size})"
-
-
-def _listed(values: Any) -> Sequence[Any]:
-    """`values` as a sequence: a lone scalar counts as one value."""
-    if isinstance(values, str) or not isinstance(values, Sequence):
-        return (values,) if freeze(values) is values else values
-    return values
-
-
-def _below(rng: Any, n: int) -> int:
-    """A uniform integer in [0, n) from any of the three kinds of random generators."""
-    if isinstance(rng, torch.Generator):
-        return int(torch.randint(n, (), generator=rng, device=rng.device))
-    if hasattr(rng, "randrange"):
-        return int(rng.randrange(n))
-    if hasattr(rng, "integers"):
-        return int(rng.integers(n))
-    raise TypeError(
-        f"rng must be a torch.Generator, a random.Random or a numpy.random.Generator, "
-        f"got {type(rng).__name__}."
-    )
-
-
-def _unit(rng: Any) -> float:
-    """A uniform number in [0, 1)."""
-    return _below(rng, 1 << 24) / (1 << 24)

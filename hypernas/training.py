@@ -16,6 +16,7 @@ from torch import Tensor
 from hypernas import checkpoint
 from hypernas.architecture import Architecture
 from hypernas.data import Batches, Data, in_order
+from hypernas.device import pick_device
 from hypernas.generators import Generator, settle
 from hypernas.interruption import Interrupted, Interruption
 from hypernas.monitors import Monitor, mean_over_subnets
@@ -264,22 +265,6 @@ class Training:
             subnets[label] = (architecture, assess(module, examples, objective))
         generator.train()
         return subnets
-
-
-def pick_device(device: str | torch.device) -> torch.device:
-    """ "auto" is the GPU if there is one, else the CPU.
-
-    Raises:
-        ValueError: if the device is unknown or not there.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        picked = torch.device(device)
-        torch.empty(0, device=picked)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device {device!r} cannot be used: {error}") from None
-    return picked
 
 
 def _check_finite(step: int, values: Mapping[str, float]) -> None:

@@ -16,7 +16,8 @@ LAYERS = [  # each may import those after it
     {"mixing", "envelope"},
     {"encoding", "slicing", "target"},
     {"space"},
-    {"architecture", "cache", "interruption"},
+    {"choice"},
+    {"architecture", "cache", "device", "drawing", "interruption"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 

@@ -9,11 +9,12 @@ from torch.testing import assert_close
 from hypernas import checkpoint, generators
 from hypernas.checkpoint import CheckpointError
 from hypernas.data import Data, split_tensors
+from hypernas.device import pick_device
 from hypernas.monitors import Monitor
 from hypernas.objectives import CrossEntropy, InPlaceDistillation
 from hypernas.sampling import Fixed, Sandwich, Uniform
 from hypernas.spaces import mlp
-from hypernas.training import Diverged, Groups, Training, pick_device
+from hypernas.training import Diverged, Groups, Training
 
 FACTORIES = [
     generators.shared,

@@ -10,9 +10,9 @@ from rich.progress import track
 from rich.table import Table
 
 from hypernas.cli.run_folder import reopen
+from hypernas.device import pick_device
 from hypernas.evaluation import Evaluation, evaluate, mean, write_csv
 from hypernas.sampling import sample_subnets
-from hypernas.training import pick_device
 
 
 def evaluate_run(config: DictConfig) -> None:

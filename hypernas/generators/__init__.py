@@ -3,9 +3,10 @@
 from hypernas.generators.acdc import acdc
 from hypernas.generators.by_name import ByName, by_name
 from hypernas.generators.cafenet import cafenet
+from hypernas.generators.description import Description
 from hypernas.generators.few_shot import FewShot, few_shot
 from hypernas.generators.full_hypernetwork import FullHypernetwork
-from hypernas.generators.generator import Description, Generator, ParameterGroup
+from hypernas.generators.generator import Generator, ParameterGroup
 from hypernas.generators.hypernas import hypernas
 from hypernas.generators.hypnettorch_hypernetworks import chunked_hmlp, from_hypnettorch, hmlp
 from hypernas.generators.mip_hypernetwork import mip_hypernetwork

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from hypernas.architecture import Architecture
 from hypernas.cache import Cache
 from hypernas.envelope import build_seeded
+from hypernas.generators.description import Description
 from hypernas.generators.taxonomy import Taxonomy
 from hypernas.mixing import Coefficients
 from hypernas.space import SearchSpace
@@ -257,7 +258,7 @@ class Generator(nn.Module, ABC):
                 own[name].copy_(buffer)
         return module.eval()
 
-    def describe(self) -> "Description":
+    def describe(self) -> Description:
         """What the generator stores, against what it generates."""
         largest = sum(p.numel() for p in self.skeleton(self.space.largest()).parameters())
         stored = sum(p.numel() for p in self.parameters())
@@ -294,38 +295,3 @@ def evaluating(generator: Generator) -> Iterator[None]:
     finally:
         for part, training in modes:
             part.training = training
-
-
-@dataclass(frozen=True)
-class Description:
-    """The size of a generator.
-
-    Attributes:
-        num_stored: parameters that are trained.
-        num_generated: weights of the largest subnet.
-        assignment: parameter of the target -> how its weights come about.
-        taxonomy: the kind of hypernetwork it is; None if it is none.
-    """
-
-    num_stored: int
-    num_generated: int
-    assignment: dict[str, str]
-    taxonomy: Taxonomy | None
-
-    @property
-    def stored_per_weight(self) -> float:
-        return self.num_stored / max(1, self.num_generated)
-
-    def __str__(self) -> str:
-        lines = [
-            f"{self.num_stored:,} parameters stored for {self.num_generated:,} weights of the "
-            f"largest subnet ({self.stored_per_weight:.2f} a weight)"
-        ]
-        lines += [f"  {self.taxonomy}"] if self.taxonomy else []
-        kinds: dict[str, list[str]] = {}
-        for name, kind in self.assignment.items():
-            kinds.setdefault(kind, []).append(name)
-        lines += [
-            f"  {kind}: {len(names)} parameters, {names[0]} first" for kind, names in kinds.items()
-        ]
-        return "\n".join(lines)

@@ -10,7 +10,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from hypernas.architecture import Architecture
-from hypernas.space import Choice, SearchSpace
+from hypernas.choice import Choice
+from hypernas.space import SearchSpace
 
 
 class MainNetwork(nn.Module):

@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from hypernas.space import Choice, SearchSpace
+from hypernas.choice import Choice
+from hypernas.space import SearchSpace
 from hypernas.spaces.norms import Norm, make_norm
 
 _CONV = {1: nn.Conv1d, 2: nn.Conv2d}

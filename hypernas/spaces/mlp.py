@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from hypernas.space import Choice, SearchSpace
+from hypernas.choice import Choice
+from hypernas.space import SearchSpace
 from hypernas.spaces.norms import Norm, make_norm
 
 
