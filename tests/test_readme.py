@@ -69,14 +69,39 @@ def test_every_generator_space_and_data_set_that_is_named_has_a_configuration():
         assert named == {path.stem for path in (ROOT / "configs" / group).glob("*.yaml")}
 
 
+def study(name: str):
+    """A study's module, and the rows of its results."""
+    folder = ROOT / "experiments" / name
+    spec = importlib.util.spec_from_file_location(name, folder / "run.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with (folder / "results.csv").open() as file:
+        return module, list(csv.DictReader(file))
+
+
+def between(page: str, begin: str, end: str) -> str:
+    return (ROOT / page).read_text().split(begin)[1].split(end)[0].strip()
+
+
 @pytest.mark.parametrize("page", ["README.md", "experiments/digits/README.md"])
-def test_the_table_is_the_one_of_the_results(page):
-    spec = importlib.util.spec_from_file_location(
-        "study", ROOT / "experiments" / "digits" / "run.py"
-    )
-    study = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(study)
-    with (ROOT / "experiments" / "digits" / "results.csv").open() as file:
-        made = study.table(list(csv.DictReader(file)))
-    text = (ROOT / page).read_text()
-    assert text.split(study.BEGIN)[1].split(study.END)[0].strip() == made
+def test_the_accuracies_are_those_of_the_results(page):
+    digits, rows = study("digits")
+    assert between(page, digits.BEGIN, digits.END) == digits.table(rows)
+
+
+def test_the_table_of_generators_is_made_of_what_they_say_of_themselves():
+    costs, rows = study("generators")
+    assert between("README.md", costs.BEGIN, costs.END) == costs.summary(rows, space="conv2d")
+    made = costs.tables(rows)
+    assert between("experiments/generators/README.md", costs.BEGIN, costs.END) == made
+    assert {row["generator"] for row in rows} == set(costs.GENERATORS)
+
+
+@pytest.mark.parametrize("name", ["shared", "mos_layer", "hypernas", "acdc"])
+def test_what_generators_say_of_themselves_is_up_to_date(name):
+    costs, rows = study("generators")
+    (row,) = [r for r in rows if r["generator"] == name and r["space"] == "conv2d"]
+    described = costs.generator_of(name, costs.space_of("conv2d")).describe()
+    assert int(row["stored"]) == described.num_stored
+    assert int(row["weights"]) == described.num_generated
+    assert row["how"] in described.assignment.values()

@@ -1,6 +1,9 @@
 """hypernas train."""
 
+import os
 import shlex
+import shutil
+import sys
 from pathlib import Path
 
 import torch
@@ -17,9 +20,9 @@ from hypernas.monitors.tensorboard import TensorBoard
 
 _DONE = """
 run       {folder}
-table     hypernas evaluate run={quoted}
-a subnet  hypernas export run={quoted} architecture=smallest out=smallest.onnx
-curves    tensorboard --logdir {quoted}
+table     {bin}hypernas evaluate run={quoted}
+a subnet  {bin}hypernas export run={quoted} architecture=smallest out=smallest.onnx
+curves    {bin}tensorboard --logdir {quoted}
 """
 
 
@@ -80,4 +83,11 @@ def train(config: DictConfig) -> None:
         )
     except Interrupted as stop:
         raise Interrupted(f"{stop}; go on by: hypernas train resume={quoted}") from None
-    print(_DONE.format(folder=shown, quoted=quoted), end="")
+    print(_DONE.format(folder=shown, quoted=quoted, bin=_bin()), end="")
+
+
+def _bin() -> str:
+    """What to write before our commands: nothing, or where they are if the path lacks them."""
+    if shutil.which("hypernas"):
+        return ""
+    return os.path.relpath(Path(sys.executable).parent) + os.sep
