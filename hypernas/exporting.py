@@ -54,7 +54,8 @@ def export_file(
 ) -> Export:
     """Write the subnet of an architecture, by the file's suffix.
 
-    A `.json` beside it holds the architecture. `.safetensors`: the state dict of the plain module;
+    A JSON file beside it holds the architecture: `net.json` for `net.safetensors`, `net.onnx.json` for
+    `net.onnx`. `.safetensors`: the state dict of the plain module;
     `.pt2`: a `torch.export` program; `.onnx`: through onnxscript. The last two take
     any batch size. The file is written aside, read back, run on `inputs` and compared with
     `generator.call`, and only then moved to its place.
@@ -90,7 +91,7 @@ def export_file(
                 case _:
                     outputs = _onnx(module, arguments, draft)
             record = {"architecture": dict(architecture), "weights": path.name}
-            draft.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+            _record_of(draft).write_text(json.dumps(record, indent=1) + "\n")
         except (OSError, SafetensorError) as error:
             raise ExportError(f"{path} could not be written: {error}") from error
         scale = max(1.0, float(expected.abs().max()))
@@ -113,9 +114,16 @@ def refuse(path: Path, *, overwrite: bool) -> None:
     """
     if path.suffix not in FORMATS:
         raise ExportError(f"out={path}: the suffix must be one of {list(FORMATS)}.")
-    files = [path, path.with_suffix(".json")]
+    files = [path, _record_of(path)]
     if taken := [str(file) for file in files if file.exists() and not overwrite]:
         raise ExportError(f"{', '.join(taken)} exists: give overwrite=true or another out=FILE.")
+
+
+def _record_of(path: Path) -> Path:
+    """The file beside an exported one that holds the architecture."""
+    if path.suffix == ".safetensors":
+        return path.with_suffix(".json")
+    return path.with_name(f"{path.name}.json")
 
 
 def _safetensors(
