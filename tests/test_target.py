@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 from example_spaces import EXAMPLES
@@ -143,3 +145,18 @@ def test_calibration_without_norms_reads_no_batch():
 def test_calibration_of_norms_without_batches_is_refused():
     with pytest.raises(ValueError, match="needs one or more batches"):
         calibrate(nn.BatchNorm1d(2), {"weight": torch.ones(2), "bias": torch.ones(2)}, [])
+
+
+@pytest.mark.parametrize(
+    "norm", [nn.BatchNorm1d, partial(nn.InstanceNorm1d, track_running_stats=True)]
+)
+def test_calibrated_statistics_are_the_plain_averages_over_batches(norm):
+    module = nn.Sequential(norm(3))
+    rng = torch.Generator().manual_seed(0)
+    batches = [torch.randn(8, 3, 5, generator=rng) + i for i in range(3)]
+    found = calibrate(module, dict(module.named_parameters()), batches)
+    over = (0, 2) if norm is nn.BatchNorm1d else 2
+    means = torch.stack([b.mean(over).reshape(-1, 3).mean(0) for b in batches])
+    variances = torch.stack([b.var(over).reshape(-1, 3).mean(0) for b in batches])
+    assert_close(found["0.running_mean"], means.mean(0))
+    assert_close(found["0.running_var"], variances.mean(0))

@@ -1,15 +1,20 @@
 import math
+import shutil
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
 import pytest
 import torch
 from torch.testing import assert_close
+from torch.utils.data import TensorDataset
 
-from hypernas import checkpoint, generators
+from hypernas import SearchSpace, checkpoint, generators
 from hypernas.checkpoint import CheckpointError
 from hypernas.data import Data, split_tensors
 from hypernas.device import pick_device
+from hypernas.evaluation import evaluate
+from hypernas.exporting import export_file
 from hypernas.monitors import Monitor
 from hypernas.objectives import CrossEntropy, InPlaceDistillation
 from hypernas.sampling import Fixed, Sandwich, Uniform
@@ -286,3 +291,93 @@ def test_training_on_a_gpu_in_mixed_precision_learns_too(factory):
     sampler = Fixed(architectures=["largest", "smallest"])
     fit(factory(space()), sampler=sampler, monitors=[recorder], device="cuda")
     assert recorder.validations[30]["largest"][1]["accuracy"] > 0.9
+
+
+class Listed(torch.utils.data.Dataset):
+    """A data set that is not tensors."""
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        return self.dataset[index]
+
+
+def test_resuming_is_exact_with_dropout_and_any_data_set(tmp_path):
+    data = replace(blobs(), train=Listed(blobs().train))
+    settings = {
+        "sampler": Sandwich(num_random=1),
+        "objective": CrossEntropy(),
+        "optimizer": ADAMW,
+        "device": "cpu",
+    }
+    whole, resumed = (generators.mos_neuron(space("layer")) for _ in range(2))
+    training = Training(steps=6, batch_size=32, warmup=0, checkpoint_every=3, validate_every=100)
+    training.run(whole, data, folder=tmp_path, **settings)
+    shutil.rmtree(tmp_path / "00000006")
+    training.run(resumed, data, folder=tmp_path, resume=True, **settings)
+    assert_close(resumed.state_dict(), whole.state_dict(), rtol=0, atol=0)
+
+
+def test_a_resumed_run_takes_the_optimizers_new_options(tmp_path):
+    generator = generators.shared(space())
+    fit(generator, Training(steps=1, batch_size=32), folder=tmp_path)
+    again = generators.shared(space())
+    state = checkpoint.load(checkpoint.newest(tmp_path), generator=again)
+    groups = Groups(again, partial(torch.optim.AdamW, lr=0.01, weight_decay=0.5))
+    state.restore_optimizer(groups.optimizer)
+    assert groups.optimizer.param_groups[0]["weight_decay"] == 0.5
+    assert all("exp_avg" in entry for entry in groups.optimizer.state.values())
+
+
+class TwoInputs(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.first, self.second = torch.nn.Linear(2, width), torch.nn.Linear(2, width)
+        self.head = torch.nn.Linear(width, 3)
+
+    def forward(self, x, y):
+        return self.head((self.first(x) + self.second(y)).relu())
+
+
+def test_a_target_of_several_inputs_trains_and_is_evaluated(tmp_path):
+    split = TensorDataset(torch.randn(64, 2), torch.randn(64, 2), torch.arange(64) % 3)
+    data = Data("pairs", split, split, split, input_shape=(2,), num_classes=3)
+    pairs = SearchSpace({"width": [4, 8]}, lambda a: TwoInputs(a["width"]))
+    generator = generators.hypernas(pairs)
+    final = Training(steps=2, batch_size=32).run(
+        generator,
+        data,
+        sampler=Uniform(),
+        objective=CrossEntropy(),
+        optimizer=ADAMW,
+        device="cpu",
+    )
+    assert 0 <= final["accuracy"] <= 1
+    rows = evaluate(generator, data, {"largest": pairs.largest()}, objective=CrossEntropy())
+    assert [row.flops for row in rows] == [2 * (2 * 8 + 2 * 8 + 8 * 3)]
+    inputs = data.example(num=4)
+    assert (
+        export_file(generator, pairs.largest(), tmp_path / "a.onnx", inputs=inputs).difference
+        < 1e-4
+    )
+
+
+class Counting(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 2)
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x):
+        self.calls += 1
+        return self.layer(x)
+
+
+def test_a_target_that_changes_buffers_of_its_own_is_told_that_they_are_lost():
+    generator = generators.shared(SearchSpace({"a": [1]}, lambda _: Counting()))
+    with pytest.warns(UserWarning, match=r"changes its buffers \['calls'\]"):
+        generator.train().call({"a": 1}, torch.zeros(1, 2))

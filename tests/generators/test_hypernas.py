@@ -258,3 +258,22 @@ def test_the_hypernetwork_has_a_learning_rate_of_its_own():
     assert scales == {"matrices": 1.0, "vectors": 1.0, "coefficients": 0.1}
     groups = {group.name: group.parameters for group in generator.parameter_groups()}
     assert groups["coefficients"] == list(generator.source.parameters())
+
+
+@pytest.mark.parametrize("gate", ["linear", "softmax"])
+def test_without_a_base_every_subnet_starts_as_that_of_weight_sharing(gate):
+    space = EXAMPLES["mlp"]().space
+    generator, sharing = hypernas(space, base=False, gate=gate), shared(space)
+    for architecture in (space.smallest(), space.largest()):
+        assert_close(generator(architecture), sharing(architecture), rtol=1e-4, atol=1e-5)
+
+
+def test_weights_are_generated_in_full_precision_under_autocast():
+    generator = hypernas(EXAMPLES["mlp"]().space).eval()
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    largest = generator.space.largest()
+    expected = generator(largest)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert_close(generator(largest), expected, rtol=0, atol=0)
