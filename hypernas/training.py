@@ -149,11 +149,10 @@ class Training:
         watched = sample_subnets(generator.space, self.num_validation, seed=0)
         for monitor in monitors:
             monitor.begin(step=start, steps=self.steps)
-        interruption = Interruption()
         try:
             losses: list[Tensor] = []
             stream = batches.starting_at(start)
-            with interruption:
+            with Interruption() as interruption:
                 for step in range(start + 1, self.steps + 1):
                     groups.set_lr(self._lr_factor(step))
                     rng = torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
@@ -161,7 +160,8 @@ class Training:
                     loss = self._backward(generator, architectures, next(stream), objective, rng)
                     norm = groups.step(self.max_grad_norm)
                     losses.append(loss)
-                    last = step == self.steps or interruption.requested
+                    stopping = interruption.requested  # asked once: what follows takes time
+                    last = step == self.steps or stopping
                     saves = folder is not None and (step % self.checkpoint_every == 0 or last)
                     reports = step % self.log_every == 0 or last
                     if reports or saves:
@@ -188,7 +188,7 @@ class Training:
                             optimizer=groups.optimizer,
                             figures=final,
                         )
-                    if interruption.requested and step < self.steps:
+                    if stopping and step < self.steps:
                         raise Interrupted(f"stopped after step {step} of {self.steps}")
         finally:
             for monitor in monitors:

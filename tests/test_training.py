@@ -1,5 +1,6 @@
 import math
 import shutil
+import signal
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -15,6 +16,7 @@ from hypernas.data import Data, split_tensors
 from hypernas.device import pick_device
 from hypernas.evaluation import evaluate
 from hypernas.exporting import export_file
+from hypernas.interruption import Interrupted
 from hypernas.monitors import Monitor
 from hypernas.objectives import CrossEntropy, InPlaceDistillation
 from hypernas.sampling import Fixed, Sandwich, Uniform
@@ -381,3 +383,22 @@ def test_a_target_that_changes_buffers_of_its_own_is_told_that_they_are_lost():
     generator = generators.shared(SearchSpace({"a": [1]}, lambda _: Counting()))
     with pytest.warns(UserWarning, match=r"changes its buffers \['calls'\]"):
         generator.train().call({"a": 1}, torch.zeros(1, 2))
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_run_that_is_asked_to_stop_saves_the_step_it_stops_after(tmp_path, late):
+    class Asker(Recorder):
+        def step(self, step, values):
+            if step == 3 and not late:
+                signal.raise_signal(signal.SIGINT)
+
+        def validation(self, step, subnets, generator):
+            if step == 3 and late:
+                signal.raise_signal(signal.SIGINT)
+
+    training = Training(steps=50, batch_size=32, log_every=1, validate_every=3)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(Interrupted, match="stopped after step 4 of 50"):
+        fit(generators.shared(space()), training, folder=tmp_path, monitors=[Asker()])
+    assert checkpoint.newest(tmp_path).step == 4
+    assert signal.getsignal(signal.SIGINT) is before
