@@ -1,0 +1,5 @@
+"""How good the weights of subnets are, against training them alone."""
+
+from hypernas.evaluation.subnets import Evaluation, evaluate, mean, write_csv
+
+__all__ = ["Evaluation", "evaluate", "mean", "write_csv"]
