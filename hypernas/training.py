@@ -157,7 +157,7 @@ class Training:
                     groups.set_lr(self._lr_factor(step))
                     rng = torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
                     architectures = sampler(generator.space, rng)
-                    loss = self._backward(generator, architectures, next(stream), objective, rng)
+                    loss = self.backward(generator, architectures, next(stream), objective, rng)
                     norm = groups.step(self.max_grad_norm)
                     losses.append(loss)
                     stopping = interruption.requested  # asked once: what follows takes time
@@ -195,7 +195,7 @@ class Training:
                 monitor.end(final)
         return final
 
-    def _backward(
+    def backward(
         self,
         generator: Generator,
         architectures: Sequence[Architecture],

@@ -122,7 +122,7 @@ def backward(generator, architectures, combine, objective=None):
     generator.train()
     batch = next(iter(torch.utils.data.DataLoader(blobs().train, batch_size=32)))
     training = Training(combine=combine)
-    training._backward(generator, architectures, batch, objective or CrossEntropy())
+    training.backward(generator, architectures, batch, objective or CrossEntropy())
     return [
         torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in generator.parameters()
     ]

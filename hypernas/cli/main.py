@@ -16,6 +16,7 @@ import hypernas
 from hypernas.cli.evaluate import evaluate_run
 from hypernas.cli.export import export_run
 from hypernas.cli.run_folder import overrides
+from hypernas.cli.study import study
 from hypernas.cli.train import train
 from hypernas.training import Diverged
 
@@ -23,12 +24,14 @@ _COMMANDS: dict[str, Callable[[DictConfig], None]] = {
     "train": train,
     "evaluate": evaluate_run,
     "export": export_run,
+    "study": study,
 }
 _HELP = f"""hypernas {hypernas.__version__}: one generator writes the weights of every subnet of a search space.
 
   hypernas train      train a generator over a search space
   hypernas evaluate   measure subnets of a trained generator
   hypernas export     write one subnet as a plain module
+  hypernas study      compare generators at equal compute, against stand-alone training
 
 hypernas COMMAND --help tells the settings. An error exits with status 2 and one message; set
 HYPERNAS_TRACEBACK=1 to see where it arose.

@@ -30,13 +30,13 @@ class Parts:
     objective: Objective
 
 
-def assemble(config: DictConfig) -> Parts:
-    """Build the parts of a configuration.
+def assemble(config: DictConfig, *, data: Data | None = None) -> Parts:
+    """Build the parts of a configuration; its data too, unless they are given.
 
     A `space` that is a function is given the data's `input_shape` and `num_classes`; one that is
     a `SearchSpace` is taken as it is. The generator is given `space`.
     """
-    data = instantiate(config.data)
+    data = instantiate(config.data) if data is None else data
     space = instantiate(config.space)
     if not isinstance(space, SearchSpace):
         space = space(input_shape=data.input_shape, num_classes=data.num_classes)

@@ -15,7 +15,12 @@ from hypernas.data.data import Data, DataNotFound
 SYMBOLS = "\n !$&',-.3:;?" + string.ascii_uppercase + string.ascii_lowercase  # class -> character
 
 
-def tiny_shakespeare(*, root: str | os.PathLike[str] | None = None, context: int = 64) -> Data:
+def tiny_shakespeare(
+    *,
+    root: str | os.PathLike[str] | None = None,
+    context: int = 64,
+    num_train: int | None = None,
+) -> Data:
     """1,115,394 characters of 65 kinds; inputs are windows of text, targets the next characters.
 
     Karpathy, "The unreasonable effectiveness of recurrent neural networks", 2015; the plays are in
@@ -30,6 +35,7 @@ def tiny_shakespeare(*, root: str | os.PathLike[str] | None = None, context: int
         root: folder of `input.txt` or `input.txt.xz`; then the environment variable
             HYPERNAS_TINY_SHAKESPEARE.
         context: characters of a window.
+        num_train: characters of the training text to use, from its beginning; None for all.
 
     Raises:
         DataNotFound: if the file is not there.
@@ -40,6 +46,12 @@ def tiny_shakespeare(*, root: str | os.PathLike[str] | None = None, context: int
     tokens = _read(root or os.environ.get("HYPERNAS_TINY_SHAKESPEARE"))
     ends = [len(tokens) * 90 // 100, len(tokens) * 95 // 100]
     train, *others = torch.tensor_split(tokens, ends)
+    if num_train is not None and not context < num_train <= len(train):
+        raise ValueError(
+            f"num_train must be between {context + 1} and the {len(train)} characters of the "
+            f"training text, got {num_train}."
+        )
+    train = train[:num_train]
     shortest = min(len(part) for part in (train, *others))
     if shortest <= context:
         raise ValueError(

@@ -30,7 +30,7 @@ class Block(nn.Module):
 
 
 class Stage(nn.Module):
-    """A convolution to the stage's width, of stride 2 from the second stage on, then blocks."""
+    """A convolution to the stage's width, of some stride, then blocks."""
 
     def __init__(
         self, *, inputs: int, width: int, stride: int, blocks: Sequence[Block], norm: Norm
@@ -74,10 +74,13 @@ def conv1d(
     depths: Sequence[int] = (1, 2),
     kernels: Sequence[int] = (3, 5, 7),
     expansions: Sequence[int] = (1, 2),
+    stem_stride: int = 1,
     norm: Norm = "batch",
 ) -> SearchSpace:
     """Networks over signals of shape (channels, length); choices as in `conv2d`."""
-    return _space(1, input_shape, num_classes, widths, depths, kernels, expansions, norm)
+    return _space(
+        1, input_shape, num_classes, widths, depths, kernels, expansions, stem_stride, norm
+    )
 
 
 def conv2d(
@@ -88,6 +91,7 @@ def conv2d(
     depths: Sequence[int] = (1, 2),
     kernels: Sequence[int] = (3, 5),
     expansions: Sequence[int] = (1, 2),
+    stem_stride: int = 1,
     norm: Norm = "batch",
 ) -> SearchSpace:
     """Networks over images of shape (channels, height, width).
@@ -98,12 +102,15 @@ def conv2d(
     Args:
         widths: for each stage, the channels to choose from.
         depths, kernels, expansions: to choose from; kernels are odd.
+        stem_stride: of the first stage's entry; later stages halve each axis of space.
         norm: of every convolution; without one convolutions have biases.
 
     Raises:
         ValueError: if the input has not the right number of axes, or a kernel is even.
     """
-    return _space(2, input_shape, num_classes, widths, depths, kernels, expansions, norm)
+    return _space(
+        2, input_shape, num_classes, widths, depths, kernels, expansions, stem_stride, norm
+    )
 
 
 def _space(
@@ -114,6 +121,7 @@ def _space(
     depths: Sequence[int],
     kernels: Sequence[int],
     expansions: Sequence[int],
+    stem_stride: int,
     norm: Norm,
 ) -> SearchSpace:
     if len(input_shape) != space_dim + 1:
@@ -137,6 +145,7 @@ def _space(
         num_classes=num_classes,
         num_stages=len(widths),
         space_dim=space_dim,
+        stem_stride=stem_stride,
         norm=norm,
     )
     return SearchSpace(choices, build)
@@ -149,6 +158,7 @@ def _build(
     num_classes: int,
     num_stages: int,
     space_dim: int,
+    stem_stride: int,
     norm: Norm,
 ) -> ConvNet:
     stages = []
@@ -165,7 +175,13 @@ def _build(
             for b in range(architecture[f"depth_{s}"])
         ]
         stages.append(
-            Stage(inputs=inputs, width=width, stride=1 + (s > 0), blocks=blocks, norm=norm)
+            Stage(
+                inputs=inputs,
+                width=width,
+                stride=2 if s else stem_stride,
+                blocks=blocks,
+                norm=norm,
+            )
         )
         inputs = width
     return ConvNet(stages=stages, width=inputs, num_classes=num_classes)

@@ -1,0 +1,101 @@
+"""What a process of a study computes: one stand-alone training, one cell, or the cost of steps."""
+
+import dataclasses
+import functools
+import json
+import resource
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from hypernas.cli.run_folder import Parts, assemble
+from hypernas.data import Batches, Data
+from hypernas.device import pick_device
+from hypernas.evaluation import Recipe, References
+from hypernas.optimization import Groups
+from hypernas.study import measure_steps, run_cell
+from hypernas.training import Training
+
+Settings = dict[str, Any]  # a whole configuration of `hypernas train`
+
+
+def work(spec: dict[str, Any]) -> Any:
+    """The result of a job; see the functions below."""
+    return {"reference": _reference, "cell": _cell, "cost": _cost}[spec["kind"]](spec)
+
+
+def parts_of(settings: Settings) -> Parts:
+    return assemble(OmegaConf.create(settings), data=_data(json.dumps(settings["data"])))
+
+
+@functools.lru_cache(maxsize=2)
+def _data(settings: str) -> Data:
+    return instantiate(OmegaConf.create(json.loads(settings)))
+
+
+def _reference(spec: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """The measures of a subnet trained alone, on both splits."""
+    settings = spec["settings"]
+    parts = parts_of(settings)
+    recipe = Recipe(
+        training=instantiate(settings["training"]),
+        objective=parts.objective,
+        optimizer=instantiate(settings["optimizer"]),
+    )
+    references = References(
+        parts.space, parts.data, recipe, folder=spec["cache"], device=settings["device"]
+    )
+    return references(spec["architecture"], seed=settings["seed"])
+
+
+def _cell(spec: dict[str, Any]) -> dict[str, Any]:
+    """A trained and measured generator: the fields of `Cell`."""
+    settings = spec["settings"]
+    parts = parts_of(settings)
+    cell = run_cell(
+        parts.generator,
+        parts.data,
+        {label: parts.space.architecture(a) for label, a in spec["subnets"].items()},
+        training=instantiate(settings["training"]),
+        sampler=instantiate(settings["sampling"]),
+        objective=parts.objective,
+        optimizer=instantiate(settings["optimizer"]),
+        seed=settings["seed"],
+        split=spec["split"],
+        device=settings["device"],
+        follow=spec["follow"],
+    )
+    return dataclasses.asdict(cell)
+
+
+def _cost(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """The step of each arm in units of the first one's."""
+    steps = {arm: _stepper(settings) for arm, settings in spec["settings"].items()}
+    ratios = measure_steps(steps, rounds=spec["rounds"])
+    return [{"arm": arm, "step_ratio": round(ratio, 3)} for arm, ratio in ratios.items()]
+
+
+def _stepper(settings: Settings) -> Any:
+    parts = parts_of(settings)
+    training: Training = instantiate(settings["training"])
+    sampler = instantiate(settings["sampling"])
+    generator = parts.generator.to(pick_device(settings["device"])).train()
+    batches = Batches(
+        parts.data.train, batch_size=training.batch_size, device=generator.device
+    ).starting_at(0)
+    groups = Groups(generator, instantiate(settings["optimizer"]))
+
+    def step(i: int) -> None:
+        rng = torch.Generator().manual_seed(i)
+        architectures = sampler(parts.space, rng)
+        training.backward(generator, architectures, next(batches), parts.objective, rng)
+        groups.step(training.max_grad_norm)
+
+    return step
+
+
+def peak_memory() -> float:
+    """Megabytes this process has held at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

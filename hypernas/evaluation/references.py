@@ -1,0 +1,193 @@
+"""Stand-alone training: what a subnet reaches with weights of its own."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import hypernas
+from hypernas.architecture import Architecture
+from hypernas.data import Data
+from hypernas.envelope import build_seeded
+from hypernas.evaluation.subnets import evaluate
+from hypernas.generators import Standalone
+from hypernas.objectives import Objective
+from hypernas.optimization import OptimizerMaker
+from hypernas.sampling import Fixed
+from hypernas.space import SearchSpace
+from hypernas.target import positional
+from hypernas.training import Training
+
+Measures = dict[str, dict[str, float]]  # split -> measure -> value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a subnet is trained alone.
+
+    Args:
+        optimizer: as for `Training.run`, a `functools.partial`, so that its settings can be read.
+        calibration_batches: see `evaluate`.
+    """
+
+    training: Training
+    objective: Objective
+    optimizer: OptimizerMaker
+    calibration_batches: int = 16
+
+    def to_json(self) -> str:
+        """What decides the outcome; reporting and checkpoints do not."""
+        unimportant = ("log_every", "validate_every", "num_validation", "checkpoint_every")
+        training = dataclasses.asdict(self.training)
+        make = self.optimizer
+        return json.dumps(
+            {
+                "training": {k: v for k, v in training.items() if k not in unimportant},
+                "objective": [type(self.objective).__qualname__, _plain(vars(self.objective))],
+                "optimizer": [
+                    getattr(getattr(make, "func", make), "__qualname__", repr(make)),
+                    _plain(getattr(make, "keywords", {})),
+                ],
+                "calibration_batches": self.calibration_batches,
+            },
+            sort_keys=True,
+        )
+
+
+class References:
+    """Stand-alone trainings, each done once and kept on disk by its content.
+
+    An entry's key is made of the recipe, the seed, the data, the version of this library and of
+    torch, and the freshly initialised module: its weights and its outputs on the first training
+    examples. So a change of any of them, the forward pass included, is a new entry, and runs and
+    studies of the same content share one.
+
+    Args:
+        folder: of the entries, made when it is needed; None keeps them in memory alone.
+        device: to train on.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        data: Data,
+        recipe: Recipe,
+        *,
+        folder: str | os.PathLike[str] | None,
+        device: str | torch.device = "auto",
+    ) -> None:
+        self.space, self.data, self.recipe, self.device = space, data, recipe, device
+        self.folder = None if folder is None else Path(folder)
+        self._data = fingerprint(data)
+        self._known: dict[str, Measures] = {}
+
+    def __call__(self, architecture: Mapping[str, Any], *, seed: int) -> Measures:
+        """The measures of a subnet on validation and test, trained now unless that was done."""
+        architecture = self.space.architecture(architecture)
+        key = self.key(architecture, seed=seed)
+        if key not in self._known:
+            path = None if self.folder is None else self.folder / f"{key}.json"
+            if path is not None and path.is_file():
+                self._known[key] = json.loads(path.read_text())["measures"]
+            else:
+                measures = self._train(architecture, seed)
+                if path is not None:
+                    self._write(path, architecture, seed, measures)
+                self._known[key] = measures
+        return self._known[key]
+
+    def key(self, architecture: Architecture, *, seed: int) -> str:
+        module = build_seeded(self.space, architecture, architecture.digest(seed)).eval()
+        with torch.no_grad():
+            outputs = module(*positional(self.data.example(num=2)))
+        content = hashlib.sha256(self.recipe.to_json().encode())
+        content.update(f"{hypernas.__version__} {torch.__version__} {seed} {self._data}".encode())
+        for tensor in [*_tensors(outputs), *module.state_dict().values()]:
+            content.update(_bytes(tensor))
+        return content.hexdigest()[:24]
+
+    def _train(self, architecture: Architecture, seed: int) -> Measures:
+        generator = Standalone(self.space, seed=seed)
+        training = dataclasses.replace(
+            self.recipe.training, num_validation=0, validate_every=self.recipe.training.steps
+        )
+        training.run(
+            generator,
+            self.data,
+            sampler=Fixed(architectures=[architecture]),
+            objective=self.recipe.objective,
+            optimizer=self.recipe.optimizer,
+            device=self.device,
+            seed=seed,
+        )
+        found: Measures = {}
+        for split in ("validation", "test"):
+            (evaluation,) = evaluate(
+                generator,
+                self.data,
+                {"subnet": architecture},
+                objective=self.recipe.objective,
+                split=split,
+                calibration_batches=self.recipe.calibration_batches,
+            )
+            found[split] = evaluation.calibrated
+        return found
+
+    def _write(self, path: Path, architecture: Architecture, seed: int, measures: Measures) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}.part")  # several processes may write
+        try:
+            entry = {
+                "architecture": dict(architecture),
+                "data": self.data.name,
+                "recipe": json.loads(self.recipe.to_json()),
+                "seed": seed,
+                "measures": measures,
+            }
+            draft.write_text(json.dumps(entry, indent=1) + "\n")
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def fingerprint(data: Data) -> str:
+    """A digest of a data set's sizes and of 64 examples of each split, evenly spread."""
+    content = hashlib.sha256(data.name.encode())
+    for dataset in (data.train, data.validation, data.test):
+        count = len(dataset)  # type: ignore[arg-type]
+        content.update(str(count).encode())
+        for i in range(0, count, max(1, count // 64)):
+            for column in dataset[i]:
+                content.update(_bytes(torch.as_tensor(column)))
+    return content.hexdigest()
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.detach().cpu().contiguous().numpy().tobytes()
+
+
+def _tensors(outputs: Any) -> Iterable[Tensor]:
+    if isinstance(outputs, Tensor):
+        return [outputs]
+    values: Sequence[Any] = list(outputs.values() if isinstance(outputs, Mapping) else outputs)
+    return [tensor for value in values for tensor in _tensors(value)]
+
+
+def _plain(value: Any) -> Any:
+    """JSON of settings: of objects, their own."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, nn.Module) or not hasattr(value, "__dict__"):
+        return repr(value)
+    return [type(value).__qualname__, _plain(vars(value))]

@@ -1,0 +1,91 @@
+"""Training compute, in units of one stand-alone training of the largest subnet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from hypernas.architecture import Architecture
+from hypernas.cost import flops
+from hypernas.data import Batches, Data
+from hypernas.generators import Generator
+from hypernas.objectives import Objective
+from hypernas.sampling import Sampler
+from hypernas.space import SearchSpace
+from hypernas.target import positional
+
+_NUM_STEPS = 64  # whose architectures make the mean
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How many steps of a sampler cost as much as a stand-alone training of the largest subnet.
+
+    Forward FLOPs of the plain subnets are compared: the backward pass is twice as much for both,
+    and what generating weights adds is counted by `step_flops` and reported, not taken off. So all
+    generators take the same number of steps on the same architectures.
+
+    Attributes:
+        reference_steps: of the stand-alone training, with the same batch size.
+        step: mean cost of a sampler's step, in units of one of the largest subnet.
+    """
+
+    reference_steps: int
+    step: float
+
+    @classmethod
+    def of(
+        cls, space: SearchSpace, data: Data, sampler: Sampler, *, reference_steps: int
+    ) -> "Budget":
+        inputs = data.example(num=1)
+        known: dict[Architecture, int] = {}
+
+        def cost(architecture: Architecture) -> int:
+            if architecture not in known:
+                known[architecture] = flops(space.build(architecture), inputs)
+            return known[architecture]
+
+        rng = torch.Generator().manual_seed(0)
+        steps = [sampler(space, rng) for _ in range(_NUM_STEPS)]
+        mean = sum(cost(a) for step in steps for a in step) / _NUM_STEPS
+        return cls(reference_steps, mean / cost(space.largest()))
+
+    def steps(self, budget: float) -> int:
+        """Steps for a budget in units of the stand-alone training, at least 1."""
+        return max(1, round(budget * self.reference_steps / self.step))
+
+
+def step_flops(
+    generator: Generator,
+    data: Data,
+    *,
+    sampler: Sampler,
+    objective: Objective,
+    batch_size: int,
+    num: int = 8,
+) -> float:
+    """Mean FLOPs of a training step over `num` steps: generation, forward and backward passes.
+
+    Counted by torch's own counter while the steps are computed: matrix products, convolutions and
+    attention; element-wise work, as in scaling and adding experts, is left out. Gradients are
+    dropped, and the global random state is put back.
+    """
+    batch: tuple[Any, Any] = next(
+        Batches(data.train, batch_size=batch_size, device=generator.device).starting_at(0)
+    )
+    rng = torch.Generator().manual_seed(0)
+    steps: Sequence[Sequence[Architecture]] = [sampler(generator.space, rng) for _ in range(num)]
+    state = torch.get_rng_state()
+    counter = FlopCounterMode(display=False)
+    try:
+        with counter:
+            for architectures in steps:
+                for architecture in architectures:
+                    outputs = generator.call(architecture, *positional(batch[0]))
+                    objective.loss(outputs, batch[1]).backward()
+    finally:
+        torch.set_rng_state(state)
+        generator.zero_grad(set_to_none=True)
+    return counter.get_total_flops() / num
