@@ -203,6 +203,7 @@ class Generator(nn.Module, ABC):
         architecture: Mapping[str, Any],
         *inputs: Any,
         condition: Tensor | None = None,
+        weights: Mapping[str, Tensor] | None = None,
         statistics: Mapping[str, Tensor] | None = None,
         **keywords: Any,
     ) -> Any:
@@ -210,6 +211,7 @@ class Generator(nn.Module, ABC):
 
         Args:
             condition: as in `forward`.
+            weights: what `forward` or `many` returned before; by default they are generated now.
             statistics: those of batch norms, from `calibrate`; by default the generator's own,
                 which training mode updates.
         """
@@ -217,7 +219,8 @@ class Generator(nn.Module, ABC):
         if target.module.training != self.training:
             target.module.train(self.training)
         buffers = self.statistics(architecture) if statistics is None else statistics
-        weights = self(architecture, condition)
+        if weights is None:
+            weights = self(architecture, condition)
         check_weights(target.shapes, weights, of=self.space.architecture(architecture))
         with _watching(target, buffers) if self.training else contextlib.nullcontext():
             outputs = target.run(weights, *inputs, buffers=buffers, **keywords)
