@@ -131,7 +131,9 @@ class _MixAll(torch.autograd.Function):
         tensors = ctx.saved_tensors
         given = [(job, g) for job, g in zip(ctx.jobs, gradients, strict=True) if g is not None]
         if torch.is_grad_enabled():  # this gradient is to be differentiated too
-            wanted = [t for t, needed in zip(tensors, ctx.needs_input_grad[1:], strict=True) if needed]
+            wanted = [
+                t for t, needed in zip(tensors, ctx.needs_input_grad[1:], strict=True) if needed
+            ]
             weights = [_mixed(job, tensors) for job, _ in given]
             found = iter(
                 torch.autograd.grad(
@@ -139,8 +141,14 @@ class _MixAll(torch.autograd.Function):
                 )
             )
             return None, *(next(found) if needed else None for needed in ctx.needs_input_grad[1:])
-        used = {i for job, _ in given for i in (job.bank, *job.coefficients) if i is not None}
-        sums = [torch.zeros_like(t, memory_format=torch.contiguous_format) if i in used else None for i, t in enumerate(tensors)]
+        banks = {job.bank for job, _ in given}
+        own = {i for job, _ in given for i in job.coefficients if i is not None} - banks
+        sums: list[Tensor | None] = [None] * len(tensors)
+        if own:  # small and many: parts of one tensor
+            sizes = [tensors[i].numel() for i in own]
+            parts = given[0][1].new_zeros(sum(sizes)).split(sizes)
+            for i, part in zip(own, parts, strict=True):
+                sums[i] = part.view(tensors[i].shape)
         for job, gradient in given:
             _pull_back(job, tensors, gradient, sums)
         return None, *sums
@@ -152,11 +160,10 @@ def _mixed(job: _Job, tensors: Sequence[Tensor]) -> Tensor:
 
 
 def _pull_back(
-    job: _Job, tensors: Sequence[Tensor], gradient: Tensor, sums: Sequence[Tensor | None]
+    job: _Job, tensors: Sequence[Tensor], gradient: Tensor, sums: list[Tensor | None]
 ) -> None:
     """Add what the gradient of one weight makes of those of its bank and coefficients."""
     where = job.where
-    to_bank = sums[job.bank]
     experts, out, into, offset = (None if i is None else tensors[i] for i in job.coefficients)
     to_experts, to_out, to_into, to_offset = (
         None if i is None else sums[i] for i in job.coefficients
@@ -164,7 +171,7 @@ def _pull_back(
     if offset is not None:
         where.add_along(0, to_offset, gradient)
     if experts is None and out is None and into is None:
-        where.add(to_bank, gradient[None])
+        _add_to_bank(job, tensors, gradient, None, sums)
         return
     small, gates = where(tensors[job.bank]), _gates(experts, where)
     if out is not None or into is not None:
@@ -179,13 +186,34 @@ def _pull_back(
             where.add_along(0, to_out, torch.mv(along, where.along(1, into)))
             where.add_along(1, to_into, torch.mv(along.T, where.along(0, out)))
         gradient = gradient * gain.view(*gain.shape, *[1] * (gradient.dim() - gain.dim()))
-    if gates is None:
-        where.add(to_bank, gradient[None])
-    elif gates.dim() == 1:
-        row = gradient.reshape(-1)
-        to_experts.add_(torch.mv(small.reshape(len(small), -1), row))
-        where.add(to_bank, torch.outer(gates, row).view_as(small))
-    else:
+    if gates is not None and gates.dim() == 1:
+        to_experts.add_(torch.mv(small.reshape(len(small), -1), gradient.reshape(-1)))
+    elif gates is not None:
         rows = gradient.reshape(len(gradient), -1)  # (o, n / o)
         where.add_along(0, to_experts.T, (small.reshape(len(small), *rows.shape) * rows).sum(2))
-        where.add(to_bank, (gates[..., None] * rows).view_as(small))
+    _add_to_bank(job, tensors, gradient, gates, sums)
+
+
+def _add_to_bank(
+    job: _Job,
+    tensors: Sequence[Tensor],
+    gradient: Tensor,
+    gates: Tensor | None,
+    sums: list[Tensor | None],
+) -> None:
+    """Add to the gradient of a bank; it starts as that of a subnet that takes all, or as zeros."""
+    small, before = gradient[None], sums[job.bank]
+    if gates is not None:
+        gates = gates.view(*gates.shape, *[1] * (small.dim() - gates.dim()))
+    if before is None and job.where.whole:
+        sums[job.bank] = (
+            small.clone(memory_format=torch.contiguous_format) if gates is None else gates * small
+        )
+        return
+    if before is None:
+        sums[job.bank] = before = _zeros(tensors[job.bank])
+    job.where.add(before, small, gates)
+
+
+def _zeros(like: Tensor) -> Tensor:
+    return torch.zeros_like(like, memory_format=torch.contiguous_format)

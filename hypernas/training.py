@@ -221,9 +221,7 @@ class Training:
             with together(generator, group) as generated:
                 for architecture, weights in zip(group, generated, strict=True):
                     with self._autocast(generator.device):
-                        outputs = generator.call(
-                            architecture, *positional(inputs), weights=weights
-                        )
+                        outputs = generator.call(architecture, *positional(inputs), weights=weights)
                         loss = objective.loss(outputs, targets, teacher)
                     (loss * scale).backward()
                     if teaching and teacher is None:

@@ -83,6 +83,12 @@ class CoefficientHypernetwork(CoefficientSource):
         self.weight = nn.Parameter(torch.zeros(sum(num for _, num in sizes), widths[-1]))
         self.bias = nn.Parameter(torch.zeros(len(self.weight)))
         self._sizes = [num for _, num in sizes]
+        # K -> parameters whose gates are activated at once -> which of the pieces those are
+        self._gated: dict[int, dict[str, int]] = {}
+        kinds = [(name, kind) for name, wanted in self.pieces.items() for kind in wanted]
+        for i, (name, kind) in enumerate(kinds):
+            if kind == "experts":
+                self._gated.setdefault(self._sizes[i], {})[name] = i
         start = [torch.full((num,), float(kind in ("gain_out", "gain_in"))) for kind, num in sizes]
         self.register_buffer("_start", torch.cat(start or [torch.zeros(0)]), persistent=False)
         with torch.no_grad():
@@ -107,15 +113,10 @@ class CoefficientHypernetwork(CoefficientSource):
 
     def _gates(self, emitted: Tensor) -> list[dict[str, Tensor]]:
         """For each architecture: parameter name -> coefficients of its bank's entries."""
-        names: dict[int, list[str]] = {}  # K -> parameters, whose gates are activated at once
-        for name, wanted in self.pieces.items():
-            if "experts" in wanted:
-                names.setdefault(wanted["experts"], []).append(name)
-        sizes = [(name, kind) for name, wanted in self.pieces.items() for kind in wanted]
-        columns = dict(zip(sizes, emitted.split(self._sizes, 1), strict=True))
+        columns = emitted.split(self._sizes, 1)
         found: list[dict[str, Tensor]] = [{} for _ in emitted]
-        for own in names.values():
-            logits = torch.stack([columns[name, "experts"] for name in own], 1)  # (N, M, K)
+        for own in self._gated.values():
+            logits = torch.stack([columns[i] for i in own.values()], 1)  # (N, M, K)
             gates = activate(logits, self.gate)
             if self.base:
                 gates = torch.cat([torch.ones_like(gates[..., :1]), gates], -1)

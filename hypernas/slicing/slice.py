@@ -79,11 +79,17 @@ class Slice:
             return vector
         return vector[..., own.run] if own.run is not None else _gather(vector, (own,))
 
-    def add(self, large: Tensor, small: Tensor) -> None:
-        """Add `small`, shape (..., *shape), to its place in `large`, which is contiguous."""
+    def add(self, large: Tensor, small: Tensor, times: Tensor | None = None) -> None:
+        """Add `small`, shape (..., *shape), to its place in `large`, which is contiguous.
+
+        Args:
+            times: factors; with `small` they broadcast to shape (..., *shape).
+        """
         if self.is_view:
-            self(large).add_(small)
+            place = self(large)
+            place.add_(small) if times is None else place.addcmul_(times, small)
             return
+        small = small if times is None else times * small
         lead = large.shape[: large.dim() - len(self.axes)]
         taken = [part for axis in self.axes for part in axis.taken]
         if all(isinstance(part, slice) for part in taken):
