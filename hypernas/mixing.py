@@ -1,6 +1,8 @@
 """W = gain_out ⊙ gain_in ⊙ Σ_k c_k B_k [slice] + offset: the one hot loop of the library."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -38,26 +40,180 @@ def mix(
     where: Slice,
 ) -> Tensor:  # shape: (o, i, *r), or (o,)
     """The weight of a subnet. With one entry and no coefficients it is a view of the bank."""
-    small = where(bank)
-    experts = coefficients.experts
-    if experts is None:
-        (weight,) = small.unbind(0)
-    elif experts.dim() == 1:
-        weight = torch.matmul(experts, small.reshape(len(small), small[0].numel())).view(
-            small.shape[1:]
-        )
-    else:
-        gates = where.along(0, experts.T)  # (K, o)
-        weight = torch.einsum(
-            "ko,kor->or", gates, small.flatten(2) if small.dim() > 2 else small[..., None]
-        )
-        weight = weight.view(small.shape[1:])
-    if coefficients.gain_out is not None:
-        gain = where.along(0, coefficients.gain_out)
-        weight = weight * gain.view(-1, *[1] * (weight.dim() - 1))
-    if coefficients.gain_in is not None:
-        gain = where.along(1, coefficients.gain_in)
-        weight = weight * gain.view(1, -1, *[1] * (weight.dim() - 2))
+    weight = _combined(where(bank), _gates(coefficients.experts, where))
+    gain = _gain(coefficients.gain_out, coefficients.gain_in, where)
+    if gain is not None:
+        weight = weight * gain.view(*gain.shape, *[1] * (weight.dim() - gain.dim()))
     if coefficients.offset is not None:
         weight = weight + where.along(0, coefficients.offset)
     return weight
+
+
+def _gates(experts: Tensor | None, where: Slice) -> Tensor | None:  # shape: (K,) or (K, o)
+    return where.along(0, experts.T) if experts is not None and experts.dim() > 1 else experts
+
+
+def _combined(small: Tensor, gates: Tensor | None) -> Tensor:
+    """Σ_k c_k B_k of sliced banks, shape (K, o, i, *r) or (K, o), and gates."""
+    if gates is None:
+        (weight,) = small.unbind(0)
+        return weight
+    if gates.dim() == 1:
+        return torch.mv(small.reshape(len(small), -1).T, gates).view(small.shape[1:])
+    rows = small.flatten(2) if small.dim() > 2 else small[..., None]
+    return torch.einsum("ko,kor->or", gates, rows).view(small.shape[1:])
+
+
+def _gain(out: Tensor | None, into: Tensor | None, where: Slice) -> Tensor | None:
+    """Factors of the channels of a subnet, shape (o,), (1, i) or (o, i)."""
+    if into is None:
+        return None if out is None else where.along(0, out)
+    gain_in = where.along(1, into)
+    return gain_in[None] if out is None else torch.outer(where.along(0, out), gain_in)
+
+
+class _Job(NamedTuple):
+    """One parameter of one subnet, with the positions of its tensors among all that are mixed."""
+
+    bank: int
+    coefficients: tuple[int | None, ...]  # in the order of the fields of Coefficients
+    where: Slice
+
+
+def mix_all(
+    banks: Mapping[str, Tensor],
+    subnets: Sequence[tuple[Mapping[str, Coefficients], Mapping[str, Slice]]],
+) -> list[dict[str, Tensor]]:
+    """The weights of several subnets, as `mix` makes them, in one node of autograd's graph.
+
+    Small operations would otherwise cost more to record than to compute, and the backward pass of
+    every slice would fill a tensor of the bank's size; here each bank has one, which all subnets add
+    to. Unlike those of `mix`, weights without coefficients are no views that autograd knows of.
+
+    Args:
+        banks: parameter name -> bank.
+        subnets: for each, the coefficients of the parameters that have any, and all the slices.
+    """
+    tensors: list[Tensor] = []
+    position: dict[int, int] = {}
+
+    def place(tensor: Tensor | None) -> int | None:
+        if tensor is None:
+            return None
+        if id(tensor) not in position:
+            position[id(tensor)] = len(tensors)
+            tensors.append(tensor)
+        return position[id(tensor)]
+
+    jobs = []
+    for coefficients, slices in subnets:
+        for name, where in slices.items():
+            own = coefficients.get(name, PLAIN)
+            placed = place(own.experts), place(own.gain_out), place(own.gain_in), place(own.offset)
+            jobs.append(_Job(place(banks[name]), placed, where))
+    mixed = iter(_MixAll.apply(jobs, *tensors))
+    return [{name: next(mixed) for name in slices} for _, slices in subnets]
+
+
+class _MixAll(torch.autograd.Function):
+    @staticmethod
+    def forward(jobs: list[_Job], *tensors: Tensor) -> tuple[Tensor, ...]:
+        return tuple(_mixed(job, tensors).detach() for job in jobs)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        ctx.jobs, *tensors = inputs
+        ctx.save_for_backward(*tensors)
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        tensors = ctx.saved_tensors
+        given = [(job, g) for job, g in zip(ctx.jobs, gradients, strict=True) if g is not None]
+        if torch.is_grad_enabled():  # this gradient is to be differentiated too
+            wanted = [
+                t for t, needed in zip(tensors, ctx.needs_input_grad[1:], strict=True) if needed
+            ]
+            weights = [_mixed(job, tensors) for job, _ in given]
+            found = iter(
+                torch.autograd.grad(
+                    weights, wanted, [g for _, g in given], create_graph=True, allow_unused=True
+                )
+            )
+            return None, *(next(found) if needed else None for needed in ctx.needs_input_grad[1:])
+        banks = {job.bank for job, _ in given}
+        own = {i for job, _ in given for i in job.coefficients if i is not None} - banks
+        sums: list[Tensor | None] = [None] * len(tensors)
+        if own:  # small and many: parts of one tensor
+            sizes = [tensors[i].numel() for i in own]
+            parts = given[0][1].new_zeros(sum(sizes)).split(sizes)
+            for i, part in zip(own, parts, strict=True):
+                sums[i] = part.view(tensors[i].shape)
+        for job, gradient in given:
+            _pull_back(job, tensors, gradient, sums)
+        return None, *sums
+
+
+def _mixed(job: _Job, tensors: Sequence[Tensor]) -> Tensor:
+    chosen = (None if i is None else tensors[i] for i in job.coefficients)
+    return mix(tensors[job.bank], Coefficients(*chosen), job.where)
+
+
+def _pull_back(
+    job: _Job, tensors: Sequence[Tensor], gradient: Tensor, sums: list[Tensor | None]
+) -> None:
+    """Add what the gradient of one weight makes of those of its bank and coefficients."""
+    where = job.where
+    experts, out, into, offset = (None if i is None else tensors[i] for i in job.coefficients)
+    to_experts, to_out, to_into, to_offset = (
+        None if i is None else sums[i] for i in job.coefficients
+    )
+    if offset is not None:
+        where.add_along(0, to_offset, gradient)
+    if experts is None and out is None and into is None:
+        _add_to_bank(job, tensors, gradient, None, sums)
+        return
+    small, gates = where(tensors[job.bank]), _gates(experts, where)
+    if out is not None or into is not None:
+        along = gradient * _combined(small, gates)  # what each gain multiplies
+        along = along.flatten(2).sum(2) if along.dim() > 2 else along.view(len(along), -1)
+        gain = _gain(out, into, where)
+        if into is None:
+            where.add_along(0, to_out, along.sum(1))
+        elif out is None:
+            where.add_along(1, to_into, along.sum(0))
+        else:
+            where.add_along(0, to_out, torch.mv(along, where.along(1, into)))
+            where.add_along(1, to_into, torch.mv(along.T, where.along(0, out)))
+        gradient = gradient * gain.view(*gain.shape, *[1] * (gradient.dim() - gain.dim()))
+    if gates is not None and gates.dim() == 1:
+        to_experts.add_(torch.mv(small.reshape(len(small), -1), gradient.reshape(-1)))
+    elif gates is not None:
+        rows = gradient.reshape(len(gradient), -1)  # (o, n / o)
+        where.add_along(0, to_experts.T, (small.reshape(len(small), *rows.shape) * rows).sum(2))
+    _add_to_bank(job, tensors, gradient, gates, sums)
+
+
+def _add_to_bank(
+    job: _Job,
+    tensors: Sequence[Tensor],
+    gradient: Tensor,
+    gates: Tensor | None,
+    sums: list[Tensor | None],
+) -> None:
+    """Add to the gradient of a bank; it starts as that of a subnet that takes all, or as zeros."""
+    small, before = gradient[None], sums[job.bank]
+    if gates is not None:
+        gates = gates.view(*gates.shape, *[1] * (small.dim() - gates.dim()))
+    if before is None and job.where.whole:
+        sums[job.bank] = (
+            small.clone(memory_format=torch.contiguous_format) if gates is None else gates * small
+        )
+        return
+    if before is None:
+        sums[job.bank] = before = _zeros(tensors[job.bank])
+    job.where.add(before, small, gates)
+
+
+def _zeros(like: Tensor) -> Tensor:
+    return torch.zeros_like(like, memory_format=torch.contiguous_format)

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.modules.batchnorm import _NormBase
 
 
@@ -35,7 +34,7 @@ def weight_shapes(module: nn.Module) -> dict[str, torch.Size]:
 
 
 def check_weights(
-    shapes: Mapping[str, torch.Size], weights: Mapping[str, Tensor], *, of: str = "the module"
+    shapes: Mapping[str, torch.Size], weights: Mapping[str, Tensor], *, of: object = "the module"
 ) -> None:
     """Compare generated weights with what a target needs.
 
@@ -79,20 +78,65 @@ def call(
     Raises:
         ValueError: if the weights do not fit the module.
     """
-    check_weights(weight_shapes(module), weights)
-    return run(module, weights, *inputs, buffers=buffers, **keywords)
+    target = Target(module)
+    check_weights(target.shapes, weights)
+    return target.run(weights, *inputs, buffers=buffers, **keywords)
 
 
-def run(
-    module: nn.Module,
-    weights: Mapping[str, Tensor],
-    *inputs: Any,
-    buffers: Mapping[str, Tensor] | None = None,
-    **keywords: Any,
-) -> Any:
-    """`call` with weights that were checked before."""
-    tensors = {**dict(module.named_buffers()), **(buffers or {}), **weights}
-    return functional_call(module, tensors, inputs, keywords, tie_weights=True, strict=True)
+class Target:
+    """A module, and where it keeps its tensors: what runs often is looked up once.
+
+    It computes what `torch.func.functional_call` does, at a fraction of its cost for small modules.
+    The module's own tensors are put back after each run, also when it fails.
+
+    Attributes:
+        module: an ordinary module or its skeleton; its parameters and buffers keep their names.
+        shapes: parameter name -> shape; tied parameters stand once, under their first name.
+        buffers: names of the buffers.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self.shapes = weight_shapes(module)
+        self.buffers = [name for name, _ in module.named_buffers()]
+        first = {id(tensor): name for name, tensor in _own_tensors(module)}
+        self._places = [
+            (kept, leaf, first[id(tensor)])
+            for owner in module.modules()
+            for kept in (owner._parameters, owner._buffers)
+            for leaf, tensor in kept.items()
+            if tensor is not None
+        ]
+
+    def run(
+        self,
+        weights: Mapping[str, Tensor],
+        *inputs: Any,
+        buffers: Mapping[str, Tensor] | None = None,
+        **keywords: Any,
+    ) -> Any:
+        """The module's output on weights that were checked before: see `call`.
+
+        Raises:
+            ValueError: if the module has no such buffers.
+        """
+        if unknown := [name for name in buffers or () if name not in self.buffers]:
+            raise ValueError(f"the module has no buffers {unknown}; it has {self.buffers}.")
+        tensors = {**weights, **(buffers or {})}
+        before = [kept[leaf] for kept, leaf, _ in self._places]
+        try:
+            for kept, leaf, name in self._places:
+                if name in tensors:
+                    kept[leaf] = tensors[name]
+            return self.module(*inputs, **keywords)
+        finally:
+            for (kept, leaf, _), tensor in zip(self._places, before, strict=True):
+                kept[leaf] = tensor
+
+
+def _own_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from module.named_parameters()
+    yield from module.named_buffers()
 
 
 def norm_statistics(module: nn.Module) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from hypernas import checkpoint
 from hypernas.architecture import Architecture
 from hypernas.data import Batches, Data, in_order
 from hypernas.device import pick_device
-from hypernas.generators import Generator, settle
+from hypernas.generators import Generator, settle, settles, together
 from hypernas.interruption import Interrupted, Interruption
 from hypernas.monitors import Monitor, mean_over_subnets
 from hypernas.objectives import Objective, assess
@@ -212,18 +212,21 @@ class Training:
         scale = 1 / len(architectures) if self.combine == "mean" else 1.0
         teacher = None
         total = torch.zeros((), device=generator.device)
-        for architecture in architectures:
-            if rng is not None:
+        alone = rng is not None and settles(generator)
+        for group in [[a] for a in architectures] if alone else [architectures]:
+            if alone:
                 judge = partial(objective.loss, targets=targets, teacher=teacher)
                 with self._autocast(generator.device):  # its cache holds casts without gradients
-                    settle(generator, architecture, *positional(inputs), loss=judge, rng=rng)
-            with self._autocast(generator.device):
-                outputs = generator.call(architecture, *positional(inputs))
-                loss = objective.loss(outputs, targets, teacher)
-            (loss * scale).backward()
-            if teaching and teacher is None:
-                teacher = outputs.detach()
-            total += loss.detach()
+                    settle(generator, group[0], *positional(inputs), loss=judge, rng=rng)
+            with together(generator, group) as generated:
+                for architecture, weights in zip(group, generated, strict=True):
+                    with self._autocast(generator.device):
+                        outputs = generator.call(architecture, *positional(inputs), weights=weights)
+                        loss = objective.loss(outputs, targets, teacher)
+                    (loss * scale).backward()
+                    if teaching and teacher is None:
+                        teacher = outputs.detach()
+                    total += loss.detach()
         auxiliary = generator.auxiliary_loss(architectures)
         if auxiliary.requires_grad:
             auxiliary.backward()

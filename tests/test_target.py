@@ -1,12 +1,15 @@
+import copy
 from functools import partial
 
 import pytest
 import torch
 from example_spaces import EXAMPLES
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.testing import assert_close
 
 from hypernas.target import (
+    Target,
     calibrate,
     call,
     check_weights,
@@ -65,6 +68,32 @@ def test_gradients_are_those_of_the_module(module_and_inputs):
     weights = {name: w.requires_grad_() for name, w in weights_of(module).items()}
     loss = call(skeleton(module), weights, inputs).square().sum()
     assert_close(torch.autograd.grad(loss, list(weights.values())), expected)
+
+
+def test_a_module_has_its_own_tensors_back_after_a_run_and_after_a_failure(module_and_inputs):
+    module, inputs = module_and_inputs
+    target = Target(module.train())
+    names = [*dict(module.named_parameters()), *dict(module.named_buffers())]
+    before = [
+        module.get_parameter(n) if n in target.shapes else module.get_buffer(n) for n in names
+    ]
+    target.run(weights_of(module), inputs, buffers=copy.deepcopy(dict(module.named_buffers())))
+    with pytest.raises(TypeError, match="argument"):
+        target.run(weights_of(module), inputs, "no such argument")
+    after = [module.get_parameter(n) if n in target.shapes else module.get_buffer(n) for n in names]
+    assert all(a is b for a, b in zip(after, before, strict=True))
+
+
+def test_a_run_is_a_functional_call_of_torch(module_and_inputs):
+    module, inputs = module_and_inputs
+    weights = {name: torch.randn_like(w) for name, w in weights_of(module).items()}
+    expected = functional_call(module.eval(), weights, (inputs,))
+    assert_close(Target(module).run(weights, inputs), expected, rtol=0, atol=0)
+
+
+def test_buffers_that_the_module_does_not_have_are_refused():
+    with pytest.raises(ValueError, match=r"no buffers \['other'\]"):
+        call(nn.ReLU(), {}, torch.ones(1), buffers={"other": torch.ones(1)})
 
 
 def test_every_misfit_of_the_weights_is_named_at_once():

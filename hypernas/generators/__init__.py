@@ -13,12 +13,13 @@ from hypernas.generators.mip_hypernetwork import mip_hypernetwork
 from hypernas.generators.mixture import Mixture
 from hypernas.generators.mos import mos, mos_layer, mos_neuron
 from hypernas.generators.ofa import ofa
-from hypernas.generators.settling import settle
+from hypernas.generators.settling import settle, settles
 from hypernas.generators.shared import shared
 from hypernas.generators.soft_sharing import soft_sharing
 from hypernas.generators.sorting import sort_channels
 from hypernas.generators.ssn import ssn
 from hypernas.generators.standalone import Standalone
+from hypernas.generators.together import together
 
 __all__ = [
     "ByName",
@@ -43,8 +44,10 @@ __all__ = [
     "mos_neuron",
     "ofa",
     "settle",
+    "settles",
     "shared",
     "soft_sharing",
     "sort_channels",
     "ssn",
+    "together",
 ]

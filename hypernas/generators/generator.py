@@ -17,7 +17,7 @@ from hypernas.generators.description import Description
 from hypernas.generators.taxonomy import Taxonomy
 from hypernas.mixing import Coefficients
 from hypernas.space import SearchSpace
-from hypernas.target import calibrate, check_weights, run, skeleton, weight_shapes
+from hypernas.target import Target, calibrate, check_weights, skeleton
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Generator(nn.Module, ABC):
         super().__init__()
         self.space = space
         self.condition_dim = condition_dim
-        self._skeletons = Cache(128)
+        self._targets = Cache(128)
         self.register_buffer("_like", torch.empty(0), persistent=False)  # our device and dtype
 
     @abstractmethod
@@ -179,10 +179,13 @@ class Generator(nn.Module, ABC):
 
     def skeleton(self, architecture: Mapping[str, Any]) -> nn.Module:
         """The module of an architecture without weights, its buffers on our device and dtype."""
+        return self._target(architecture).module
+
+    def _target(self, architecture: Mapping[str, Any]) -> Target:
         architecture = self.space.architecture(architecture)
         like = self._like
 
-        def make() -> nn.Module:
+        def make() -> Target:
             module = skeleton(build_seeded(self.space, architecture))
             for owner in module.modules():
                 for name, buffer in owner._buffers.items():
@@ -191,15 +194,16 @@ class Generator(nn.Module, ABC):
                         owner._buffers[name] = buffer.to(
                             like.device, like.dtype if floating else None
                         )
-            return module
+            return Target(module)
 
-        return self._skeletons.get((architecture, like.device, like.dtype), make)
+        return self._targets.get((architecture, like.device, like.dtype), make)
 
     def call(
         self,
         architecture: Mapping[str, Any],
         *inputs: Any,
         condition: Tensor | None = None,
+        weights: Mapping[str, Tensor] | None = None,
         statistics: Mapping[str, Tensor] | None = None,
         **keywords: Any,
     ) -> Any:
@@ -207,17 +211,19 @@ class Generator(nn.Module, ABC):
 
         Args:
             condition: as in `forward`.
+            weights: what `forward` or `many` returned before; by default they are generated now.
             statistics: those of batch norms, from `calibrate`; by default the generator's own,
                 which training mode updates.
         """
-        module = self.skeleton(architecture)
-        if module.training != self.training:
-            module.train(self.training)
+        target = self._target(architecture)
+        if target.module.training != self.training:
+            target.module.train(self.training)
         buffers = self.statistics(architecture) if statistics is None else statistics
-        weights = self(architecture, condition)
-        check_weights(weight_shapes(module), weights, of=f"{self.space.architecture(architecture)}")
-        with _watching(module, buffers) if self.training else contextlib.nullcontext():
-            outputs = run(module, weights, *inputs, buffers=buffers, **keywords)
+        if weights is None:
+            weights = self(architecture, condition)
+        check_weights(target.shapes, weights, of=self.space.architecture(architecture))
+        with _watching(target, buffers) if self.training else contextlib.nullcontext():
+            outputs = target.run(weights, *inputs, buffers=buffers, **keywords)
         if statistics is None and self.training:
             self.update_statistics(architecture, buffers)
         return outputs
@@ -272,9 +278,9 @@ def _full_precision(device: torch.device) -> contextlib.AbstractContextManager[A
 
 
 @contextlib.contextmanager
-def _watching(module: nn.Module, kept: Mapping[str, Tensor]) -> Iterator[None]:
+def _watching(target: Target, kept: Mapping[str, Tensor]) -> Iterator[None]:
     """Warn of buffers that the target changes by itself, for which there is no place here."""
-    others = {name: b for name, b in module.named_buffers() if name not in kept}
+    others = {n: target.module.get_buffer(n) for n in target.buffers if n not in kept}
     before = {name: buffer._version for name, buffer in others.items()}
     yield
     if changed := [name for name, buffer in others.items() if buffer._version != before[name]]:

@@ -82,10 +82,18 @@ class CoefficientHypernetwork(CoefficientSource):
         sizes = [(kind, num) for wanted in self.pieces.values() for kind, num in wanted.items()]
         self.weight = nn.Parameter(torch.zeros(sum(num for _, num in sizes), widths[-1]))
         self.bias = nn.Parameter(torch.zeros(len(self.weight)))
+        self._sizes = [num for _, num in sizes]
+        # K -> parameters whose gates are activated at once -> which of the pieces those are
+        self._gated: dict[int, dict[str, int]] = {}
+        kinds = [(name, kind) for name, wanted in self.pieces.items() for kind in wanted]
+        for i, (name, kind) in enumerate(kinds):
+            if kind == "experts":
+                self._gated.setdefault(self._sizes[i], {})[name] = i
+        start = [torch.full((num,), float(kind in ("gain_out", "gain_in"))) for kind, num in sizes]
+        self.register_buffer("_start", torch.cat(start or [torch.zeros(0)]), persistent=False)
         with torch.no_grad():
-            nums = [num for _, num in sizes]
             for (kind, num), rows, biases in zip(
-                sizes, self.weight.split(nums), self.bias.split(nums), strict=True
+                sizes, self.weight.split(self._sizes), self.bias.split(self._sizes), strict=True
             ):
                 if kind != "experts":
                     continue
@@ -99,20 +107,30 @@ class CoefficientHypernetwork(CoefficientSource):
     def forward(self, features: Tensor) -> list[dict[str, Coefficients]]:
         encoded = mip(features, normalize=self.normalize) if self.encode else features
         emitted = nn.functional.linear(self.trunk(encoded), self.weight, self.bias)
-        return [self._cut(row) for row in emitted.unbind(0)]
+        gates = self._gates(emitted)
+        rows = (emitted + self._start).unbind(0)
+        return [self._cut(row, own) for row, own in zip(rows, gates, strict=True)]
 
-    def _cut(self, emitted: Tensor) -> dict[str, Coefficients]:
-        one = emitted.new_ones(1)
-        parts = iter(emitted.split([n for wanted in self.pieces.values() for n in wanted.values()]))
+    def _gates(self, emitted: Tensor) -> list[dict[str, Tensor]]:
+        """For each architecture: parameter name -> coefficients of its bank's entries."""
+        columns = emitted.split(self._sizes, 1)
+        found: list[dict[str, Tensor]] = [{} for _ in emitted]
+        for own in self._gated.values():
+            logits = torch.stack([columns[i] for i in own.values()], 1)  # (N, M, K)
+            gates = activate(logits, self.gate)
+            if self.base:
+                gates = torch.cat([torch.ones_like(gates[..., :1]), gates], -1)
+            for result, rows in zip(found, gates.unbind(0), strict=True):
+                result.update(zip(own, rows.unbind(0), strict=True))
+        return found
+
+    def _cut(self, emitted: Tensor, gates: dict[str, Tensor]) -> dict[str, Coefficients]:
+        parts = iter(emitted.split(self._sizes))
         result = {}
         for name, wanted in self.pieces.items():
             found = {kind: next(parts) for kind in wanted}
-            if "experts" in found:
-                gates = activate(found["experts"], self.gate)
-                found["experts"] = torch.cat([one, gates]) if self.base else gates
-            for kind in ("gain_out", "gain_in"):
-                if kind in found:
-                    found[kind] = 1 + found[kind]
+            if name in gates:
+                found["experts"] = gates[name]
             result[name] = Coefficients(**found)
         return result
 

@@ -18,7 +18,7 @@ from hypernas.generators.generator import Generator, ParameterGroup
 from hypernas.generators.slicers import Plain, Slicer
 from hypernas.generators.statistics import SharedStatistics
 from hypernas.generators.taxonomy import Taxonomy
-from hypernas.mixing import PLAIN, Coefficients, mix
+from hypernas.mixing import Coefficients, mix_all
 from hypernas.slicing import Slice
 
 
@@ -65,13 +65,8 @@ class Mixture(Generator):
         found = self.source(self.inputs(architectures, conditions))
         names = dict.fromkeys(name for subnet in subnets for name in subnet.slices)
         bank = {name: self.bank(name) for name in names}
-        mixed = [
-            {
-                name: mix(bank[name], coefficients.get(name, PLAIN), where)
-                for name, where in self.slicer.locate(subnet).slices.items()
-            }
-            for subnet, coefficients in zip(subnets, found, strict=True)
-        ]
+        located = [self.slicer.locate(subnet).slices for subnet in subnets]
+        mixed = mix_all(bank, list(zip(found, located, strict=True)))
         return [self.slicer(*pair) for pair in zip(mixed, subnets, strict=True)]
 
     def coefficients(

@@ -7,6 +7,12 @@ import torch
 from torch import Tensor
 
 from hypernas.generators.generator import Generator
+from hypernas.generators.slicers import Slicer
+
+
+def settles(generator: Generator) -> bool:
+    """Whether slicers of a generator leave anything to `settle`."""
+    return any(part.settles for part in generator.modules() if isinstance(part, Slicer))
 
 
 def settle(

@@ -10,7 +10,13 @@ from hypernas.envelope import Subnet
 
 
 class Slicer(nn.Module, ABC):
-    """The third part of a mixture: between a bank of the largest shapes and a subnet's weights."""
+    """The third part of a mixture: between a bank of the largest shapes and a subnet's weights.
+
+    Attributes:
+        settles: whether it leaves something free that `settle` decides.
+    """
+
+    settles: bool = False
 
     @abstractmethod
     def locate(self, subnet: Subnet) -> Subnet:

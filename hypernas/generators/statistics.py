@@ -35,4 +35,4 @@ class SharedStatistics(nn.Module):
                 where.put(self._shared(name), statistics[name])
 
     def _shared(self, name: str) -> Tensor:
-        return self.get_buffer(name.replace(".", "/"))
+        return self._buffers[name.replace(".", "/")]

@@ -118,7 +118,7 @@ def owners(module: nn.Module, name: str) -> Iterator[nn.Module]:
     """The module that owns parameter `name`, then those around it, outwards."""
     around = [module]
     for part in name.split(".")[:-1]:
-        around.append(getattr(around[-1], part))
+        around.append(around[-1]._modules[part])
     return reversed(around)
 
 

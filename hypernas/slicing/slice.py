@@ -79,6 +79,37 @@ class Slice:
             return vector
         return vector[..., own.run] if own.run is not None else _gather(vector, (own,))
 
+    def add(self, large: Tensor, small: Tensor, times: Tensor | None = None) -> None:
+        """Add `small`, shape (..., *shape), to its place in `large`, which is contiguous.
+
+        Args:
+            times: factors; with `small` they broadcast to shape (..., *shape).
+        """
+        if self.is_view:
+            place = self(large)
+            place.add_(small) if times is None else place.addcmul_(times, small)
+            return
+        small = small if times is None else times * small
+        lead = large.shape[: large.dim() - len(self.axes)]
+        taken = [part for axis in self.axes for part in axis.taken]
+        if all(isinstance(part, slice) for part in taken):
+            factors = large.view(*lead, *(size for axis in self.axes for size in axis.large))
+            factors[(..., *taken)].add_(small.reshape(*lead, *(p.stop - p.start for p in taken)))
+            return
+        largest = [math.prod(axis.large) for axis in self.axes]
+        flat = large.view(*lead, -1)
+        places = self(torch.arange(flat.shape[-1], device=large.device).view(largest))
+        flat.index_add_(-1, places.flatten(), small.reshape(*flat.shape[:-1], -1))
+
+    def add_along(self, axis: int, vector: Tensor, small: Tensor) -> None:
+        """Add `small` to what `along` takes from the last axis of `vector`, shape (..., large)."""
+        own = self.axes[axis]
+        if own.run is not None:
+            vector[..., own.run].add_(small)
+        else:
+            places = self.along(axis, torch.arange(vector.shape[-1], device=vector.device))
+            vector.index_add_(-1, places, small)
+
     def put(self, large: Tensor, small: Tensor) -> None:
         """Write `small`, of this shape, into its place in `large`, which is contiguous."""
         places = self(torch.arange(large.numel(), device=large.device).view_as(large))

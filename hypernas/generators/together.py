@@ -1,0 +1,36 @@
+"""Weights of several subnets that are used one after the other."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hypernas.generators.generator import Generator
+
+
+@contextlib.contextmanager
+def together(
+    generator: Generator, architectures: Sequence[Mapping[str, Any]]
+) -> Iterator[list[dict[str, Tensor]]]:
+    """Generate the weights of some architectures at once, and send their gradients back at once.
+
+    What is yielded are leaves that hold the generated weights. Each subnet's own backward pass ends
+    there, so one subnet's activations are freed before the next one runs; at the end of the block
+    all gradients go through the generator in one pass.
+    """
+    generated = generator.many(architectures)
+    leaves = [
+        {name: w.detach().requires_grad_(w.requires_grad) for name, w in weights.items()}
+        for weights in generated
+    ]
+    yield leaves
+    reached = [
+        (weight, leaf.grad)
+        for weights, own in zip(generated, leaves, strict=True)
+        for weight, leaf in zip(weights.values(), own.values(), strict=True)
+        if leaf.grad is not None
+    ]
+    if reached:
+        torch.autograd.backward(*map(list, zip(*reached, strict=True)))

@@ -1,0 +1,94 @@
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from hypernas.mixing import Coefficients, mix, mix_all
+from hypernas.slicing import Axis, Slice, prefix
+
+# an axis of a layout, another whose channels are chosen one by one, one that is whole
+LAYOUT = Slice((Axis((2, 3), (slice(0, 2), slice(0, 2))), Axis((5,), (slice(1, 4),))))
+CHOSEN = Slice((Axis((6,), ((0, 2, 5),)), Axis((5,), (slice(0, 5),))))
+PLACES = {
+    "prefix": prefix((6, 5), (4, 3)),
+    "whole": prefix((6, 5), (6, 5)),
+    "layout": LAYOUT,
+    "chosen": CHOSEN,
+    "kernel": Slice((*prefix((6, 5), (4, 5)).axes, Axis((3,), (slice(1, 2),)))),
+    "vector": prefix((6,), (4,)),
+    "number": Slice(()),
+}
+
+
+def leaf(*shape: int) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
+
+
+def problem(place: str, experts: str | None, gains: str):
+    """A bank, coefficients, and all their tensors."""
+    where = PLACES[place]
+    largest = [torch.Size(axis.large).numel() for axis in where.axes]
+    largest = [6, 5, 3][: len(largest)]
+    num = 3 if experts else 1
+    gates = {None: lambda: None, "layer": lambda: leaf(3), "neuron": lambda: leaf(6, 3)}[experts]()
+    dim = len(largest)
+    coefficients = Coefficients(
+        experts=gates,
+        gain_out=leaf(6) if dim and "out" in gains else None,
+        gain_in=leaf(5) if dim > 1 and "in" in gains else None,
+        offset=leaf(6) if dim == 1 else None,
+    )
+    return leaf(num, *largest), coefficients, where
+
+
+def tensors(bank: Tensor, c: Coefficients) -> list[Tensor]:
+    return [t for t in (bank, c.experts, c.gain_out, c.gain_in, c.offset) if t is not None]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("experts", [None, "layer", "neuron"])
+@pytest.mark.parametrize("gains", ["", "out", "in", "out and in"])
+def test_mixing_all_is_mixing_one_by_one(place, experts, gains):
+    if place == "number" and experts == "neuron":
+        return
+    bank, coefficients, where = problem(place, experts, gains)
+    one = mix(bank, coefficients, where)
+    (weights,) = mix_all({"w": bank}, [({"w": coefficients}, {"w": where})])
+    assert_close(weights["w"], one)
+    gradient = torch.randn_like(one)
+    inputs = tensors(bank, coefficients)
+    expected = torch.autograd.grad(one, inputs, gradient)
+    assert_close(torch.autograd.grad(weights["w"], inputs, gradient), expected)
+
+
+def test_gradients_of_several_subnets_and_of_what_they_share_add_up():
+    bank, coefficients, _ = problem("prefix", "layer", "out and in")
+    slices = [PLACES["prefix"], PLACES["layout"], PLACES["whole"]]
+    found = mix_all(
+        {"a": bank, "b": bank}, [({"a": coefficients}, {"a": where}) for where in slices]
+    )
+    inputs = tensors(bank, coefficients)
+    total = sum(weights["a"].square().sum() for weights in found)
+    slow = sum(mix(bank, coefficients, where).square().sum() for where in slices)
+    assert_close(torch.autograd.grad(total, inputs), torch.autograd.grad(slow, inputs))
+
+
+def test_what_has_no_part_in_a_loss_gets_no_gradient():
+    banks = {"a": leaf(1, 3), "b": leaf(1, 3)}
+    where = prefix((3,), (2,))
+    (weights,) = mix_all(banks, [({}, {"a": where, "b": where})])
+    weights["a"].sum().backward()
+    assert banks["a"].grad is not None
+    assert banks["b"].grad is None
+
+
+@pytest.mark.parametrize("experts", ["layer", "neuron"])
+def test_gradients_of_gradients_are_those_of_mixing_one_by_one(experts):
+    bank, coefficients, where = problem("prefix", experts, "out and in")
+    inputs = tensors(bank, coefficients)
+    (weights,) = mix_all({"w": bank}, [({"w": coefficients}, {"w": where})])
+    results = []
+    for weight in (weights["w"], mix(bank, coefficients, where)):
+        first = torch.autograd.grad(weight.square().sum(), inputs, create_graph=True)
+        results.append(torch.autograd.grad(sum(g.square().sum() for g in first), inputs))
+    assert_close(*results)
