@@ -37,6 +37,17 @@ class Jobs:
         if workers < 1:
             raise ValueError(f"workers must be 1 or more, got {workers}.")
         self.work, self.folder, self.workers, self.console = work, folder, workers, console
+        context = multiprocessing.get_context("spawn")  # a fork would share torch's threads
+        self._pool = ProcessPoolExecutor(
+            workers, context, initializer=_initialise, initargs=(list(sys.path),)
+        )
+
+    def __enter__(self) -> "Jobs":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait for nothing that was not begun."""
+        self._pool.shutdown(cancel_futures=True)
 
     def run(self, stage: str, specs: Sequence[Spec], *, alone: bool = False) -> list[Any]:
         """The results in the order of the specs.
@@ -57,39 +68,27 @@ class Jobs:
         bar = Progress(
             *columns, TimeElapsedColumn(), console=self.console, disable=not sys.stderr.isatty()
         )
-        workers = min(workers, len(missing))
-        context = multiprocessing.get_context("spawn")  # a fork would share torch's threads
-        with (
-            bar,
-            ProcessPoolExecutor(
-                workers, context, initializer=_initialise, initargs=(list(sys.path),)
-            ) as pool,
-        ):
+        with bar:
             task = bar.add_task(stage, total=total, completed=total - len(missing))
             waiting = list(missing.items())
             running: dict[Future[Any], tuple[Path, Spec, float]] = {}
             done = total - len(missing)
-            try:
-                while waiting or running:
-                    while waiting and len(running) < workers:
-                        path, spec = waiting.pop(0)
-                        future = pool.submit(self.work, spec)
-                        running[future] = (path, spec, time.monotonic())
-                    for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        path, spec, started = running.pop(future)
-                        _write(path, {"spec": spec, "result": future.result()})
-                        done += 1
-                        bar.advance(task)
-                        if bar.disable:
-                            took = time.monotonic() - started
-                            self.console.print(
-                                f"{stage} {done}/{total}: {spec.get('label', '')} {took:.0f} s",
-                                highlight=False,
-                                soft_wrap=True,
-                            )
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+            while waiting or running:
+                while waiting and len(running) < workers:
+                    path, spec = waiting.pop(0)
+                    running[self._pool.submit(self.work, spec)] = (path, spec, time.monotonic())
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    path, spec, started = running.pop(future)
+                    _write(path, {"spec": spec, "result": future.result()})
+                    done += 1
+                    bar.advance(task)
+                    if bar.disable:
+                        took = time.monotonic() - started
+                        self.console.print(
+                            f"{stage} {done}/{total}: {spec.get('label', '')} {took:.0f} s",
+                            highlight=False,
+                            soft_wrap=True,
+                        )
 
 
 def digest(spec: Spec) -> str:

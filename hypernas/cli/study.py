@@ -25,32 +25,33 @@ def study(config: DictConfig) -> None:
     out = Path(config.out)
     out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
-    jobs = Jobs(work, Path(config.work), workers=config.workers, console=console)
     console.print(plan.text(), highlight=False, soft_wrap=True)
+    with Jobs(work, Path(config.work), workers=config.workers, console=console) as jobs:
+        trials = plan.alone_trials()
+        tuning = plan.tuning_rows(trials, jobs.run("tuning stand-alone training", trials))
+        lrs = plan.best(tuning)
+        alone = plan.alone(lrs[ALONE])
+        references = dict(
+            zip(map(_key, alone), jobs.run("stand-alone training", alone), strict=True)
+        )
+        write_csv(out / "references.csv", plan.reference_rows(references))
 
-    trials = plan.alone_trials()
-    tuning = plan.tuning_rows(trials, jobs.run("tuning stand-alone training", trials))
-    lrs = plan.best(tuning)
-    alone = plan.alone(lrs[ALONE])
-    references = dict(zip(map(_key, alone), jobs.run("stand-alone training", alone), strict=True))
-    write_csv(out / "references.csv", plan.reference_rows(references))
+        trials = plan.trials()
+        tuning += plan.tuning_rows(trials, jobs.run("tuning", trials))
+        lrs = plan.best(tuning)
+        write_csv(out / "tuning.csv", tuning)
 
-    trials = plan.trials()
-    tuning += plan.tuning_rows(trials, jobs.run("tuning", trials))
-    lrs = plan.best(tuning)
-    write_csv(out / "tuning.csv", tuning)
+        for budget in plan.budgets:  # what there is can be looked at while the rest is computed
+            cells = [cell for b in plan.budgets if b <= budget for cell in plan.cells(lrs, b)]
+            found = list(zip(cells, jobs.run("training", cells), strict=True))
+            write_csv(out / "results.csv", plan.result_rows(found, references))
+            write_csv(out / "runs.csv", plan.run_rows(found))
+            if rows := plan.stability_rows(found):
+                write_csv(out / "stability.csv", rows)
 
-    for budget in plan.budgets:  # what there is can be looked at while the rest is computed
-        cells = [cell for b in plan.budgets if b <= budget for cell in plan.cells(lrs, b)]
-        found = list(zip(cells, jobs.run("training", cells), strict=True))
-        write_csv(out / "results.csv", plan.result_rows(found, references))
-        write_csv(out / "runs.csv", plan.run_rows(found))
-        if rows := plan.stability_rows(found):
-            write_csv(out / "stability.csv", rows)
-
-    (costs,) = jobs.run("cost of a step", [plan.cost(lrs)], alone=True)
-    write_csv(out / "cost.csv", plan.cost_rows(costs, found))
-    console.print(f"written to {out}", highlight=False, soft_wrap=True)
+        (costs,) = jobs.run("cost of a step", [plan.cost(lrs)], alone=True)
+        write_csv(out / "cost.csv", plan.cost_rows(costs, found))
+        console.print(f"written to {out}", highlight=False, soft_wrap=True)
 
 
 class Plan:
@@ -80,7 +81,7 @@ class Plan:
         self.cache = str(Path(config.work) / "references")
         self.steps_alone = told["reference_steps"]
 
-        settings = self._settings([], seed=0, lr=0.01, steps=1)
+        settings = self._settings(told["supernet"], seed=0, lr=0.01, steps=1)
         parts = parts_of(settings)
         inputs = parts.data.example(num=1)
         self.subnets = stratified_subnets(
@@ -116,7 +117,7 @@ class Plan:
     # --- jobs --------------------------------------------------------------------------------
 
     def _alone(self, label: str, *, seed: int, lr: float, steps: int) -> Spec:
-        alone = ["generator=standalone", "sampling=fixed", *self.told.get("recipe", [])]
+        alone = ["generator=standalone", "sampling=fixed", *self.told["recipe"]]
         return {
             "kind": "reference",
             "label": f"{label}, seed {seed}, lr {lr}, {steps} steps",
@@ -172,7 +173,9 @@ class Plan:
             "split": split,
             "follow": follow,
             "subnets": {label: dict(a) for label, a in self.subnets.items()},
-            "settings": self._settings(self.arms[arm], seed=seed, lr=lr, steps=steps),
+            "settings": self._settings(
+                [*self.told["supernet"], *self.arms[arm]], seed=seed, lr=lr, steps=steps
+            ),
         }
 
     def trials(self) -> list[Spec]:
@@ -198,7 +201,7 @@ class Plan:
 
     def cost(self, lrs: dict[str, float]) -> Spec:
         settings = {
-            arm: self._settings(added, seed=0, lr=lrs[arm], steps=1000)
+            arm: self._settings([*self.told["supernet"], *added], seed=0, lr=lrs[arm], steps=1000)
             for arm, added in self.arms.items()
         }
         return {"kind": "cost", "label": "all arms", "settings": settings, "rounds": 30}

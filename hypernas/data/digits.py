@@ -1,7 +1,6 @@
 """Handwritten digits of 8 x 8 pixels, embedded in scikit-learn."""
 
 import torch
-from sklearn.datasets import load_digits
 
 from hypernas.data.data import Data, split_tensors
 
@@ -11,6 +10,8 @@ def digits() -> Data:
 
     Split into 1,000 / 297 / 500 for training, validation and test. Ships inside scikit-learn (BSD).
     """
+    from sklearn.datasets import load_digits  # takes seconds to import
+
     images, labels = load_digits(return_X_y=True)
     inputs = torch.from_numpy(images).float().view(-1, 1, 8, 8) / 16
     parts = split_tensors(inputs, torch.from_numpy(labels).long(), (1000, 297, 500), seed=0)
