@@ -15,7 +15,13 @@ _PACKAGE = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion
 _MEAN, _STD = 0.2860, 0.3530
 
 
-def fashion_mnist(*, root: str | os.PathLike[str] | None = None, num_train: int = 55_000) -> Data:
+def fashion_mnist(
+    *,
+    root: str | os.PathLike[str] | None = None,
+    num_train: int = 55_000,
+    num_validation: int = 5_000,
+    num_test: int = 10_000,
+) -> Data:
     """60,000 + 10,000 images of 1 x 28 x 28, standardised, 10 classes; 5,000 are for validation.
 
     Xiao et al., 2017, arXiv 1708.07747 (MIT).
@@ -23,26 +29,29 @@ def fashion_mnist(*, root: str | os.PathLike[str] | None = None, num_train: int 
     Args:
         root: folder of the four IDX files (`train-images-idx3-ubyte.gz` and so on, gzipped or
             not); then the environment variable HYPERNAS_FASHION_MNIST; then Debian's package.
-        num_train: training images to use, at most 55,000.
+        num_train, num_validation, num_test: images to use, at most 55,000, 5,000 and 10,000.
 
     Raises:
         DataNotFound: if the files are not there.
         ValueError: if a file is not what it should be.
     """
     folder = Path(root or os.environ.get("HYPERNAS_FASHION_MNIST") or _PACKAGE)
-    if not 0 < num_train <= 55_000:
-        raise ValueError(f"num_train must be between 1 and 55000, got {num_train}.")
+    wanted = {"num_train": num_train, "num_validation": num_validation, "num_test": num_test}
+    limits = {"num_train": 55_000, "num_validation": 5_000, "num_test": 10_000}
+    if wrong := [name for name, limit in limits.items() if not 0 < wanted[name] <= limit]:
+        raise ValueError(
+            "\n".join(f"{n} must be between 1 and {limits[n]}, got {wanted[n]}." for n in wrong)
+        )
     images = {part: _read(folder, f"{part}-images-idx3-ubyte", 3) for part in ("train", "t10k")}
     labels = {part: _read(folder, f"{part}-labels-idx1-ubyte", 1) for part in ("train", "t10k")}
     inputs = {part: (x.float()[:, None] / 255 - _MEAN) / _STD for part, x in images.items()}
-    num_validation = len(inputs["train"]) // 12
+    kept = len(inputs["train"]) // 12  # for validation
     train, validation = split_tensors(
-        inputs["train"],
-        labels["train"].long(),
-        (min(num_train, len(inputs["train"]) - num_validation), num_validation),
-        seed=0,
+        inputs["train"], labels["train"].long(), (len(inputs["train"]) - kept, kept), seed=0
     )
     test = TensorDataset(inputs["t10k"], labels["t10k"].long())
+    parts = zip((train, validation, test), wanted.values(), strict=True)
+    train, validation, test = (TensorDataset(*part[:num]) for part, num in parts)
     return Data("fashion_mnist", train, validation, test, (1, *images["train"].shape[1:]), 10)
 
 

@@ -40,7 +40,7 @@ class Recipe:
     training: Training
     objective: Objective
     optimizer: OptimizerMaker
-    calibration_batches: int = 16
+    calibration_batches: int = 8
 
     def to_json(self) -> str:
         """What decides the outcome; reporting and checkpoints do not."""

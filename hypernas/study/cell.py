@@ -55,7 +55,7 @@ def run_cell(
     seed: int,
     split: str,
     device: str = "auto",
-    calibration_batches: int = 16,
+    calibration_batches: int = 8,
     follow: bool = False,
 ) -> Cell:
     """Train a generator, then measure subnets once on a split.
