@@ -5,9 +5,11 @@ import json
 import multiprocessing
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +101,15 @@ def digest(spec: Spec) -> str:
 def _initialise(path: list[str]) -> None:
     sys.path[:] = path  # a user's own modules
     torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A killed study leaves nobody behind who computes on."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
