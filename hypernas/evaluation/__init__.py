@@ -1,6 +1,34 @@
-"""How good the weights of subnets are, against training them alone."""
+"""How good the weights of subnets are, against training them alone, with intervals."""
 
+from hypernas.evaluation.estimate import Estimate, average, estimate, paired
+from hypernas.evaluation.gap import MEASURES, Measure, absolute_gap, gaps, signed_gap
+from hypernas.evaluation.noise import Noise, attainable_tau, noise
+from hypernas.evaluation.ranking import kendall_tau, precision_at_k, regret, spearman, stability
 from hypernas.evaluation.references import Recipe, References
 from hypernas.evaluation.subnets import Evaluation, evaluate, mean, write_csv
 
-__all__ = ["Evaluation", "Recipe", "References", "evaluate", "mean", "write_csv"]
+__all__ = [
+    "MEASURES",
+    "Estimate",
+    "Evaluation",
+    "Measure",
+    "Noise",
+    "Recipe",
+    "References",
+    "absolute_gap",
+    "attainable_tau",
+    "average",
+    "estimate",
+    "evaluate",
+    "gaps",
+    "kendall_tau",
+    "mean",
+    "noise",
+    "paired",
+    "precision_at_k",
+    "regret",
+    "signed_gap",
+    "spearman",
+    "stability",
+    "write_csv",
+]
