@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from hypernas.cli.run_folder import reopen
+from hypernas.cli.run_folder import configuration, reopen
+from hypernas.cli.standalone import Standalone, measure_of, stratified, verdict
 from hypernas.device import pick_device
 from hypernas.evaluation import Evaluation, evaluate, mean, write_csv
 from hypernas.sampling import sample_subnets
@@ -28,7 +29,17 @@ def evaluate_run(config: DictConfig) -> None:
     if not out.parent.is_dir():
         raise FileNotFoundError(f"out={out}: there is no folder {out.parent}.")
     parts.generator.to(pick_device(config.device))
-    subnets = sample_subnets(parts.space, config.subnets, seed=config.seed)
+    if config.standalone:
+        alone = Standalone(
+            parts,
+            configuration(config.run),
+            config.recipe,
+            folder=config.references,
+            device=config.device,
+        )
+        subnets = stratified(parts, config.subnets, seed=config.seed)
+    else:
+        subnets = sample_subnets(parts.space, config.subnets, seed=config.seed)
     found = list(
         track(
             evaluate(
@@ -48,12 +59,18 @@ def evaluate_run(config: DictConfig) -> None:
     console = Console() if sys.stdout.isatty() else Console(width=150)
     console.print(_table(found, f"{config.run}, step {state.step}, {config.split} split"))
     random = [evaluation for evaluation in found if evaluation.label.startswith("random")]
-    measure = next(iter(found[0].calibrated))
     if random:
-        console.print(
-            f"mean {measure} of {len(random)} random subnets: {mean(random, measure):.4f}"
-        )
-    write_csv(out, [evaluation.row() for evaluation in found])
+        name = next(iter(found[0].calibrated))
+        console.print(f"mean {name} of {len(random)} random subnets: {mean(random, name):.4f}")
+    rows = [evaluation.row() for evaluation in found]
+    if config.standalone:
+        measure = measure_of(found[0])
+        steps = alone.find_steps(subnets, measure, console)
+        values = alone.train(subnets, steps=steps, split=config.split, measure=measure)
+        console.print(verdict(found, values, measure), highlight=False, soft_wrap=True)
+        for row, value in zip(rows, values.mean(0), strict=True):
+            row[f"standalone_{measure.name}"] = float(value)
+    write_csv(out, rows)
     console.print(f"written to {out}", highlight=False, soft_wrap=True)
 
 

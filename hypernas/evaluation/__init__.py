@@ -1,8 +1,10 @@
 """How good the weights of subnets are, against training them alone, with intervals."""
 
+from hypernas.evaluation.comparison import baselines, compare, rank
 from hypernas.evaluation.estimate import Estimate, average, estimate, paired
 from hypernas.evaluation.gap import MEASURES, Measure, absolute_gap, gaps, signed_gap
 from hypernas.evaluation.noise import Noise, attainable_tau, noise
+from hypernas.evaluation.plateau import Plateau, find_plateau
 from hypernas.evaluation.ranking import kendall_tau, precision_at_k, regret, spearman, stability
 from hypernas.evaluation.references import Recipe, References
 from hypernas.evaluation.subnets import Evaluation, evaluate, mean, write_csv
@@ -13,19 +15,24 @@ __all__ = [
     "Evaluation",
     "Measure",
     "Noise",
+    "Plateau",
     "Recipe",
     "References",
     "absolute_gap",
     "attainable_tau",
     "average",
+    "baselines",
+    "compare",
     "estimate",
     "evaluate",
+    "find_plateau",
     "gaps",
     "kendall_tau",
     "mean",
     "noise",
     "paired",
     "precision_at_k",
+    "rank",
     "regret",
     "signed_gap",
     "spearman",

@@ -1,0 +1,70 @@
+"""How long stand-alone training has to be: until more steps do not help."""
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hypernas.architecture import Architecture
+from hypernas.evaluation.gap import Measure
+
+Score = Callable[[Architecture, int, int], float]  # architecture, seed, steps -> measure
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Where stand-alone training stops getting better.
+
+    Attributes:
+        steps: the first number of steps whose doubling helped by less than the noise.
+        trail: steps -> mean measure over subnets and seeds, of every number of steps tried.
+        noise: standard deviation over seeds at `steps`, pooled over subnets.
+        reached: False if doubling still helped when the search ended; `steps` is then the last.
+    """
+
+    steps: int
+    trail: dict[int, float]
+    noise: float
+    reached: bool
+
+
+def find_plateau(
+    score: Score,
+    subnets: Mapping[str, Architecture],
+    *,
+    steps: int,
+    seeds: Sequence[int],
+    measure: Measure,
+    doublings: int = 4,
+) -> Plateau:
+    """Double the steps of stand-alone training until that moves it by less than its seed noise.
+
+    A reference short of its plateau makes every supernet that is trained for long look better than
+    training alone. A doubling that makes subnets worse (they overfit) ends the search as well. Judge
+    on validation.
+
+    Args:
+        steps: to begin with.
+        seeds: two or more, for the noise.
+        doublings: to try at most.
+
+    Raises:
+        ValueError: for fewer than two seeds.
+    """
+    if len(seeds) < 2:
+        raise ValueError(f"the noise of seeds needs two seeds or more, got {list(seeds)}.")
+    trail: dict[int, float] = {}
+
+    def tried(steps: int) -> float:
+        """The noise at a number of steps, whose mean is noted."""
+        rows = [[score(a, seed, steps) for seed in seeds] for a in subnets.values()]
+        trail[steps] = statistics.mean(map(statistics.mean, rows))
+        return statistics.mean(map(statistics.variance, rows)) ** 0.5
+
+    noise = tried(steps)
+    for _ in range(doublings):
+        next_noise = tried(2 * steps)
+        before, after = (float(measure.score(trail[s])) for s in (steps, 2 * steps))
+        if after - before < noise:
+            return Plateau(steps, trail, noise, True)
+        steps, noise = 2 * steps, next_noise
+    return Plateau(steps, trail, noise, False)
