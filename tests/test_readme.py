@@ -47,7 +47,7 @@ def test_the_commands_run_one_after_the_other(monkeypatch, tmp_path, capsys):
         for line in block.splitlines()
         if line.startswith("hypernas ")
     ]
-    assert {line.split()[1] for line in lines} == {"train", "evaluate", "export"}
+    assert {line.split()[1] for line in lines} == {"train", "evaluate", "export", "report"}
     folder = None
     for line in lines:
         arguments = shlex.split(line.replace("RUN", str(folder)))

@@ -15,23 +15,26 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 import hypernas
 from hypernas.cli.evaluate import evaluate_run
 from hypernas.cli.export import export_run
+from hypernas.cli.report import report
 from hypernas.cli.run_folder import overrides
 from hypernas.cli.study import study
 from hypernas.cli.train import train
 from hypernas.training import Diverged
 
-_COMMANDS: dict[str, Callable[[DictConfig], None]] = {
+_JOBS: dict[str, Callable[[DictConfig], None]] = {  # configured by Hydra
     "train": train,
     "evaluate": evaluate_run,
     "export": export_run,
     "study": study,
 }
+_PLAIN: dict[str, Callable[[list[str]], None]] = {"report": report}  # read their own arguments
 _HELP = f"""hypernas {hypernas.__version__}: one generator writes the weights of every subnet of a search space.
 
   hypernas train      train a generator over a search space
   hypernas evaluate   measure subnets of a trained generator
   hypernas export     write one subnet as a plain module
   hypernas study      compare generators at equal compute, against stand-alone training
+  hypernas report     make tables, figures and a page of studies and runs
 
 hypernas COMMAND --help tells the settings. An error exits with status 2 and one message; set
 HYPERNAS_TRACEBACK=1 to see where it arose.
@@ -46,11 +49,14 @@ def main() -> None:
         print(_HELP, end="")
     elif command in ("--version", "-V"):
         print(hypernas.__version__)
-    elif command not in _COMMANDS:
-        _refuse(f"there is no command {command!r}, expected one of {list(_COMMANDS)}.")
+    elif command not in (*_JOBS, *_PLAIN):
+        _refuse(f"there is no command {command!r}, expected one of {[*_JOBS, *_PLAIN]}.")
     else:
         try:
-            _run(command, arguments)
+            if command in _PLAIN:
+                _PLAIN[command](arguments)
+            else:
+                _run(command, arguments)
         except KeyboardInterrupt as stop:
             print(f"\nhypernas: {stop or 'stopped'}", file=sys.stderr)
             sys.exit(130)
@@ -74,7 +80,7 @@ def _run(command: str, arguments: list[str]) -> None:
 
     def task(config: DictConfig) -> None:
         try:
-            _COMMANDS[command](config)
+            _JOBS[command](config)
         except Exception as error:  # told here, before Hydra adds to it
             if command == "train":
                 _remove_if_empty(Path(HydraConfig.get().runtime.output_dir))

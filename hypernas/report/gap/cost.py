@@ -1,0 +1,114 @@
+"""What arms store and cost, and the learning rates chosen for them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hypernas.report import csv_file
+from hypernas.report.gap.analysis import times
+from hypernas.report.gap.results import Task
+from hypernas.report.table import ABSENT, Cell, Table, number, word
+
+COST, TUNING = "cost.csv", "tuning.csv"
+_COST = {
+    "task": csv_file.word,
+    "arm": csv_file.word,
+    "stored": csv_file.finite,
+    "step_ratio": csv_file.number,
+    "peak_memory_mb": csv_file.number,
+}
+_TUNING = {
+    "task": csv_file.word,
+    "arm": csv_file.word,
+    "budget": csv_file.finite,
+    "lr": csv_file.finite,
+    "validation": csv_file.number,
+}
+
+
+def cost_table(task: Task, cost: Path, tuning: Path | None) -> Table:
+    """One row an arm.
+
+    Raises:
+        ValueError: if a file is broken.
+    """
+    rows = csv_file.read(cost, _COST)
+    csv_file.distinct(rows, ("task", "arm"), cost)
+    costs = {row["arm"]: row for row in rows if row["task"] == task.name}
+    tried = read_tuning(tuning, task) if tuning else []
+    largest = float(task.params.max())
+    lines = []
+    for index, arm in enumerate(task.arms):
+        found = costs.get(arm, {})
+        stored = found.get("stored")
+        lines.append(
+            (
+                word(arm, code=True),
+                number(None if stored is None else stored / largest),
+                number(found.get("step_ratio")),
+                number(found.get("peak_memory_mb"), 0, grouped=True),
+                _rates(task, index, tried),
+            )
+        )
+    budgets = " / ".join(times(budget) for budget in task.budgets)
+    caption = (
+        f"Parameters stored for each weight of the largest subnet ({largest:,.0f}); "
+        f"time of a training step in units of weight sharing's; peak memory; learning rate chosen on "
+        f"validation"
+        + (f" at budgets {budgets}." if len(task.budgets) > 1 else ".")
+        + (" †: the lowest or highest that was tried." if tried else "")
+    )
+    columns = ("arm", "stored per weight", "step (× sharing)", "peak memory (MB)", "learning rate")
+    return Table(columns, tuple(lines), caption)
+
+
+def tuning_table(task: Task, path: Path) -> Table:
+    """Every learning rate that was tried; those chosen in bold."""
+    lines = []
+    for row in read_tuning(path, task):
+        chosen = _chosen(task, row["arm"], row["budget"]) == row["lr"]
+        lines.append(
+            (
+                word(row["arm"], code=True),
+                Cell(times(row["budget"]), row["budget"]),
+                Cell(f"{row['lr']:g}", row["lr"], strong=chosen),
+                number(row["validation"], 4),
+            )
+        )
+    caption = (
+        f"Validation {task.measure.replace('_', ' ')} of every learning rate tried; the "
+        f"one used in bold."
+    )
+    return Table(("arm", "budget", "learning rate", "validation"), tuple(lines), caption)
+
+
+def read_tuning(path: Path, task: Task) -> list[dict[str, Any]]:
+    """The trials of a task.
+
+    Raises:
+        ValueError: if the file is broken.
+    """
+    rows = csv_file.read(path, _TUNING)
+    csv_file.distinct(rows, ("task", "arm", "budget", "lr"), path)
+    return [row for row in rows if row["task"] == task.name]
+
+
+def _rates(task: Task, index: int, tried: Sequence[dict[str, Any]]) -> Cell:
+    texts = []
+    for rate, budget in zip(task.lr[index], task.budgets, strict=True):
+        trials = [
+            row["lr"] for row in tried if (row["arm"], row["budget"]) == (task.arms[index], budget)
+        ]
+        edge = len(trials) > 1 and rate in (min(trials), max(trials))
+        texts.append(ABSENT if np.isnan(rate) else f"{rate:g}{'†' if edge else ''}")
+    if len(set(texts)) == 1:
+        texts = texts[:1]
+    return Cell(" / ".join(texts), float(task.lr[index, -1]))
+
+
+def _chosen(task: Task, arm: str, budget: float) -> float:
+    if arm not in task.arms or budget not in task.budgets:
+        return float("nan")
+    return float(task.lr[task.arms.index(arm), task.budgets.index(budget)])

@@ -1,0 +1,97 @@
+"""The tables of the gap itself: over budgets, and of ablations."""
+
+from dataclasses import replace
+
+from hypernas.evaluation import Estimate
+from hypernas.report.gap.analysis import difference, gap, measure, rival, sizes, times, trainings
+from hypernas.report.gap.results import Task
+from hypernas.report.style import FLAGSHIP
+from hypernas.report.table import ABSENT, Cell, Table, embolden, figure, interval, word
+
+
+def gap_tables(task: Task) -> list[Table]:
+    """The gap of each arm at each budget, and the difference to the baseline."""
+    unit, digits = measure(task).unit, digits_of(task)
+    heads = tuple(f"{times(budget)} ({unit})" for budget in task.budgets)
+    columns = [
+        embolden([spread(gap(task, arm, budget), digits) for arm in task.arms])
+        for budget in task.budgets
+    ]
+    rows = tuple(
+        (word(arm, code=True), *cells)
+        for arm, cells in zip(task.arms, zip(*columns, strict=True), strict=True)
+    )
+    caption = (
+        f"By how much {task.measure.replace('_', ' ')} is worse with inherited weights "
+        f"than with the same subnet trained alone, in {unit} (0 or less is the goal). Columns are "
+        f"budgets: training FLOPs in units of one stand-alone training of the largest subnet. Mean "
+        f"[95 % interval over subnets] ± standard deviation over seeds; {sizes(task)}; lowest in bold."
+    )
+    tables = [Table(("arm", *heads), rows, caption)]
+    other = rival(task)
+    if other is not None and len(task.arms) > 1:
+        tables.append(_differences(task, other, heads))
+    return tables
+
+
+def _differences(task: Task, other: str, heads: tuple[str, ...]) -> Table:
+    rows = tuple(
+        (
+            word(arm, code=True),
+            *(estimated(difference(task, arm, other, b), digits_of(task)) for b in task.budgets),
+        )
+        for arm in task.arms
+        if arm != other
+    )
+    caption = (
+        f"Difference of the gap to that of `{other}`, paired by seed and subnet, in "
+        f"{measure(task).unit} (below 0: better than `{other}`). Mean [95 % interval over seeds and "
+        f"subnets]."
+    )
+    return Table(("arm", *heads), rows, caption)
+
+
+def ablation_table(task: Task) -> Table:
+    """One row an arm, in the order of the file, against the flagship."""
+    unit, digits, budget = measure(task).unit, digits_of(task), task.budgets[0]
+    cells = embolden([spread(gap(task, arm, budget), digits) for arm in task.arms])
+    rows = []
+    for arm, cell in zip(task.arms, cells, strict=True):
+        found = difference(task, arm, FLAGSHIP, budget) if arm != FLAGSHIP else None
+        worse = Cell(ABSENT)
+        if found is not None:
+            count = sum(value > 0 for value in found.by_seed)
+            worse = Cell(f"{count} of {len(found.by_seed)}", count / len(found.by_seed))
+        rows.append((word(arm, code=True), cell, estimated(found, digits), worse))
+    caption = (
+        f"Gap to stand-alone training in {unit} at a budget of {trainings([budget])}, mean [95 % interval over subnets] ± standard deviation over seeds; "
+        f"difference to `{FLAGSHIP}`, paired by seed and subnet, with its 95 % interval over both "
+        f"(above 0: worse than `{FLAGSHIP}`); {sizes(task)}."
+    )
+    columns = (
+        "arm",
+        f"gap ({unit})",
+        f"difference to `{FLAGSHIP}` ({unit})",
+        "seeds in which worse",
+    )
+    return Table(columns, tuple(rows), caption)
+
+
+def digits_of(task: Task) -> int:
+    """Decimals of what is shown: hundredths of points, thousandths of nats."""
+    return 2 if measure(task).unit == "points" else 3
+
+
+def estimated(found: Estimate | None, digits: int, *, signed: bool = True) -> Cell:
+    """An estimate with its interval."""
+    if found is None:
+        return Cell(ABSENT)
+    return interval(found.value, found.low, found.high, digits, signed=signed)
+
+
+def spread(found: Estimate | None, digits: int) -> Cell:
+    """An estimate with its interval and its standard deviation over seeds."""
+    cell = estimated(found, digits, signed=False)
+    if found is None or len(found.by_seed) < 2:
+        return cell
+    return replace(cell, text=f"{cell.text} ± {figure(found.spread, digits)}")

@@ -1,0 +1,71 @@
+"""A study: a CSV file of results, what stands beside it, and what its README says it asks."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+RESULTS, README = "results.csv", "README.md"
+
+
+@dataclass(frozen=True)
+class Study:
+    """Results, and where they are.
+
+    Attributes:
+        name: of the folder; of a file that is not `results.csv`, its own.
+        path: the CSV file.
+    """
+
+    name: str
+    path: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.path.parent
+
+    @property
+    def readme(self) -> Path:
+        return self.folder / README
+
+    def beside(self, name: str) -> Path | None:
+        """A file of further results of the study, if it is there."""
+        path = self.folder / name
+        return path if self.path.name == RESULTS and path.is_file() else None
+
+    def title(self) -> str:
+        """What the README calls the study, or its name."""
+        found = re.search(r"^# +(.+)$", self._words(), flags=re.MULTILINE)
+        return found[1].strip() if found else self.name
+
+    def question(self) -> str:
+        """The paragraph of the README that begins with **Question.**, if there is one."""
+        found = re.search(
+            r"^\*\*Question\.\*\*\s*(.+?)\n\s*\n", self._words() + "\n\n", re.M | re.S
+        )
+        return " ".join(found[1].split()) if found else ""
+
+    def _words(self) -> str:
+        if self.path.name != RESULTS or not self.readme.is_file():
+            return ""
+        return self.readme.read_text(encoding="utf-8")
+
+
+def open_study(path: Path) -> Study:
+    """The study of a folder with results, or of a CSV file.
+
+    Raises:
+        FileNotFoundError: if the path is neither.
+    """
+    if path.is_dir():
+        path = path / RESULTS
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{path.parent} is neither the folder of a study (it has no {RESULTS}) nor that of "
+                f"a run of hypernas train (it has no metrics.jsonl)."
+            )
+    if not path.is_file() or path.suffix != ".csv":
+        raise FileNotFoundError(
+            f"{path}: expected the folder of a study, a CSV file, or the folder of a run."
+        )
+    name = path.stem if path.name != RESULTS else path.parent.resolve().name
+    return Study(name, path)
