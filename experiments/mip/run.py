@@ -19,7 +19,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import torch
-from summary import draw, rewrite, table
+from summary import TARGET_LOSS, draw, rewrite, table, tables
 
 from hypernas.data import Data, mnist1d
 from hypernas.evaluation import write_csv
@@ -49,7 +49,6 @@ LEARNING_RATES = {
 SEEDS = (0, 1, 2)
 STEPS = 300
 WINDOW = 20  # steps over which the training loss is averaged
-TARGET_LOSS = 1.5  # where shared weights (AdamW, rate 0.01, another seed) are at half the steps
 FIRST = 100  # steps over which the gradient is watched
 KEY = ("arm", "optimizer", "lr", "seed", "steps")
 
@@ -182,16 +181,14 @@ def main() -> None:
     if arguments.quick:
         runs = itertools.product(ARMS, OPTIMIZERS, (0.01,), (0,), (25,))
         rows = [measure(run, device=arguments.device) for run in runs]
-        print(
-            table([{name: str(value) for name, value in row.items()} for row in rows], TARGET_LOSS)
-        )
+        print(table([{name: str(value) for name, value in row.items()} for row in rows]))
         return
     if not arguments.table:
         train(HERE / "results.csv", workers=arguments.workers, device=arguments.device)
     rows = read(HERE / "results.csv")
-    rewrite(HERE / "README.md", table(rows, TARGET_LOSS))
+    rewrite(HERE / "README.md", tables(rows))
     draw(rows, HERE)
-    print(table(rows, TARGET_LOSS))
+    print(tables(rows))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """What the runs of the study say: a table and a figure."""
 
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 from matplotlib import pyplot as plt
 
+TARGET_LOSS = 1.5  # where shared weights (AdamW, rate 0.01, another seed) are at half the steps
 WITHIN = 0.02  # of the best rate's accuracy: a rate that works
 BEGIN, END = "<!-- table begins -->", "<!-- table ends -->"
 # Okabe and Ito's colours, told apart with every kind of colour vision
@@ -54,10 +57,15 @@ def spread(values: list[float], spec: str, *, of: int) -> str:
     return f"{mean} [{low}, {high}]"
 
 
-def table(rows: list[dict[str, str]], target_loss: float) -> str:
+def tables(rows: list[dict[str, str]]) -> str:
+    """What stands between the markers of README.md."""
+    return f"{table(rows)}\n\n{effects(rows)}"
+
+
+def table(rows: list[dict[str, str]]) -> str:
     """Markdown: each arm at the rate of its best accuracy, and how much the rate matters."""
     lines = [
-        f"| optimizer | arm | best rate | accuracy % | minus plain | least steps to loss {target_loss} "
+        f"| optimizer | arm | best rate | accuracy % | minus plain | least steps to loss {TARGET_LOSS} "
         f"| gradient norm CV | median CV, common rates | rates that work | runs diverged |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
@@ -84,6 +92,57 @@ def table(rows: list[dict[str, str]], target_loss: float) -> str:
     return "\n".join(lines)
 
 
+def effects(rows: list[dict[str, str]]) -> str:
+    """Markdown: what each part changes at equal rates and seeds, averaged over rates."""
+    lines = [
+        "| optimizer | change | accuracy, points | steps to loss | gradient norm CV |",
+        "|---|---|---|---|---|",
+    ]
+    for optimizer in dict.fromkeys(row["optimizer"] for row in rows):
+        columns = [
+            changes(rows, optimizer, "accuracy", "{:+.1f}", show=lambda x: 100 * x),
+            changes(rows, optimizer, "steps_to_loss", "{:+.0f}"),
+            changes(rows, optimizer, "gradient_norm_cv", "× {:.2f}", read=np.log, show=np.exp),
+        ]
+        for name in columns[0]:
+            cells = [optimizer, name, *(column[name] for column in columns)]
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def changes(
+    rows: list[dict[str, str]],
+    optimizer: str,
+    measure: str,
+    words: str,
+    *,
+    read: Callable = np.asarray,
+    show: Callable = np.asarray,
+) -> dict[str, str]:
+    """Change -> mean [lowest, highest seed], over the rates where every run has the measure."""
+    runs = {arm: Runs(rows, arm, optimizer) for arm in STYLES}
+    seeds = max(len(of) for each in runs.values() for of in each.by_rate.values())
+    rates = [
+        lr
+        for lr in runs["plain"].by_rate
+        if all(len(each.values(lr, measure)) == seeds for each in runs.values())
+    ]
+    a = {arm: read([each.values(lr, measure) for lr in rates]) for arm, each in runs.items()}
+    found = {
+        "encoding": (a["encoding"] - a["plain"] + a["mip"] - a["theta_0"]) / 2,
+        "θ_0": (a["theta_0"] - a["plain"] + a["mip"] - a["encoding"]) / 2,
+        "both: MIP": a["mip"] - a["plain"],
+        "normalizing MIP's input": a["mip_normalized"] - a["mip"],
+    }
+    made = {}
+    for name, change in found.items():
+        by_seed = change.mean(0)
+        mean, low, high = (show(v) for v in (by_seed.mean(), by_seed.min(), by_seed.max()))
+        ends = f"[{words.format(low)}, {words.format(high)}]".replace("× ", "")
+        made[name] = f"{words.format(mean)} {ends}, {len(rates)} rates"
+    return made
+
+
 def draw(rows: list[dict[str, str]], folder: Path) -> None:
     """Accuracy against learning rate: the mean over seeds, with the lowest and the highest."""
     matplotlib.use("Agg")
@@ -103,11 +162,11 @@ def draw(rows: list[dict[str, str]], folder: Path) -> None:
             at = [lr * shift for lr in found]
             axis.errorbar(at, mean, ends, color=colour, marker=marker, ms=5, lw=1.2, label=arm)
             lost = [lr * shift for lr in runs.by_rate if lr not in runs.whole]
-            axis.plot(lost, [5 - i for _ in lost], "x", color=colour, ms=7, clip_on=False)
-        axis.set(xscale="log", xlabel=f"learning rate, {optimizer}", ylim=(0, 50))
+            axis.scatter(lost, [6 - i for _ in lost], marker="x", color=colour, zorder=3)
+        axis.set(xscale="log", xlabel=f"learning rate, {optimizer}", ylim=(0, 52))
         axis.grid(alpha=0.3)
     axes[0][0].set_ylabel("validation accuracy, %")
-    axes[0][0].legend(fontsize=8, loc="lower left", bbox_to_anchor=(0.02, 0.12))
+    axes[0][0].legend(fontsize=8, loc="lower left")
     figure.suptitle(
         "Mean of 12 subnets, 3 seeds [lowest, highest]; ×: a seed diverged", fontsize=10
     )
