@@ -17,7 +17,7 @@ from hypernas.sampling import Sampler
 from hypernas.study.budget import step_flops
 from hypernas.training import Diverged, Training
 
-_CHECKPOINTS = 5  # of a run, evenly spaced over its last half, at which subnets are ranked
+_CHECKPOINTS = 3  # of a run, evenly spaced over its last half, at which subnets are ranked
 
 
 @dataclass(frozen=True)
