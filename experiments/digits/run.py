@@ -136,8 +136,7 @@ def main() -> None:
         write_csv(HERE / "results.csv", run(budgets=BUDGETS, seeds=SEEDS))
     with (HERE / "results.csv").open() as file:
         made = table(list(csv.DictReader(file)))
-    for path in (HERE / "README.md", HERE.parent.parent / "README.md"):
-        rewrite(path, made)
+    rewrite(HERE / "README.md", made)
     print(made)
 
 

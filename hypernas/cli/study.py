@@ -197,6 +197,7 @@ class Plan:
             self._cell(arm, seed=seed, budget=budget, lr=lrs[arm], split=self.split, follow=follow)
             for seed in self.seeds
             for arm in self.arms
+            if budget <= self.told["last_budget"].get(arm, budget)
         ]
 
     def cost(self, lrs: dict[str, float]) -> Spec:
