@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 ARMS = {
     "shared": generators.shared,
     "mos_neuron": generators.mos_neuron,
-    "hypernas": generators.hypernas,
+    "hypernas": partial(generators.hypernas, coefficient_lr_scale=1.0),  # the default then
 }
 LEARNING_RATES = (0.003, 0.01, 0.03)
 SEEDS = (0, 1, 2)
