@@ -20,6 +20,8 @@ def evaluate_run(config: DictConfig) -> None:
     """Print, and write as CSV, what the subnets of a run cost and how good they are."""
     if config.split not in ("train", "validation", "test"):
         raise ValueError(f"split must be train, validation or test, got {config.split!r}.")
+    if config.standalone and config.split == "train":
+        raise ValueError("standalone=true compares on validation or test, got split=train.")
     if config.subnets < 0:
         raise ValueError(f"subnets must be 0 or more, got {config.subnets}.")
     if config.threads is not None:

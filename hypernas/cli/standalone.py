@@ -49,10 +49,13 @@ class Standalone:
     def __init__(
         self, parts: Parts, run: DictConfig, recipe: DictConfig, *, folder: str, device: str
     ) -> None:
-        if not recipe.seeds:
-            raise ValueError(f"recipe.seeds must hold one seed or more, got {recipe.seeds}.")
+        seeds = OmegaConf.to_object(recipe)["seeds"]  # type: ignore[index]
+        if not isinstance(seeds, list) or not seeds or len(set(seeds)) < len(seeds):
+            raise ValueError(
+                f"recipe.seeds must be a list of one seed or more, each once, got {seeds!r}."
+            )
         optimizer = OmegaConf.merge(run.optimizer, {} if recipe.lr is None else {"lr": recipe.lr})
-        self.seeds, self.steps = list(recipe.seeds), recipe.steps
+        self.seeds, self.steps = seeds, recipe.steps
         self._parts, self._device = parts, device
         self._folder = Path(os.path.expanduser(folder))
         self._recipe = Recipe(

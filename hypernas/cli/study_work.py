@@ -1,12 +1,13 @@
-"""What a process of a study computes: one stand-alone training, one cell, or the cost of steps."""
+"""What a process of a study computes: a stand-alone training, a cell, or what steps cost."""
 
 import dataclasses
 import functools
 import json
-import resource
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
@@ -15,18 +16,25 @@ from hypernas.data import Batches, Data
 from hypernas.device import pick_device
 from hypernas.evaluation import Recipe, References
 from hypernas.optimization import Groups
-from hypernas.study import measure_steps, run_cell
-from hypernas.training import Training
+from hypernas.study import measure_memory, measure_steps, run_cell
+from hypernas.training import Diverged, Training
 
 Settings = dict[str, Any]  # a whole configuration of `hypernas train`
 
 
 def work(spec: dict[str, Any]) -> Any:
     """The result of a job; see the functions below."""
-    return {"reference": _reference, "cell": _cell, "cost": _cost}[spec["kind"]](spec)
+    kinds = {"reference": _reference, "cell": _cell, "cost": _cost, "memory": _memory}
+    try:
+        return kinds[spec["kind"]](spec)
+    except HydraException as error:
+        if error.__cause__ is None:
+            raise
+        raise error.__cause__ from None  # what a constructor said: causes get lost on the way back
 
 
 def parts_of(settings: Settings) -> Parts:
+    """The parts of a configuration; the data of the last ones are kept."""
     return assemble(OmegaConf.create(settings), data=_data(json.dumps(settings["data"])))
 
 
@@ -35,8 +43,8 @@ def _data(settings: str) -> Data:
     return instantiate(OmegaConf.create(json.loads(settings)))
 
 
-def _reference(spec: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """The measures of a subnet trained alone, on both splits."""
+def _reference(spec: dict[str, Any]) -> dict[str, dict[str, float]] | None:
+    """The measures of a subnet trained alone, on both splits; None if its training diverged."""
     settings = spec["settings"]
     parts = parts_of(settings)
     recipe = Recipe(
@@ -47,7 +55,10 @@ def _reference(spec: dict[str, Any]) -> dict[str, dict[str, float]]:
     references = References(
         parts.space, parts.data, recipe, folder=spec["cache"], device=settings["device"]
     )
-    return references(spec["architecture"], seed=settings["seed"])
+    try:
+        return references(spec["architecture"], seed=settings["seed"])
+    except Diverged:
+        return None
 
 
 def _cell(spec: dict[str, Any]) -> dict[str, Any]:
@@ -77,7 +88,21 @@ def _cost(spec: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"arm": arm, "step_ratio": round(ratio, 3)} for arm, ratio in ratios.items()]
 
 
-def _stepper(settings: Settings) -> Any:
+def _memory(spec: dict[str, Any]) -> float:
+    """Megabytes that training an arm takes; this process should not have done anything else."""
+    settings = spec["settings"]
+    small = {
+        "generator": {"_target_": "hypernas.generators.Standalone", "_partial_": True},
+        "sampling": {"_target_": "hypernas.sampling.Fixed", "architectures": ["smallest"]},
+    }
+    _stepper({**settings, **small})(0)  # loads the data, and the code of training
+    return round(
+        measure_memory(lambda: _stepper(settings), device=pick_device(settings["device"])), 1
+    )
+
+
+def _stepper(settings: Settings) -> Callable[[int], None]:
+    """What computes step i of an arm's training, to its end."""
     parts = parts_of(settings)
     training: Training = instantiate(settings["training"])
     sampler = instantiate(settings["sampling"])
@@ -92,10 +117,7 @@ def _stepper(settings: Settings) -> Any:
         architectures = sampler(parts.space, rng)
         training.backward(generator, architectures, next(batches), parts.objective, rng)
         groups.step(training.max_grad_norm)
+        if generator.device.type == "cuda":
+            torch.cuda.synchronize(generator.device)
 
     return step
-
-
-def peak_memory() -> float:
-    """Megabytes this process has held at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

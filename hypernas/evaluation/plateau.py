@@ -15,7 +15,7 @@ class Plateau:
     """Where stand-alone training stops getting better.
 
     Attributes:
-        steps: the first number of steps whose doubling helped by less than the noise.
+        steps: the first number of steps whose doubling helped by no more than the noise.
         trail: steps -> mean measure over subnets and seeds, of every number of steps tried.
         noise: standard deviation over seeds at `steps`, pooled over subnets.
         reached: False if doubling still helped when the search ended; `steps` is then the last.
@@ -36,7 +36,7 @@ def find_plateau(
     measure: Measure,
     doublings: int = 4,
 ) -> Plateau:
-    """Double the steps of stand-alone training until that moves it by less than its seed noise.
+    """Double the steps of stand-alone training until that helps it no more than its seed noise.
 
     A reference short of its plateau makes every supernet that is trained for long look better than
     training alone. A doubling that makes subnets worse (they overfit) ends the search as well. Judge
@@ -48,10 +48,13 @@ def find_plateau(
         doublings: to try at most.
 
     Raises:
-        ValueError: for fewer than two seeds.
+        ValueError: for fewer than two seeds, or no subnet.
     """
-    if len(seeds) < 2:
-        raise ValueError(f"the noise of seeds needs two seeds or more, got {list(seeds)}.")
+    if len(set(seeds)) < 2 or not subnets:
+        raise ValueError(
+            f"the noise of seeds needs two seeds or more and one subnet or more, got {list(seeds)} "
+            f"and {len(subnets)} subnets."
+        )
     trail: dict[int, float] = {}
 
     def tried(steps: int) -> float:
@@ -64,7 +67,7 @@ def find_plateau(
     for _ in range(doublings):
         next_noise = tried(2 * steps)
         before, after = (float(measure.score(trail[s])) for s in (steps, 2 * steps))
-        if after - before < noise:
+        if after - before <= noise:
             return Plateau(steps, trail, noise, True)
         steps, noise = 2 * steps, next_noise
     return Plateau(steps, trail, noise, False)

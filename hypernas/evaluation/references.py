@@ -66,8 +66,9 @@ class References:
 
     An entry's key is made of the recipe, the seed, the data, the version of this library and of
     torch, and the freshly initialised module: its weights and its outputs on the first training
-    examples. So a change of any of them, the forward pass included, is a new entry, and runs and
-    studies of the same content share one.
+    examples (where chance has a part in training, as in dropout, also those of that). So a change of
+    any of them, the forward pass included, is a new entry, and runs and studies of the same content
+    share one. The device is not part of it. A damaged entry is trained again.
 
     Args:
         folder: of the entries, made when it is needed; None keeps them in memory alone.
@@ -94,13 +95,14 @@ class References:
         key = self.key(architecture, seed=seed)
         if key not in self._known:
             path = None if self.folder is None else self.folder / f"{key}.json"
-            if path is not None and path.is_file():
-                self._known[key] = json.loads(path.read_text())["measures"]
-            else:
+            measures = None if path is None else _read(path)
+            if measures is None:
+                if path is not None:
+                    path.parent.mkdir(parents=True, exist_ok=True)  # before hours of training
                 measures = self._train(architecture, seed)
                 if path is not None:
                     self._write(path, architecture, seed, measures)
-                self._known[key] = measures
+            self._known[key] = measures
         return self._known[key]
 
     def key(self, architecture: Architecture, *, seed: int) -> str:
@@ -111,7 +113,16 @@ class References:
         content.update(f"{hypernas.__version__} {torch.__version__} {seed} {self._data}".encode())
         for tensor in [*_tensors(outputs), *module.state_dict().values()]:
             content.update(_bytes(tensor))
+        first, second = (self._outputs_while_training(module, seed) for seed in (0, 1))
+        if first != second:  # dropout and the like, which the outputs above do not show
+            content.update(first)
         return content.hexdigest()[:24]
+
+    def _outputs_while_training(self, module: nn.Module, seed: int) -> bytes:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            outputs = module.train()(*positional(self.data.example(num=2)))
+        return b"".join(_bytes(tensor) for tensor in _tensors(outputs))
 
     def _train(self, architecture: Architecture, seed: int) -> Measures:
         generator = Standalone(self.space, seed=seed)
@@ -141,7 +152,6 @@ class References:
         return found
 
     def _write(self, path: Path, architecture: Architecture, seed: int, measures: Measures) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.{os.getpid()}.part")  # several processes may write
         try:
             entry = {
@@ -155,6 +165,14 @@ class References:
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Measures | None:
+    """The measures of an entry; None if it is not there, or damaged."""
+    try:
+        return dict(json.loads(path.read_text())["measures"])
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return None
 
 
 def fingerprint(data: Data) -> str:

@@ -106,7 +106,8 @@ def conv2d(
         norm: of every convolution; without one convolutions have biases.
 
     Raises:
-        ValueError: if the input has not the right number of axes, or a kernel is even.
+        ValueError: if the input has not the right number of axes, a kernel is even, or the stride is
+            less than 1.
     """
     return _space(
         2, input_shape, num_classes, widths, depths, kernels, expansions, stem_stride, norm
@@ -129,6 +130,8 @@ def _space(
             f"space=conv{space_dim}d needs inputs of {space_dim + 1} axes (channels first), "
             f"got the shape {tuple(input_shape)}."
         )
+    if stem_stride < 1:
+        raise ValueError(f"stem_stride must be 1 or more, got {stem_stride}.")
     if any(kernel % 2 == 0 for kernel in kernels):
         raise ValueError(f"kernels must be odd, got {list(kernels)}.")
     choices: dict[str, Choice | Sequence[Any]] = {}

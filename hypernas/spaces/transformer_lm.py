@@ -79,13 +79,15 @@ def transformer_lm(
         dropout: of the embedding and of what each layer adds.
 
     Raises:
-        ValueError: if the input has not one axis.
+        ValueError: if the input has not one axis, or `embed_std` is not positive.
     """
     if len(input_shape) != 1:
         raise ValueError(
             f"space=transformer_lm needs sequences of shape (context,), "
             f"got the shape {tuple(input_shape)}."
         )
+    if embed_std is not None and embed_std <= 0:
+        raise ValueError(f"embed_std must be positive, or null, got {embed_std}.")
     choices: dict[str, Choice | Sequence[Any]] = {
         "depth": list(depths),
         "embed_dim": list(embed_dims),

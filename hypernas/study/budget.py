@@ -1,5 +1,6 @@
 """Training compute, in units of one stand-alone training of the largest subnet."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,8 +54,19 @@ class Budget:
         return cls(reference_steps, mean / cost(space.largest()))
 
     def steps(self, budget: float) -> int:
-        """Steps for a budget in units of the stand-alone training, at least 1."""
-        return max(1, round(budget * self.reference_steps / self.step))
+        """Steps for a budget in units of the stand-alone training.
+
+        Raises:
+            ValueError: if that is less than one.
+        """
+        steps = round(budget * self.reference_steps / self.step)
+        if steps < 1:
+            raise ValueError(
+                f"a budget of {budget} is less than one step: a step costs "
+                f"{self.step / self.reference_steps:.2g}, in units of {self.reference_steps} steps "
+                f"of the largest subnet alone. Give a larger budget, or more reference_steps."
+            )
+        return steps
 
 
 def step_flops(
@@ -68,24 +80,23 @@ def step_flops(
 ) -> float:
     """Mean FLOPs of a training step over `num` steps: generation, forward and backward passes.
 
-    Counted by torch's own counter while the steps are computed: matrix products, convolutions and
-    attention; element-wise work, as in scaling and adding experts, is left out. Gradients are
-    dropped, and the global random state is put back.
+    Counted by torch's own counter while the steps are computed on a copy: matrix products,
+    convolutions and attention. Left out is element-wise work, as in scaling and adding experts, and
+    what settling free channels takes. Weights are generated for one subnet after the other; where
+    training generates those of a step together, it may do a little less. The generator and torch's
+    random state stay as they are.
     """
     batch: tuple[Any, Any] = next(
         Batches(data.train, batch_size=batch_size, device=generator.device).starting_at(0)
     )
     rng = torch.Generator().manual_seed(0)
     steps: Sequence[Sequence[Architecture]] = [sampler(generator.space, rng) for _ in range(num)]
-    state = torch.get_rng_state()
+    shadow = copy.deepcopy(generator, {id(generator.space): generator.space}).train()
     counter = FlopCounterMode(display=False)
-    try:
-        with counter:
-            for architectures in steps:
-                for architecture in architectures:
-                    outputs = generator.call(architecture, *positional(batch[0]))
-                    objective.loss(outputs, batch[1]).backward()
-    finally:
-        torch.set_rng_state(state)
-        generator.zero_grad(set_to_none=True)
+    devices = [generator.device] if generator.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices), counter:
+        for architectures in steps:
+            for architecture in architectures:
+                outputs = shadow.call(architecture, *positional(batch[0]))
+                objective.loss(outputs, batch[1]).backward()
     return counter.get_total_flops() / num

@@ -100,7 +100,7 @@ def run_cell(
         )
     ]
     a_step = step_flops(
-        generator.train(),
+        generator,
         data,
         sampler=sampler,
         objective=objective,

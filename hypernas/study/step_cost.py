@@ -13,7 +13,7 @@ def measure_steps(
     Arms take turns round by round, so what else the machine does falls on all of them alike.
 
     Args:
-        steps: arm -> what computes step i of it.
+        steps: arm -> what computes step i of it, to its end (a GPU is waited for).
         warmup: rounds that are not counted.
     """
     ratios: dict[str, list[float]] = {name: [] for name in steps}

@@ -142,3 +142,18 @@ def test_a_damaged_file_is_refused_by_name(idx_folder):
     path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:-3]))
     with pytest.raises(ValueError, match=r"t10k-labels-idx1-ubyte\.gz is not an IDX file"):
         fashion_mnist(root=idx_folder)
+
+
+def test_splits_of_fashion_mnist_can_be_cut_to_their_first_images(idx_folder):
+    whole = fashion_mnist(root=idx_folder)
+    part = fashion_mnist(root=idx_folder, num_train=20, num_validation=5, num_test=7)
+    for split, num in (("train", 20), ("validation", 5), ("test", 7)):
+        cut = [tensor[:num] for tensor in getattr(whole, split).tensors]
+        assert_close(list(getattr(part, split).tensors), cut)
+
+
+def test_more_or_fewer_images_than_there_are_are_refused_all_at_once(idx_folder):
+    with pytest.raises(
+        ValueError, match=r"(?s)num_validation .* 5000, got 5001.*num_test .* got 0"
+    ):
+        fashion_mnist(root=idx_folder, num_validation=5001, num_test=0)

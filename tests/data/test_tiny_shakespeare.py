@@ -98,3 +98,20 @@ def test_its_configuration_holds_the_defaults(root):
     config = OmegaConf.load(Path(__file__).parents[2] / "configs/data/tiny_shakespeare.yaml")
     config.root = str(root)
     assert instantiate(config).input_shape == (64,)
+
+
+def test_the_beginning_of_the_training_text_leaves_validation_and_test_as_they_are(root):
+    whole, part = (
+        tiny_shakespeare(root=root, context=8),
+        tiny_shakespeare(root=root, context=8, num_train=100),
+    )
+    assert len(part.train) == 92
+    assert_close(part.train.tensors[0], whole.train.tensors[0][:92])
+    for split in ("validation", "test"):
+        assert_close(getattr(part, split).tensors, getattr(whole, split).tensors)
+
+
+@pytest.mark.parametrize("num", [0, 8, len(TEXT)])
+def test_a_training_text_that_is_not_there_or_holds_no_window_is_refused(root, num):
+    with pytest.raises(ValueError, match=f"num_train must be between 9 and .* got {num}"):
+        tiny_shakespeare(root=root, context=8, num_train=num)

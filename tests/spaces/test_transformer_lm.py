@@ -91,3 +91,19 @@ def test_subnets_learn_to_continue_a_period():
 def test_inputs_that_are_not_sequences_are_refused():
     with pytest.raises(ValueError, match=r"sequences of shape \(context,\)"):
         transformer_lm(input_shape=(3, 8, 8), num_classes=10)
+
+
+def test_the_embedding_starts_at_the_size_of_the_largest_in_every_subnet_unless_told(tokens):
+    space = transformer_lm(**TEXT, **{**SMALL, "embed_dims": [32, 64]})
+    told = transformer_lm(**TEXT, **{**SMALL, "embed_dims": [32, 64]}, embed_std=0.02)
+    for architecture in (space.smallest(), space.largest()):
+        for of, std in ((space, 1 / 8), (told, 0.02)):
+            net = of.build(architecture)
+            for weight in (net.embedding.weight, net.positions):
+                assert_close(weight.std(), torch.tensor(std), rtol=0.15, atol=0)
+
+
+@pytest.mark.parametrize("std", [0, -0.1])
+def test_an_embedding_without_a_size_is_refused(std):
+    with pytest.raises(ValueError, match="embed_std must be positive"):
+        transformer_lm(**TEXT, embed_std=std)

@@ -1,0 +1,242 @@
+"""What a study consists of: its settings, checked before anything is computed, and its jobs."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from hypernas.cli.jobs import Spec
+from hypernas.cli.study_rows import Row, Rows
+from hypernas.cli.study_settings import ALONE, check_comparable, study_settings
+from hypernas.cli.study_work import Settings, parts_of
+from hypernas.cost import flops, num_parameters
+from hypernas.evaluation import MEASURES
+from hypernas.sampling import stratified_subnets
+from hypernas.study import Budget
+
+
+class Plan:
+    """A study of a configuration.
+
+    Attributes:
+        arms: those asked for, in the order of the study's file.
+        budgets: from small to large.
+        rows: what makes rows of results.
+
+    Raises:
+        ValueError: naming every setting that is wrong, or an arm that could not be compared.
+    """
+
+    def __init__(self, config: DictConfig) -> None:
+        told = study_settings(config)
+        self.name, self.told = told["name"], told
+        self._all_arms: dict[str, list[str]] = told["arms"]
+        self._first = next(iter(self._all_arms))
+        self.arms = [a for a in self._all_arms if config.arms is None or a in config.arms]
+        self.seeds = list(told["seeds"] if config.seeds is None else config.seeds)
+        self.budgets = sorted(told["budgets"] if config.budgets is None else config.budgets)
+        self.split, self.device = config.split, config.device
+        self._cache = str(Path(config.work) / "references")
+        self._steps_alone = told["reference_steps"]
+        self._tuned = len(told["learning_rates"]) > 1
+
+        first = {"seed": 0, "lr": 0.01, "steps": 1}
+        settings = self._settings(told["supernet"], **first)
+        arms = {arm: self._arm_settings(arm, **first) for arm in self.arms}
+        check_comparable(settings, {**arms, "recipe": self._alone_settings(**first)})
+        parts = parts_of(settings)
+        inputs = parts.data.example(num=1)
+        self.subnets = stratified_subnets(
+            parts.space,
+            told["subnets"],
+            cost=lambda architecture: flops(parts.space.build(architecture), inputs),
+            seed=0,
+            pool=max(100, 4 * told["subnets"]),
+        )
+        samplings = {arm: json.dumps(own["sampling"]) for arm, own in arms.items()}
+        known = {
+            sampling: Budget.of(
+                parts.space,
+                parts.data,
+                instantiate(json.loads(sampling)),
+                reference_steps=self._steps_alone,
+            )
+            for sampling in set(samplings.values())
+        }
+        self._budget = {arm: known[sampling] for arm, sampling in samplings.items()}
+        for budget in (told["tuning_budget"], *self.budgets):
+            for arm in self.arms:
+                self._budget[arm].steps(budget)
+        subnets: dict[str, Row] = {}
+        for label, architecture in self.subnets.items():
+            module = parts.space.build(architecture)
+            subnets[label] = {
+                "architecture": architecture.to_json(),
+                "params": num_parameters(module),
+                "macs": flops(module, inputs) // 2,
+            }
+        self.rows = Rows(parts.data.name, told["measure"], self.split, self._steps_alone, subnets)
+
+    def text(self) -> str:
+        steps: dict[str, list[str]] = {}
+        for arm, budget in self._budget.items():
+            told = ", ".join(f"{b}: {budget.steps(b)}" for b in self.budgets)
+            steps.setdefault(told, []).append(arm)
+        by_arms = "; ".join(
+            f"{told} ({', '.join(arms)})" if len(steps) > 1 else told
+            for told, arms in steps.items()
+        )
+        return (
+            f"{self.name} on {self.rows.task}: {len(self.arms)} arms, seeds {self.seeds}, "
+            f"{len(self.subnets)} subnets, {self._steps_alone} steps alone; steps by budget {by_arms}"
+        )
+
+    def best(self, tuning: Sequence[Row]) -> dict[str, float]:
+        """The learning rate of the best validation measure, by arm.
+
+        Raises:
+            ValueError: if all those of an arm diverged.
+        """
+        if not self._tuned:
+            (rate,) = self.told["learning_rates"]
+            return dict.fromkeys([ALONE, *self.arms], rate)
+        chosen: dict[str, Row] = {}
+        score = MEASURES[self.rows.measure].score
+        for row in tuning:
+            if math.isnan(row["validation"]):
+                continue
+            other = chosen.get(row["arm"])
+            if other is None or score(row["validation"]) > score(other["validation"]):
+                chosen[row["arm"]] = row
+        if lost := sorted({row["arm"] for row in tuning} - set(chosen)):
+            raise ValueError(
+                f"training diverged at every learning rate of {self.told['learning_rates']} for "
+                f"{lost}: give study.learning_rates smaller ones, or leave arms out by arms=[...]."
+            )
+        return {arm: row["lr"] for arm, row in chosen.items()}
+
+    def _settings(self, arm: Sequence[str], *, seed: int, lr: float, steps: int) -> Settings:
+        """A whole configuration of `hypernas train`."""
+        overrides = [*self.told["settings"], *arm, f"seed={seed}", f"device={self.device}"]
+        overrides += [f"training.steps={steps}", f"optimizer.lr={lr}"]
+        composed: Any = OmegaConf.to_container(compose("train", overrides=overrides), resolve=True)
+        return {str(key): value for key, value in composed.items()}
+
+    def _arm_settings(self, arm: str, *, seed: int, lr: float, steps: int) -> Settings:
+        added = [*self.told["supernet"], *self._all_arms[arm]]
+        return self._settings(added, seed=seed, lr=lr, steps=steps)
+
+    def _alone_settings(self, *, seed: int, lr: float, steps: int) -> Settings:
+        added = ["generator=standalone", "sampling=fixed", *self.told["recipe"]]
+        return self._settings(added, seed=seed, lr=lr, steps=steps)
+
+    # --- stand-alone training ----------------------------------------------------------------
+
+    def alone_trials(self) -> list[Spec]:
+        seed = self.told["tuning_seed"]
+        some = self._some(self.told["plateau_subnets"])
+        return [
+            self._alone(label, seed=seed, lr=lr, steps=self._steps_alone)
+            for lr in self.told["learning_rates"]
+            for label in some
+            if self._tuned
+        ]
+
+    def alone(self, lr: float) -> list[Spec]:
+        """Each subnet with each seed, and some for twice as long, to see the plateau."""
+        once = [
+            self._alone(label, seed=seed, lr=lr, steps=self._steps_alone)
+            for seed in self.seeds
+            for label in self.subnets
+        ]
+        twice = [
+            self._alone(label, seed=seed, lr=lr, steps=2 * self._steps_alone)
+            for seed in self.seeds
+            for label in self._some(self.told["plateau_subnets"])
+        ]
+        return once + twice
+
+    def _alone(self, label: str, *, seed: int, lr: float, steps: int) -> Spec:
+        return {
+            "kind": "reference",
+            "label": f"{label}, seed {seed}, lr {lr}, {steps} steps",
+            "arm": ALONE,
+            "budget": steps / self._steps_alone,
+            "lr": lr,
+            "seed": seed,
+            "subnet": label,
+            "architecture": dict(self.subnets[label]),
+            "settings": self._alone_settings(seed=seed, lr=lr, steps=steps),
+            "cache": self._cache,
+        }
+
+    def _some(self, num: int) -> list[str]:
+        """Subnets spread over the cost."""
+        labels = list(self.subnets)
+        return [labels[int((i + 0.5) * len(labels) / num)] for i in range(num)]
+
+    # --- arms ----------------------------------------------------------------------------------
+
+    def trials(self) -> list[Spec]:
+        return [
+            self._cell(
+                arm,
+                seed=self.told["tuning_seed"],
+                budget=self.told["tuning_budget"],
+                lr=lr,
+                split="validation",
+            )
+            for arm in self.arms
+            for lr in self.told["learning_rates"]
+            if self._tuned
+        ]
+
+    def cells(self, lrs: Mapping[str, float], budget: float) -> list[Spec]:
+        """Each arm that is trained for so long, with each seed; followed at the largest budget."""
+        follow = budget == max(self.told["budgets"])
+        return [
+            self._cell(arm, seed=seed, budget=budget, lr=lrs[arm], split=self.split, follow=follow)
+            for seed in self.seeds
+            for arm in self.arms
+            if budget <= self.told["last_budget"].get(arm, budget)
+        ]
+
+    def _cell(
+        self, arm: str, *, seed: int, budget: float, lr: float, split: str, follow: bool = False
+    ) -> Spec:
+        steps = self._budget[arm].steps(budget)
+        return {
+            "kind": "cell",
+            "label": f"{arm}, budget {budget}, seed {seed}, lr {lr}",
+            "arm": arm,
+            "budget": budget,
+            "lr": lr,
+            "seed": seed,
+            "steps": steps,
+            "split": split,
+            "follow": follow,
+            "subnets": {label: dict(a) for label, a in self.subnets.items()},
+            "settings": self._arm_settings(arm, seed=seed, lr=lr, steps=steps),
+        }
+
+    # --- cost ----------------------------------------------------------------------------------
+
+    def cost(self) -> Spec:
+        """Time of steps, in units of the study's first arm, whether or not that is asked for."""
+        settings = {arm: self._weighed(arm) for arm in dict.fromkeys([self._first, *self.arms])}
+        return {"kind": "cost", "label": "all arms", "settings": settings, "rounds": 30}
+
+    def memory(self) -> list[Spec]:
+        return [
+            {"kind": "memory", "label": arm, "arm": arm, "settings": self._weighed(arm)}
+            for arm in self.arms
+        ]
+
+    def _weighed(self, arm: str) -> Settings:
+        lr = min(self.told["learning_rates"])  # which makes a step neither slower nor larger
+        return self._arm_settings(arm, seed=0, lr=lr, steps=1000)

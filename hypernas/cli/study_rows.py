@@ -1,0 +1,149 @@
+"""The rows of a study's CSV files, made of the results of its jobs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hypernas.cli.jobs import Spec
+
+Row = dict[str, Any]
+Found = Sequence[tuple[Spec, Any]]  # jobs with their results
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Every file begins with the columns that tell which run or subnet a row is of.
+
+    What diverged has no row, but in runs.csv, which tells so, and in tuning.csv, where it is nan.
+
+    Attributes:
+        task: name of the data.
+        split: on which subnets were measured.
+        steps_alone: of stand-alone training; twice as many are for the plateau.
+        subnets: label -> architecture (JSON), params, macs.
+    """
+
+    task: str
+    measure: str
+    split: str
+    steps_alone: int
+    subnets: Mapping[str, Row]
+
+    def tuning(self, trials: Found) -> list[Row]:
+        """Mean validation measure of each arm and learning rate; nan if one training diverged."""
+        values: dict[tuple[str, float, float], list[float]] = {}
+        for spec, result in trials:
+            found = values.setdefault((spec["arm"], spec["budget"], spec["lr"]), [])
+            if spec["kind"] == "reference":
+                found.append(math.nan if result is None else result["validation"][self.measure])
+            else:
+                found += [row["inherited"][self.measure] for row in result["rows"]]
+        return [
+            {
+                "task": self.task,
+                "arm": arm,
+                "budget": budget,
+                "lr": lr,
+                "validation": sum(found) / len(found) if found else math.nan,
+            }
+            for (arm, budget, lr), found in values.items()
+        ]
+
+    def references(self, found: Found) -> list[Row]:
+        """Every stand-alone training of the seeds that are reported."""
+        return [
+            {
+                "task": self.task,
+                "subnet": spec["subnet"],
+                **self.subnets[spec["subnet"]],
+                "seed": spec["seed"],
+                "steps": _steps(spec),
+                "measure": self.measure,
+                "value": result[self.split][self.measure],
+            }
+            for spec, result in found
+            if result is not None
+        ]
+
+    def results(self, found: Found, references: Found) -> list[Row]:
+        """Every subnet of every cell beside its stand-alone training of the same seed."""
+        alone = {
+            (spec["subnet"], spec["seed"]): result[self.split][self.measure]
+            for spec, result in references
+            if result is not None and _steps(spec) == self.steps_alone
+        }
+        return [
+            {
+                **self._run(spec, result),
+                "subnet": row["subnet"],
+                "architecture": row["architecture"],
+                "params": row["params"],
+                "macs": row["macs"],
+                "measure": self.measure,
+                "inherited": row["inherited"][self.measure],
+                "standalone": alone.get((row["subnet"], spec["seed"])),
+            }
+            for spec, result in found
+            for row in result["rows"]
+        ]
+
+    def runs(self, found: Found) -> list[Row]:
+        """Every cell."""
+        return [
+            {
+                **self._run(spec, result),
+                "stored": result["stored"],
+                "seconds": round(result["seconds"], 1),
+                "diverged": result["diverged"],
+            }
+            for spec, result in found
+        ]
+
+    def stability(self, found: Found) -> list[Row]:
+        """Every subnet on validation during the last half of the cells that were followed."""
+        return [
+            {
+                "task": self.task,
+                "arm": spec["arm"],
+                "seed": spec["seed"],
+                "budget": spec["budget"],
+                "step": row["step"],
+                "subnet": row["subnet"],
+                "value": row["value"][self.measure],
+            }
+            for spec, result in found
+            if not result["diverged"]
+            for row in result["trajectory"]
+        ]
+
+    def cost(self, ratios: Sequence[Row], memory: Mapping[str, float], found: Found) -> list[Row]:
+        """Every arm that was trained: parameters, time of a step, and memory."""
+        stored = {spec["arm"]: result["stored"] for spec, result in found}
+        ratio = {row["arm"]: row["step_ratio"] for row in ratios}
+        return [
+            {
+                "task": self.task,
+                "arm": arm,
+                "stored": stored[arm],
+                "step_ratio": ratio[arm],
+                "peak_memory_mb": memory[arm],
+            }
+            for arm in stored
+        ]
+
+    def _run(self, spec: Spec, result: Any) -> Row:
+        return {
+            "task": self.task,
+            "arm": spec["arm"],
+            "seed": spec["seed"],
+            "budget": spec["budget"],
+            "steps": spec["steps"],
+            "lr": spec["lr"],
+            "train_flops": result["train_flops"],
+        }
+
+
+def _steps(spec: Spec) -> int:
+    """Of a stand-alone training."""
+    return spec["settings"]["training"]["steps"]

@@ -1,0 +1,122 @@
+"""The settings of a study, checked before anything is computed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from hypernas.cli.study_work import Settings
+from hypernas.evaluation import MEASURES
+
+ALONE = "standalone"  # the arm of stand-alone training, in tuning.csv
+_KEYS = (
+    *("name", "measure", "settings", "supernet", "recipe", "arms", "learning_rates"),
+    *("tuning_budget", "tuning_seed", "budgets", "seeds", "subnets", "reference_steps"),
+    *("plateau_subnets", "last_budget"),
+)
+_ALIKE = (("data",), ("space",), ("training", "batch_size"))  # else arms cannot be compared
+
+
+def study_settings(config: DictConfig) -> dict[str, Any]:
+    """The keys of a study's file, those of the scale merged in.
+
+    Raises:
+        ValueError: naming everything that is wrong.
+    """
+    told: Any = OmegaConf.to_container(config.study, resolve=True)
+    scales = told.pop("scales", {"cpu": {}})
+    if config.scale not in scales:
+        raise ValueError(f"scale must be one of {list(scales)}, got {config.scale!r}.")
+    scale = dict(scales[config.scale])
+    if unlike := {*told, *scale}.symmetric_difference(_KEYS):
+        raise ValueError(
+            f"a study has the keys {sorted(_KEYS)} and scales; missing or unknown: {sorted(unlike)}."
+        )
+    told["settings"] = told["settings"] + scale.pop("settings", [])
+    told |= scale
+    if wrong := [*_wrong(told), *_wrong_choice(config, told)]:
+        raise ValueError("the study cannot be run:\n  " + "\n  ".join(wrong))
+    return told
+
+
+def _wrong(told: Mapping[str, Any]) -> list[str]:
+    """What is wrong in a study's file."""
+    wrong = []
+    if told["measure"] not in MEASURES:
+        wrong.append(f"measure: expected one of {list(MEASURES)}, got {told['measure']!r}")
+    if ALONE in told["arms"]:
+        wrong.append(f"arms: {ALONE} is the name of stand-alone training; choose another")
+    wrong += [
+        f"{key}: expected 1 or more, got {told[key]!r}"
+        for key in ("subnets", "reference_steps", "plateau_subnets")
+        if not _whole(told[key]) or told[key] < 1
+    ]
+    if not wrong and told["plateau_subnets"] > told["subnets"]:
+        wrong.append(
+            f"plateau_subnets: expected at most the {told['subnets']} subnets, "
+            f"got {told['plateau_subnets']}"
+        )
+    if unknown := [arm for arm in told["last_budget"] if arm not in told["arms"]]:
+        wrong.append(f"last_budget: there is no arm {unknown}, expected of {list(told['arms'])}")
+    if not _whole(told["tuning_seed"]):
+        wrong.append(f"tuning_seed: expected an integer, got {told['tuning_seed']!r}")
+    if not _positive(told["tuning_budget"]):
+        wrong.append(f"tuning_budget: expected a positive number, got {told['tuning_budget']!r}")
+    return wrong
+
+
+def _wrong_choice(config: DictConfig, told: Mapping[str, Any]) -> list[str]:
+    """What is wrong in the lists of a study, or in those the command asks for instead."""
+    asked = {
+        key: told[key] if config[key] is None else OmegaConf.to_object(config)[key]  # type: ignore[index]
+        for key in ("seeds", "budgets")
+    }
+    arms = list(told["arms"]) if config.arms is None else OmegaConf.to_object(config)["arms"]  # type: ignore[index]
+    rates = told["learning_rates"]
+    wrong = []
+    if config.split not in ("validation", "test"):
+        wrong.append(f"split: expected validation or test, got {config.split!r}")
+    for key, values, fits, expected in (
+        ("arms", arms, lambda arm: arm in told["arms"], f"of {list(told['arms'])}"),
+        ("seeds", asked["seeds"], _whole, "integers"),
+        ("budgets", asked["budgets"], _positive, "positive numbers"),
+        ("learning_rates", rates, _positive, "positive numbers"),
+    ):
+        if not isinstance(values, list) or not values or len(set(values)) < len(values):
+            wrong.append(f"{key}: expected a list of one or more, each once, got {values!r}")
+        elif strange := [value for value in values if not fits(value)]:
+            wrong.append(f"{key}: expected {expected}, got {strange}")
+    return wrong
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
+def check_comparable(settings: Settings, arms: Mapping[str, Settings]) -> None:
+    """Refuse arms that see other data, subnets or batches than `settings`.
+
+    Raises:
+        ValueError: naming every such arm and what it changes.
+    """
+    unlike = [
+        f"{arm} changes {'.'.join(path)}"
+        for arm, own in arms.items()
+        for path in _ALIKE
+        if _at(own, path) != _at(settings, path)
+    ]
+    if unlike:
+        raise ValueError(
+            "arms could not be compared:\n  " + "\n  ".join(unlike) + "\nWhat all of them share "
+            "belongs into `settings` of the study."
+        )
+
+
+def _at(settings: Settings, path: tuple[str, ...]) -> Any:
+    for key in path:
+        settings = settings[key]
+    return settings
