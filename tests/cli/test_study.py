@@ -31,6 +31,7 @@ TINY = [
     "study.reference_steps=10",
     "study.subnets=3",
     "study.plateau_subnets=1",
+    "study.last_budget={mos_layer:2}",
     "study.learning_rates=[0.01,0.02]",
     "study.budgets=[1,2]",
     "study.seeds=[0]",
@@ -217,11 +218,28 @@ def test_an_arm_that_diverges_at_every_learning_rate_is_refused():
 
 @pytest.mark.usefixtures("_composing")
 def test_a_learning_rate_at_which_one_reference_diverged_has_no_mean():
-    some = plan("study.plateau_subnets=2", "study.learning_rates=[0.01]")
+    some = plan("study.plateau_subnets=2")
     whole = {"validation": {"accuracy": 0.5}, "test": {"accuracy": 0.4}}
-    found = list(zip(some.alone_trials(), [whole, None], strict=True))
+    found = list(zip(some.alone_trials()[:2], [whole, None], strict=True))
     assert math.isnan(some.rows.tuning(found)[0]["validation"])
     assert [row["value"] for row in some.rows.references(found)] == [0.4]
+
+
+@pytest.mark.usefixtures("_composing")
+def test_one_learning_rate_is_not_tuned():
+    single = plan("study.learning_rates=[0.01]")
+    assert single.trials() == single.alone_trials() == []
+    assert single.best([]) == {"standalone": 0.01, "shared": 0.01, "mos_layer": 0.01}
+
+
+@pytest.mark.usefixtures("_composing")
+def test_an_arm_is_not_trained_beyond_its_last_budget():
+    some = plan("study.last_budget={mos_layer:1}")
+    lrs = {"shared": 0.01, "mos_layer": 0.01}
+    assert [spec["arm"] for spec in some.cells(lrs, 1)] == ["shared", "mos_layer"]
+    assert [spec["arm"] for spec in some.cells(lrs, 2)] == ["shared"]
+    with pytest.raises(ValueError, match=r"last_budget: there is no arm \['mine'\]"):
+        plan("study.last_budget={mine:1}")
 
 
 @pytest.mark.usefixtures("_composing")
@@ -333,7 +351,7 @@ def test_a_file_in_place_of_the_folder_is_refused(run, tmp_path):
 
 def test_what_a_constructor_says_in_another_process_reaches_the_user(run):
     bad = "+study.arms.bad=['generator=mos_layer','generator.num_experts=-3']"
-    status, error = run(bad, "arms=[bad]", "workers=1", "study.learning_rates=[0.01]")
+    status, error = run(bad, "arms=[bad]", "workers=1")
     assert status == 2
     assert "Traceback" not in error
     assert "-3" in error.split("hypernas: ")[1]
@@ -341,8 +359,8 @@ def test_what_a_constructor_says_in_another_process_reaches_the_user(run):
 
 
 def test_stand_alone_training_that_diverges_everywhere_is_told_with_its_trials(run, tmp_path):
-    message = refused(run("study.learning_rates=[1e30]", "workers=1"))
-    assert "diverged at every learning rate of [1e+30] for ['standalone']" in message
+    message = refused(run("study.learning_rates=[1e30,1e31]", "workers=1"))
+    assert "diverged at every learning rate of [1e+30, 1e+31] for ['standalone']" in message
     assert (tmp_path / "out" / "tuning.csv").read_text().splitlines()[1].endswith(",nan")
 
 
