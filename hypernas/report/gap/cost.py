@@ -9,6 +9,7 @@ import numpy as np
 from hypernas.report import csv_file
 from hypernas.report.gap.analysis import times
 from hypernas.report.gap.results import Task
+from hypernas.report.style import BASELINE
 from hypernas.report.table import ABSENT, Cell, Table, number, word
 
 COST, TUNING = "cost.csv", "tuning.csv"
@@ -38,7 +39,7 @@ def cost_table(task: Task, cost: Path, tuning: Path | None) -> Table:
     csv_file.distinct(rows, ("task", "arm"), cost)
     costs = {row["arm"]: row for row in rows if row["task"] == task.name}
     tried = read_tuning(tuning, task) if tuning else []
-    largest = float(task.params.max())
+    base = costs.get(BASELINE, {}).get("stored")
     lines = []
     for index, arm in enumerate(task.arms):
         found = costs.get(arm, {})
@@ -46,7 +47,7 @@ def cost_table(task: Task, cost: Path, tuning: Path | None) -> Table:
         lines.append(
             (
                 word(arm, code=True),
-                number(None if stored is None else stored / largest),
+                number(stored / base) if stored and base else number(stored, 0, grouped=True),
                 number(found.get("step_ratio")),
                 number(found.get("peak_memory_mb"), 0, grouped=True),
                 _rates(task, index, tried),
@@ -54,13 +55,14 @@ def cost_table(task: Task, cost: Path, tuning: Path | None) -> Table:
         )
     budgets = " / ".join(times(budget) for budget in task.budgets)
     caption = (
-        f"Parameters stored for each weight of the largest subnet ({largest:,.0f}); "
+        f"Parameters stored{f', in units of the {base:,.0f} of weight sharing' if base else ''}; "
         f"time of a training step in units of weight sharing's; peak memory; learning rate chosen on "
         f"validation"
         + (f" at budgets {budgets}." if len(task.budgets) > 1 else ".")
         + (" †: the lowest or highest that was tried." if tried else "")
     )
-    columns = ("arm", "stored per weight", "step (× sharing)", "peak memory (MB)", "learning rate")
+    stored_in = "stored (× sharing)" if base else "stored"
+    columns = ("arm", stored_in, "step (× sharing)", "peak memory (MB)", "learning rate")
     return Table(columns, tuple(lines), caption)
 
 

@@ -113,16 +113,17 @@ def _multiples(
     *,
     square: bool = True,
 ) -> Canvas:
-    columns = min(len(task.arms), 4 if width > 5 else 2)
-    rows = math.ceil(len(task.arms) / columns)
+    arms = task.longest
+    columns = min(len(arms), 4 if width > 5 else 2)
+    rows = math.ceil(len(arms) / columns)
     side = (width - 0.5) / columns
     drawing = canvas(width, 0.35 + rows * (side * (1.0 if square else 0.85) + 0.2))
     panels = drawing.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for place, axes in enumerate(panels):
-        if place < len(task.arms):
-            draw(axes, task.arms[place])
-            axes.set_title(task.arms[place])
-            axes.tick_params(labelbottom=place + columns >= len(task.arms))
+        if place < len(arms):
+            draw(axes, arms[place])
+            axes.set_title(arms[place])
+            axes.tick_params(labelbottom=place + columns >= len(arms))
         else:
             axes.set_visible(False)
     drawing.supxlabel(across, fontsize=9, color=INK)
@@ -132,7 +133,7 @@ def _multiples(
 
 def _means(task: Task) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Means over seeds at the largest budget: stand-alone, and of each arm; shapes (N,)."""
-    ours = {arm: _mean(task.inherited[index, -1]) for index, arm in enumerate(task.arms)}
+    ours = {arm: _mean(task.arm(arm)[-1]) for arm in task.longest}
     return _mean(task.standalone), ours
 
 

@@ -31,7 +31,7 @@ def ranking_table(task: Task) -> Table:
         f"precision at {best}": partial(precision_at_k, k=best),
         f"regret of the best pick ({unit})": regret,
     }
-    ranked = {f"`{arm}`": task.inherited[i, -1] for i, arm in enumerate(task.arms)}
+    ranked = {f"`{arm}`": task.arm(arm)[-1] for arm in task.longest}
     sign = -1.0 if measure(task).lower_is_better else 1.0  # larger subnets are taken to be better
     ranked |= {"parameters": sign * task.params[None], "FLOPs (MACs)": sign * task.macs[None]}
     cells = {

@@ -71,6 +71,12 @@ class Task:
         return self.inherited[self.arms.index(name)]
 
     @property
+    def longest(self) -> tuple[str, ...]:
+        """The arms that were trained for the largest budget."""
+        there = ~np.isnan(self.inherited[:, -1]).all(axis=(1, 2))
+        return tuple(arm for arm, is_there in zip(self.arms, there, strict=True) if is_there)
+
+    @property
     def macs(self) -> np.ndarray:  # shape: (N,)
         return np.array([subnet.macs for subnet in self.subnets])
 

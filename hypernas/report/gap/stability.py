@@ -35,8 +35,8 @@ def stability_table(task: Task, path: Path) -> Table:
     num = min((len(values) for runs in lists.values() for values in runs), default=0)
     width = max(2, num // 2)
     lines = []
-    for arm in task.arms:
-        runs = lists.get(arm, [])
+    for arm in (arm for arm in task.arms if arm in lists):
+        runs = lists[arm]
         cells = [
             _spread([stability(values, average=average) for values in runs])
             if all(len(values) > average for values in runs)
