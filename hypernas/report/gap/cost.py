@@ -48,6 +48,7 @@ def cost_table(task: Task, cost: Path, tuning: Path | None) -> Table:
             (
                 word(arm, code=True),
                 number(stored / base) if stored and base else number(stored, 0, grouped=True),
+                number(_flops(task, arm)),
                 number(found.get("step_ratio")),
                 number(found.get("peak_memory_mb"), 0, grouped=True),
                 _rates(task, index, tried),
@@ -56,14 +57,29 @@ def cost_table(task: Task, cost: Path, tuning: Path | None) -> Table:
     budgets = " / ".join(times(budget) for budget in task.budgets)
     caption = (
         f"Parameters stored{f', in units of the {base:,.0f} of weight sharing' if base else ''}; "
-        f"time of a training step in units of weight sharing's; peak memory; learning rate chosen on "
-        f"validation"
+        f"measured FLOPs of training, and time of a step, in units of weight sharing's; peak memory; "
+        f"learning rate chosen on validation"
         + (f" at budgets {budgets}." if len(task.budgets) > 1 else ".")
         + (" †: the lowest or highest that was tried." if tried else "")
     )
     stored_in = "stored (× sharing)" if base else "stored"
-    columns = ("arm", stored_in, "step (× sharing)", "peak memory (MB)", "learning rate")
+    columns = (
+        "arm",
+        stored_in,
+        "FLOPs (× sharing)",
+        "step (× sharing)",
+        "peak memory (MB)",
+        "learning rate",
+    )
     return Table(columns, tuple(lines), caption)
+
+
+def _flops(task: Task, arm: str) -> float | None:
+    """Training FLOPs, generation included, in units of weight sharing's at the smallest budget."""
+    if BASELINE not in task.arms:
+        return None
+    spent, base = (float(task.train_flops[task.arms.index(name), 0]) for name in (arm, BASELINE))
+    return spent / base if spent and base else None
 
 
 def tuning_table(task: Task, path: Path) -> Table:
