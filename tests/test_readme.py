@@ -41,6 +41,7 @@ def test_the_python_example_trains_and_exports_the_users_module(capsys):
 def test_the_commands_run_one_after_the_other(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    monkeypatch.setenv("HYPERNAS_CACHE", str(tmp_path))
     lines = [
         line
         for block in blocks("sh")
