@@ -197,8 +197,8 @@ class Plan:
         ]
 
     def cells(self, lrs: Mapping[str, float], budget: float) -> list[Spec]:
-        """Each arm that is trained for so long, with each seed; followed at the largest budget."""
-        follow = budget == max(self.told["budgets"])
+        """Each arm that is trained for so long, with each seed; followed at the largest of several."""
+        follow = len(self.told["budgets"]) > 1 and budget == max(self.told["budgets"])
         return [
             self._cell(arm, seed=seed, budget=budget, lr=lrs[arm], split=self.split, follow=follow)
             for seed in self.seeds

@@ -39,6 +39,8 @@ def test_memory_is_what_steps_add_to_what_was_held_before():
     code = (
         "import torch\n"
         "from hypernas.study import measure_memory\n"
+        "before = torch.ones(300, 2**18)\n"  # an earlier peak does not hide what comes
+        "del before\n"
         "before = torch.ones(50, 2**18)\n"  # 50 MB that do not count
         "held = []\n"
         "def make():\n"
