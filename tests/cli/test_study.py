@@ -239,7 +239,7 @@ def test_an_arm_is_not_trained_beyond_its_last_budget():
     assert [spec["arm"] for spec in some.cells(lrs, 1)] == ["shared", "mos_layer"]
     assert [spec["arm"] for spec in some.cells(lrs, 2)] == ["shared"]
     with pytest.raises(ValueError, match=r"last_budget: there is no arm \['mine'\]"):
-        plan("study.last_budget={mine:1}")
+        plan("+study.last_budget.mine=1")
 
 
 @pytest.mark.usefixtures("_composing")
