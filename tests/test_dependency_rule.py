@@ -19,7 +19,7 @@ LAYERS = [  # each may import those after it
     {"encoding", "slicing", "target"},
     {"space"},
     {"choice"},
-    {"architecture", "cache", "device", "drawing", "interruption"},
+    {"architecture", "cache", "device", "drawing", "files", "interruption"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 

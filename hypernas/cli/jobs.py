@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import hypernas
+from hypernas.files import write_whole
 
 Spec = dict[str, Any]  # JSON
 
@@ -126,7 +127,7 @@ class Jobs:
                         failures.append((spec.get("label", ""), error))
                         continue
                     found[path] = {"spec": spec, "result": future.result()}
-                    _write(path, found[path])
+                    write_whole(path, json.dumps(found[path], indent=1) + "\n")
                     bar.advance(task)
                     if bar.disable:
                         done = total - len(missing) + len(found)
@@ -174,12 +175,3 @@ def _read(path: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, ValueError):
         return None
     return content if isinstance(content, dict) and "result" in content else None
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        draft.write_text(json.dumps(content, indent=1) + "\n")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -38,8 +38,8 @@ class _Parser(argparse.ArgumentParser):
 def report(arguments: Sequence[str]) -> None:
     """Write, or with --check compare, what studies and runs come to."""
     options = _options(arguments)
+    from hypernas.files import write_changed
     from hypernas.report import document, is_run, section_of_runs  # slow to load, for matplotlib
-    from hypernas.report.files import write
 
     folders = [path for path in options.paths if is_run(path)]
     studies = _studies([path for path in options.paths if path not in folders])
@@ -58,7 +58,7 @@ def report(arguments: Sequence[str]) -> None:
         _draw(each[0].parts[:1], page.parent / "figures")  # the curves, overlaid
     sections = [*studies.values(), *each]
     title = sections[0].title if len(sections) == 1 else "Studies and runs"
-    write(page, document(sections, title=title).encode())
+    write_changed(page, document(sections, title=title).encode())
     print(f"page      {page}")
 
 

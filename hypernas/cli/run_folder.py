@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hypernas import checkpoint
 from hypernas.data import Data
+from hypernas.files import write_whole
 from hypernas.generators import Generator
 from hypernas.monitors import Monitor, Subnets
 from hypernas.objectives import Objective
@@ -87,8 +88,8 @@ class Settings(Monitor):
         self.folder, self.config, self.overrides = folder, config, list(overrides)
 
     def begin(self, *, step: int, steps: int) -> None:
-        _write(self.folder / _SETTINGS, OmegaConf.to_yaml(self.config))
-        _write(self.folder / _OVERRIDES, json.dumps(self.overrides, indent=1) + "\n")
+        write_whole(self.folder / _SETTINGS, OmegaConf.to_yaml(self.config))
+        write_whole(self.folder / _OVERRIDES, json.dumps(self.overrides, indent=1) + "\n")
 
     def step(self, step: int, values: Mapping[str, float]) -> None:
         """Settings do not change."""
@@ -98,16 +99,6 @@ class Settings(Monitor):
 
     def end(self, final: Mapping[str, float]) -> None:
         """Everything is written."""
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        draft.write_text(text)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def flat(config: DictConfig) -> dict[str, bool | int | float | str]:

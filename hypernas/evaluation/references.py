@@ -17,6 +17,7 @@ from hypernas.architecture import Architecture
 from hypernas.data import Data
 from hypernas.envelope import build_seeded
 from hypernas.evaluation.subnets import evaluate
+from hypernas.files import write_whole
 from hypernas.generators import Standalone
 from hypernas.objectives import Objective
 from hypernas.optimization import OptimizerMaker
@@ -152,19 +153,14 @@ class References:
         return found
 
     def _write(self, path: Path, architecture: Architecture, seed: int, measures: Measures) -> None:
-        draft = path.with_name(f".{path.name}.{os.getpid()}.part")  # several processes may write
-        try:
-            entry = {
-                "architecture": dict(architecture),
-                "data": self.data.name,
-                "recipe": json.loads(self.recipe.to_json()),
-                "seed": seed,
-                "measures": measures,
-            }
-            draft.write_text(json.dumps(entry, indent=1) + "\n")
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        entry = {
+            "architecture": dict(architecture),
+            "data": self.data.name,
+            "recipe": json.loads(self.recipe.to_json()),
+            "seed": seed,
+            "measures": measures,
+        }
+        write_whole(path, json.dumps(entry, indent=1) + "\n")
 
 
 def _read(path: Path) -> Measures | None:

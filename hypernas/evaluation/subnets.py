@@ -1,6 +1,7 @@
 """How good the weights of subnets are that a generator wrote."""
 
 import csv
+import io
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import torch
 from hypernas.architecture import Architecture
 from hypernas.cost import flops, num_parameters
 from hypernas.data import Batches, Data, in_order
+from hypernas.files import write_whole
 from hypernas.generators import Generator
 from hypernas.objectives import Objective, assess
 
@@ -93,16 +95,11 @@ def evaluate(
 
 def write_csv(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows of equal keys, whole or not at all."""
-    path = Path(path)
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        with draft.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(Path(path), text.getvalue())
 
 
 def mean(evaluations: Iterable[Evaluation], measure: str) -> float:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from hypernas.files import write_whole
 from hypernas.generators import Generator
 from hypernas.monitors.monitor import Monitor, Subnets
 
@@ -30,9 +31,7 @@ class JsonLines(Monitor):
                 if record["step"] <= step:
                     kept.append(line)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_name(f".{self.path.name}.part")
-        draft.write_text("".join(f"{line}\n" for line in kept))
-        draft.replace(self.path)
+        write_whole(self.path, "".join(f"{line}\n" for line in kept))
 
     def step(self, step: int, values: Mapping[str, float]) -> None:
         self._append({"step": step, **values})

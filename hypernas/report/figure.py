@@ -14,7 +14,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from hypernas.report.files import write
+from hypernas.files import write_changed
 from hypernas.report.style import RC
 
 ARM = "arm:"  # what the names of artists begin with that belong to an arm
@@ -61,7 +61,7 @@ class Figure:
         paths = [folder / f"{self.name}.{kind}" for kind in ("svg", "png")]
         svg, png = self.wide
         for path, data in zip(paths, (svg.encode(), png), strict=True):
-            write(path, data)
+            write_changed(path, data)
         return paths
 
 

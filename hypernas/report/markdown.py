@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hypernas.report.files import write
+from hypernas.files import write_changed
 from hypernas.report.markers import refill
 from hypernas.report.section import Section
 from hypernas.report.table import markdown
@@ -74,5 +74,5 @@ def refresh(
         results.append(Refreshed(place.path, tuple(stale), tuple(strange)))
     if not check:
         for path, text in texts.items():
-            write(path, text.encode())
+            write_changed(path, text.encode())
     return results
