@@ -1,5 +1,11 @@
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 import torch
+
+from hypernas.cli import main as command
 
 torch.set_num_threads(1)
 
@@ -12,3 +18,23 @@ def _seeded() -> None:
 @pytest.fixture
 def rng() -> torch.Generator:
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, capsys) -> Callable[..., tuple[int, str, str]]:
+    """Run `hypernas` in an empty folder; its exit status, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+
+    def call(*arguments: object, folder: Path = tmp_path) -> tuple[int, str, str]:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["hypernas", *map(str, arguments)])
+        status = 0
+        try:
+            command.main()
+        except SystemExit as end:
+            status = end.code or 0
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return call

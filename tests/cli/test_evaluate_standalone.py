@@ -1,35 +1,19 @@
 """`hypernas evaluate standalone=true`."""
 
 import csv
-import sys
 from pathlib import Path
 
 import pytest
-
-from hypernas.cli import main as command
 
 TRAIN = ["space=mlp", "space.depths=[1]", "space.widths=[4,8,16]", "training.steps=6", "device=cpu"]
 ALONE = ["standalone=true", "subnets=3", "references=known", "recipe.seeds=[0,1]"]
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path, capsys):
-    """The command in a folder that holds a run; its exit status, output and standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hypernas", *arguments])
-        status = 0
-        try:
-            command.main()
-        except SystemExit as end:
-            status = end.code or 0
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    assert call("train", *TRAIN, "hydra.run.dir=first")[0] == 0
-    return lambda *more: call("evaluate", "run=first", *ALONE, *more)
+def evaluate(run):
+    """`hypernas evaluate` of a run, beside stand-alone training."""
+    assert run("train", *TRAIN, "hydra.run.dir=first")[0] == 0
+    return lambda *more: run("evaluate", "run=first", *ALONE, *more)
 
 
 def table() -> list[dict[str, str]]:
@@ -37,8 +21,8 @@ def table() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_the_gap_is_printed_and_stand_alone_measures_are_a_column(run):
-    status, out, error = run("recipe.steps=6")
+def test_the_gap_is_printed_and_stand_alone_measures_are_a_column(evaluate):
+    status, out, error = evaluate("recipe.steps=6")
     assert status == 0, error
     rows = table()
     assert [row["subnet"] for row in rows] == ["stratum_0", "stratum_1", "stratum_2"]
@@ -54,16 +38,16 @@ def test_the_gap_is_printed_and_stand_alone_measures_are_a_column(run):
     assert len(list(Path("known").iterdir())) == 6
 
 
-def test_what_was_trained_alone_is_not_trained_again(run, monkeypatch):
-    assert run("recipe.steps=6")[0] == 0
+def test_what_was_trained_alone_is_not_trained_again(evaluate, monkeypatch):
+    assert evaluate("recipe.steps=6")[0] == 0
     first = table()
     monkeypatch.setattr("hypernas.training.Training.run", None)  # would fail
-    assert run("recipe.steps=6")[0] == 0
+    assert evaluate("recipe.steps=6")[0] == 0
     assert table() == first
 
 
-def test_without_steps_the_plateau_is_looked_for(run):
-    status, out, error = run("subnets=2")
+def test_without_steps_the_plateau_is_looked_for(evaluate):
+    status, out, error = evaluate("subnets=2")
     assert status == 0, error
     assert "stand-alone training takes " in out
     assert "validation accuracy by steps 6: " in out
@@ -79,8 +63,8 @@ def test_without_steps_the_plateau_is_looked_for(run):
         ("subnets=0", "needs 1 to 3 subnets"),
     ],
 )
-def test_what_cannot_be_compared_is_refused_before_anything_is_trained(run, setting, expected):
-    status, _, error = run(setting)
+def test_what_cannot_be_compared_is_refused_before_anything_is_trained(evaluate, setting, expected):
+    status, _, error = evaluate(setting)
     assert status == 2
     assert expected in error
     assert error.count("hypernas: ") == 1

@@ -1,6 +1,5 @@
 """`hypernas study`, on digits and subnets of a few hundred parameters."""
 
-import contextlib
 import csv
 import math
 import sys
@@ -41,23 +40,10 @@ TINY = [
 ]
 
 
-def run_in(folder, monkeypatch, capsys, *arguments: str) -> tuple[int, str]:
-    """The exit status and standard error of the command in a folder."""
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    monkeypatch.setattr(sys, "argv", ["hypernas", *arguments])
-    status = 0
-    try:
-        command.main()
-    except SystemExit as end:
-        status = end.code or 0
-    return status, capsys.readouterr().err
-
-
 @pytest.fixture
-def run(monkeypatch, tmp_path, capsys):
-    """`hypernas study` of the tiny study in an empty folder."""
-    return lambda *more: run_in(tmp_path, monkeypatch, capsys, "study", *TINY, *more)
+def study(run):
+    """`hypernas study` of the tiny study: its exit status and standard error."""
+    return lambda *more, **folder: run("study", *TINY, *more, **folder)[::2]
 
 
 def refused(result: tuple[int, str]) -> str:
@@ -138,20 +124,20 @@ def test_every_arm_and_stand_alone_training_have_the_same_trials_and_take_the_be
         assert {row["lr"] for row in rows(done, "results") if row["arm"] == arm} == {best["lr"]}
 
 
-def test_a_finished_study_computes_nothing_and_writes_the_same(done, monkeypatch, capsys):
+def test_a_finished_study_computes_nothing_and_writes_the_same(done, study, monkeypatch):
     before = {path: path.read_bytes() for path in done.rglob("*") if path.is_file()}
     monkeypatch.setattr("hypernas.cli.jobs.ProcessPoolExecutor.submit", None)  # would fail
-    status, error = run_in(done, monkeypatch, capsys, "study", *TINY)
+    status, error = study(folder=done)
     assert status == 0, error
     assert {path: path.read_bytes() for path in done.rglob("*") if path.is_file()} == before
     assert "written to out" in error
 
 
-def test_the_report_reads_the_study(done, monkeypatch, capsys):
+def test_the_report_reads_the_study(done, run):
     sections = ("gap", "ranking", "stability", "task", "cost", "tuning")
     markers = "".join(f"<!-- report: {name} -->\n<!-- end -->\n\n" for name in sections)
     (done / "out" / "README.md").write_text(f"# Digits\n\n{markers}")
-    status, error = run_in(done, monkeypatch, capsys, "report", "out")
+    status, _, error = run("report", "out", folder=done)
     assert status == 0, error
     text = (done / "out" / "README.md").read_text()
     assert "| `mos_layer` |" in text
@@ -307,9 +293,9 @@ def test_every_arm_of_every_study_composes_and_can_be_compared(name, scale):
     ],
 )
 def test_a_setting_that_is_wrong_is_refused_before_anything_is_computed(
-    run, tmp_path, setting, expected
+    study, tmp_path, setting, expected
 ):
-    assert expected in refused(run(setting))
+    assert expected in refused(study(setting))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -325,46 +311,46 @@ def test_an_arm_that_changes_the_task_is_refused():
         plan("+study.arms.wide=['space.widths=[4,8]']", "arms=[shared,wide]")
 
 
-def test_a_misspelt_arm_is_refused_before_stand_alone_training(run, tmp_path):
-    message = refused(run("+study.arms.mine=['generator=mine']", "arms=[mine]"))
+def test_a_misspelt_arm_is_refused_before_stand_alone_training(study, tmp_path):
+    message = refused(study("+study.arms.mine=['generator=mine']", "arms=[mine]"))
     assert "generator/mine" in message
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_study_that_is_not_there_is_refused_with_those_there_are(run):
-    message = refused(run("study=gap_conv3d"))
+def test_a_study_that_is_not_there_is_refused_with_those_there_are(study):
+    message = refused(study("study=gap_conv3d"))
     assert "study/gap_conv3d" in message
     assert "gap_transformer" in message
 
 
-def test_results_of_something_else_are_not_written_over(run, tmp_path):
+def test_results_of_something_else_are_not_written_over(study, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "results.csv").write_text("arm,accuracy\nshared,0.9\n")
-    assert "is not of a study of digits" in refused(run())
+    assert "is not of a study of digits" in refused(study())
     assert (tmp_path / "out" / "results.csv").read_text() == "arm,accuracy\nshared,0.9\n"
 
 
-def test_a_file_in_place_of_the_folder_is_refused(run, tmp_path):
+def test_a_file_in_place_of_the_folder_is_refused(study, tmp_path):
     (tmp_path / "out").write_text("mine")
-    assert "out=out is a file: give a folder" in refused(run())
+    assert "out=out is a file: give a folder" in refused(study())
 
 
-def test_what_a_constructor_says_in_another_process_reaches_the_user(run):
+def test_what_a_constructor_says_in_another_process_reaches_the_user(study):
     bad = "+study.arms.bad=['generator=mos_layer','generator.num_experts=-3']"
-    status, error = run(bad, "arms=[bad]", "workers=1")
+    status, error = study(bad, "arms=[bad]", "workers=1")
     assert status == 2
     assert "Traceback" not in error
     assert "-3" in error.split("hypernas: ")[1]
     assert "tuning failed: bad, budget 1, seed 1000, lr 0.01" in error
 
 
-def test_stand_alone_training_that_diverges_everywhere_is_told_with_its_trials(run, tmp_path):
-    message = refused(run("study.learning_rates=[1e30,1e31]", "workers=1"))
+def test_stand_alone_training_that_diverges_everywhere_is_told_with_its_trials(study, tmp_path):
+    message = refused(study("study.learning_rates=[1e30,1e31]", "workers=1"))
     assert "diverged at every learning rate of [1e+30, 1e+31] for ['standalone']" in message
     assert (tmp_path / "out" / "tuning.csv").read_text().splitlines()[1].endswith(",nan")
 
 
-def test_a_users_own_space_and_data_come_in_by_target(run, monkeypatch, tmp_path):
+def test_a_users_own_space_and_data_come_in_by_target(study, monkeypatch, tmp_path):
     (tmp_path / "own_study.py").write_text(
         "import torch\n"
         "from torch import nn\n"
@@ -384,16 +370,12 @@ def test_a_users_own_space_and_data_come_in_by_target(run, monkeypatch, tmp_path
     own += ["data._target_=own_study.data", "training.batch_size=16"]
     settings = "study.settings=[" + ",".join(f"'{s}'" for s in own) + "]"
     few = ["arms=[shared]", "budgets=[2]", "study.learning_rates=[0.01]", "workers=1"]
-    status, error = run(settings, *few)
+    status, error = study(settings, *few)
     assert status == 0, error
     assert {row["task"] for row in rows(tmp_path, "results")} == {"mine"}
 
 
-def test_help_tells_what_a_study_is(monkeypatch, tmp_path, capsys):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["hypernas", "study", "--help"])
-    with contextlib.suppress(SystemExit):
-        command.main()
-    out = capsys.readouterr().out
+def test_help_tells_what_a_study_is(run):
+    _, out, _ = run("study", "--help")
     assert "equal compute" in out
     assert "gap_conv1d" in out

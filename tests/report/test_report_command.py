@@ -1,33 +1,11 @@
 import json
-import sys
 from pathlib import Path
 
 import pytest
 from made_up_study import write, write_study
 
-from hypernas.cli import main as command
-
 SMALL = {"arms": ("shared", "hypernas"), "budgets": (1, 2), "seeds": (0, 1), "num_subnets": 6}
 FAST = ["experiment=fast", "training.steps=6", "training.validate_every=3", "device=cpu"]
-
-
-@pytest.fixture
-def run(monkeypatch, tmp_path, capsys):
-    """Run the command in an empty folder; its exit status, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hypernas", *map(str, arguments)])
-        status = 0
-        try:
-            command.main()
-        except SystemExit as end:
-            status = end.code or 0
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return call
 
 
 def files(folder: str | Path = ".") -> dict[str, bytes]:
