@@ -197,13 +197,25 @@ class Plan:
         ]
 
     def cells(self, lrs: Mapping[str, float], budget: float) -> list[Spec]:
-        """Each arm that is trained for so long, with each seed; followed at the largest of several."""
-        follow = len(self.told["budgets"]) > 1 and budget == max(self.told["budgets"])
+        """Each arm that is trained for so long, with each seed; followed at its largest of several."""
+        last = {arm: self.told["last_budget"].get(arm, math.inf) for arm in self.arms}
+        several = len(self.told["budgets"]) > 1
+        largest = {
+            arm: max((b for b in self.told["budgets"] if b <= last[arm]), default=None)
+            for arm in self.arms
+        }
         return [
-            self._cell(arm, seed=seed, budget=budget, lr=lrs[arm], split=self.split, follow=follow)
+            self._cell(
+                arm,
+                seed=seed,
+                budget=budget,
+                lr=lrs[arm],
+                split=self.split,
+                follow=several and budget == largest[arm],
+            )
             for seed in self.seeds
             for arm in self.arms
-            if budget <= self.told["last_budget"].get(arm, budget)
+            if budget <= last[arm]
         ]
 
     def _cell(

@@ -28,6 +28,7 @@ def hypernas(
     hidden_dims: Sequence[int] = (64, 32),
     encode: bool = True,
     normalize: bool = False,
+    centre: bool = True,
     coefficient_lr_scale: float = 0.3,
     condition_dim: int = 0,
     seed: int = 0,
@@ -50,7 +51,7 @@ def hypernas(
         gate_scale: size of linear gates at the start.
         spread: how far experts start from zero (see `PerParameterBank`).
         hidden_dims: of the hypernetwork.
-        encode, normalize: see `CoefficientHypernetwork`.
+        encode, normalize, centre: see `CoefficientHypernetwork`.
         coefficient_lr_scale: learning rate of the hypernetwork, relative to that of the bank. With Adam a
             coefficient moves by the sum of all hidden units a step, a weight by one: at a scale of 1 a
             language model trained far worse than by sharing (see experiments/gap_transformer).
@@ -86,6 +87,7 @@ def hypernas(
             gate_scale=gate_scale,
             encode=encode,
             normalize=normalize,
+            centre=centre,
             rng=torch.Generator().manual_seed(seed),
         ),
         coefficient_lr_scale=coefficient_lr_scale,

@@ -7,22 +7,30 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from hypernas.encoding import mip
+from hypernas.encoding import Encoding, mip
 from hypernas.envelope import Envelope
 from hypernas.generators.coefficients import CoefficientSource, Gate, activate
 from hypernas.generators.taxonomy import Taxonomy
 from hypernas.mixing import Coefficients
+from hypernas.space import SearchSpace
+
+_NUM_SAMPLES = 64  # architectures that stand for the whole space
 
 
 class CoefficientHypernetwork(CoefficientSource):
-    """c(a) = θ_0 + h(E(a)): gates, channel gains and offsets of every parameter at once.
+    """c(a) = θ_0 + h(E(a)) - mean_s h(E(s)): gates, gains and offsets of every parameter at once.
 
     The magnitude-invariant parametrization (Ortiz et al., 2023, arXiv 2304.07645) applied to
     coefficients instead of weights: E is the cos/sin encoding, h a network without biases at the
     start and with positively homogeneous activations, θ_0 the bias of its last layer. Hidden layers
     start Kaiming-normal by their inputs, which keeps hidden units of the order of 1 for any number
-    of features; h starts at 0 for gains and offsets, and for gates with Σ_k c_k² ≈ gate_scale².
-    Without a base, gates start around 1/K, linear ones with a sum of exactly 1.
+    of features; h starts at 0 for gains and offsets, and for gates with Σ_k c_k² ≈ gate_scale²
+    before centring. Without a base, gates start around 1/K, linear ones with a sum of exactly 1.
+
+    Centring, which is ours, takes off the mean over the space, so that what is common to all
+    architectures is learned by the bank alone and the hypernetwork writes only what tells them apart;
+    θ_0 would repeat the bank and stays where it starts. Otherwise the common part drifts: with Adam
+    it moves by the sum of all hidden units a step. `centre=False` is the parametrization as published.
 
     Args:
         envelope: the largest shapes.
@@ -37,6 +45,8 @@ class CoefficientHypernetwork(CoefficientSource):
         encode: the cos/sin map; False feeds the plain features.
         normalize: divide the encoding by √D (see `hypernas.encoding.mip`); the first layer starts √D
             times as large then, so that only its learning differs.
+        centre: take off the mean over the space: over all architectures where there are up to 64, over
+            64 of them else, among them the largest and the smallest; with a condition of zeros.
         rng: of the initialisation.
     """
 
@@ -54,6 +64,7 @@ class CoefficientHypernetwork(CoefficientSource):
         gate_scale: float,
         encode: bool,
         normalize: bool,
+        centre: bool,
         rng: torch.Generator,
     ) -> None:
         super().__init__()
@@ -80,8 +91,18 @@ class CoefficientHypernetwork(CoefficientSource):
                 linear.bias.zero_()
             self.trunk.extend([linear, nn.LeakyReLU(0.01)])
         sizes = [(kind, num) for wanted in self.pieces.values() for kind, num in wanted.items()]
-        self.weight = nn.Parameter(torch.zeros(sum(num for _, num in sizes), widths[-1]))
-        self.bias = nn.Parameter(torch.zeros(len(self.weight)))
+        starts = [torch.full((num,), float(kind in ("gain_out", "gain_in"))) for kind, num in sizes]
+        bias = torch.cat(starts or [torch.zeros(0)])  # θ_0
+        self.weight = nn.Parameter(torch.zeros(len(bias), widths[-1]))
+        self.centre = centre
+        samples = torch.zeros(0, num_features)
+        if centre:
+            self.register_buffer("bias", bias, persistent=False)
+            samples = _samples(envelope.space)
+            samples = nn.functional.pad(samples, (0, num_features - samples.shape[1]))
+        else:
+            self.bias = nn.Parameter(bias)
+        self.register_buffer("_space", samples, persistent=False)  # (S, D)
         self._sizes = [num for _, num in sizes]
         # K -> parameters whose gates are activated at once -> which of the pieces those are
         self._gated: dict[int, dict[str, int]] = {}
@@ -89,8 +110,6 @@ class CoefficientHypernetwork(CoefficientSource):
         for i, (name, kind) in enumerate(kinds):
             if kind == "experts":
                 self._gated.setdefault(self._sizes[i], {})[name] = i
-        start = [torch.full((num,), float(kind in ("gain_out", "gain_in"))) for kind, num in sizes]
-        self.register_buffer("_start", torch.cat(start or [torch.zeros(0)]), persistent=False)
         with torch.no_grad():
             for (kind, num), rows, biases in zip(
                 sizes, self.weight.split(self._sizes), self.bias.split(self._sizes), strict=True
@@ -105,11 +124,20 @@ class CoefficientHypernetwork(CoefficientSource):
                     biases.copy_(even if gate == "linear" else even.logit(eps=1e-3))
 
     def forward(self, features: Tensor) -> list[dict[str, Coefficients]]:
-        encoded = mip(features, normalize=self.normalize) if self.encode else features
-        emitted = nn.functional.linear(self.trunk(encoded), self.weight, self.bias)
+        if self.centre:
+            hidden, samples = self._hidden(torch.cat([features, self._space])).split(
+                [len(features), len(self._space)]
+            )
+            hidden = hidden - samples.mean(0)
+        else:
+            hidden = self._hidden(features)
+        emitted = nn.functional.linear(hidden, self.weight, self.bias)
         gates = self._gates(emitted)
-        rows = (emitted + self._start).unbind(0)
-        return [self._cut(row, own) for row, own in zip(rows, gates, strict=True)]
+        return [self._cut(row, own) for row, own in zip(emitted.unbind(0), gates, strict=True)]
+
+    def _hidden(self, features: Tensor) -> Tensor:  # shape: (N, H)
+        encoded = mip(features, normalize=self.normalize) if self.encode else features
+        return self.trunk(encoded)
 
     def _gates(self, emitted: Tensor) -> list[dict[str, Tensor]]:
         """For each architecture: parameter name -> coefficients of its bank's entries."""
@@ -145,3 +173,13 @@ class CoefficientHypernetwork(CoefficientSource):
 
     def taxonomy(self) -> Taxonomy:
         return Taxonomy("generate once")
+
+
+def _samples(space: SearchSpace) -> Tensor:  # shape: (S, D)
+    """The features of all architectures of a small space, else of some, always the same ones."""
+    encoding = Encoding(space)
+    if space.size <= _NUM_SAMPLES:
+        return torch.stack([encoding(architecture) for architecture in space.enumerate()])
+    rng = torch.Generator().manual_seed(0)
+    drawn = [space.sample(rng) for _ in range(_NUM_SAMPLES - 2)]
+    return torch.stack([encoding(a) for a in (space.largest(), space.smallest(), *drawn)])

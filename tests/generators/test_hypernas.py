@@ -8,7 +8,7 @@ from example_spaces import EXAMPLES
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from hypernas import SearchSpace
+from hypernas import Architecture, SearchSpace
 from hypernas.envelope import Envelope
 from hypernas.generators import Mixture, hypernas, shared
 from hypernas.generators.hypernetwork import CoefficientHypernetwork
@@ -48,6 +48,7 @@ def gates_of_one_layer(
         gate_scale=gate_scale,
         encode=encode,
         normalize=False,
+        centre=False,
         rng=torch.Generator().manual_seed(seed),
     )
 
@@ -90,24 +91,68 @@ def test_weights_are_the_formula_written_slowly(base):
                 assert_close(weight[index], expected)
 
 
-def test_all_coefficients_are_one_network_of_the_encoding():
+@pytest.mark.parametrize("centre", [True, False])
+def test_all_coefficients_are_one_network_of_the_encoding(centre):
     space = EXAMPLES["conv"]().space
-    generator = stirred(hypernas(space, num_experts=2, hidden_dims=(6, 7)))
-    smallest = space.smallest()
-    source, features = generator.source, generator.features(smallest)
-    angle = features * torch.pi / 2
-    hidden = torch.cat([angle.cos(), angle.sin()])
-    for layer in (source.trunk[0], source.trunk[2]):
-        hidden = nn.functional.leaky_relu(layer.weight @ hidden + layer.bias, 0.01)
-    emitted = source.weight @ hidden + source.bias
+    generator = stirred(hypernas(space, num_experts=2, hidden_dims=(6, 7), centre=centre))
+    smallest, source = space.smallest(), generator.source
+
+    def hidden(architecture: Architecture) -> Tensor:
+        angle = generator.features(architecture) * torch.pi / 2
+        found = torch.cat([angle.cos(), angle.sin()])
+        for layer in (source.trunk[0], source.trunk[2]):
+            found = nn.functional.leaky_relu(layer.weight @ found + layer.bias, 0.01)
+        return found
+
+    all_hidden = [hidden(architecture) for architecture in space.enumerate()]
+    deviation = hidden(smallest) - (sum(all_hidden) / len(all_hidden) if centre else 0)
+    emitted = source.weight @ deviation + source.bias
     found = []
     for name, c in generator.coefficients(smallest).items():
         if generator.bank(name).dim() > 2:
             assert c.experts[0] == 1
-            found += [c.experts[1:], c.gain_out - 1, c.gain_in - 1]
+            found += [c.experts[1:], c.gain_out, c.gain_in]
         else:
             found.append(c.offset)
     assert_close(torch.cat(found), emitted)
+
+
+def test_over_a_small_space_the_mean_of_what_is_generated_is_the_base():
+    space = EXAMPLES["conv"]().space
+    generator = stirred(hypernas(space, gains=None))
+    sums: dict[str, list[Tensor]] = {}
+    for architecture in space.enumerate():
+        for name, c in generator.coefficients(architecture).items():
+            sums.setdefault(name, []).append(c.offset if c.experts is None else c.experts[1:])
+    for values in sums.values():
+        assert_close(torch.stack(values).mean(0), torch.zeros_like(values[0]))
+
+
+def test_the_mean_over_a_large_space_is_taken_over_a_sample_that_stays_the_same():
+    space = SearchSpace({f"c{i}": [1, 2] for i in range(8)}, lambda a: nn.Linear(a["c0"], 2))
+    one, other = (hypernas(space, seed=seed).source for seed in (0, 1))
+    samples = one._space
+    assert len(samples) == 64 < space.size
+    assert_close(samples, other._space, rtol=0, atol=0)
+    assert_close(samples.mean(0), torch.full((8,), 0.5), rtol=0, atol=0.2)
+    ends = {tuple(row) for row in samples.tolist()}
+    assert {(0.0,) * 8, (1.0,) * 8} <= ends
+
+
+def test_what_a_condition_adds_is_not_taken_off():
+    space = EXAMPLES["mlp"]().space
+    generator = stirred(hypernas(space, condition_dim=1))
+    means = [
+        torch.stack(
+            [
+                generator.coefficients(a, torch.tensor([value]))["head.bias"].offset
+                for a in space.enumerate()
+            ]
+        ).mean(0)
+        for value in (0.0, 1.0)
+    ]
+    assert_close(means[0], torch.zeros_like(means[0]))
+    assert means[1].abs().max() > 1e-3
 
 
 @pytest.mark.parametrize(("gate", "function"), [("softmax", torch.softmax), ("sigmoid", None)])
@@ -182,9 +227,7 @@ def test_a_head_of_zero_weights_gives_every_architecture_the_same_coefficients()
             part
             for c in generator.coefficients(architecture).values()
             for part in (
-                [c.offset]
-                if c.offset is not None
-                else [c.experts[1:], c.gain_out - 1, c.gain_in - 1]
+                [c.offset] if c.offset is not None else [c.experts[1:], c.gain_out, c.gain_in]
             )
         ]
         assert_close(torch.cat(found), theta_0)

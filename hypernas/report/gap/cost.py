@@ -86,7 +86,7 @@ def tuning_table(task: Task, path: Path) -> Table:
     """Every learning rate that was tried; those chosen in bold."""
     lines = []
     for row in read_tuning(path, task):
-        chosen = _chosen(task, row["arm"], row["budget"]) == row["lr"]
+        chosen = row["arm"] in task.arms and row["lr"] in task.lr[task.arms.index(row["arm"])]
         lines.append(
             (
                 word(row["arm"], code=True),
@@ -115,18 +115,10 @@ def read_tuning(path: Path, task: Task) -> list[dict[str, Any]]:
 
 def _rates(task: Task, index: int, tried: Sequence[dict[str, Any]]) -> Cell:
     texts = []
-    for rate, budget in zip(task.lr[index], task.budgets, strict=True):
-        trials = [
-            row["lr"] for row in tried if (row["arm"], row["budget"]) == (task.arms[index], budget)
-        ]
+    for rate in task.lr[index]:
+        trials = [row["lr"] for row in tried if row["arm"] == task.arms[index]]
         edge = len(trials) > 1 and rate in (min(trials), max(trials))
         texts.append(ABSENT if np.isnan(rate) else f"{rate:g}{'†' if edge else ''}")
     if len(set(texts)) == 1:
         texts = texts[:1]
     return Cell(" / ".join(texts), float(task.lr[index, -1]))
-
-
-def _chosen(task: Task, arm: str, budget: float) -> float:
-    if arm not in task.arms or budget not in task.budgets:
-        return float("nan")
-    return float(task.lr[task.arms.index(arm), task.budgets.index(budget)])

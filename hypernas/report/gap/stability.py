@@ -24,7 +24,7 @@ _COLUMNS = {
 
 
 def stability_table(task: Task, path: Path) -> Table:
-    """S-tau of each arm at the largest budget, of single evaluations and of means of the last few.
+    """S-tau of each arm at its largest budget, of single evaluations and of means of the last few.
 
     Raises:
         ValueError: if the file is broken, or a run lacks subnets at some of its steps.
@@ -46,7 +46,7 @@ def stability_table(task: Task, path: Path) -> Table:
         lines.append((word(arm, code=True), *cells, number(len(runs), 0)))
     caption = (
         f"Kendall τ-b between the rankings of the same subnets on validation at successive "
-        f"ones of the last {num} evaluations of a run (S-tau), at the largest budget: by one "
+        f"ones of the last {num} evaluations of a run (S-tau), at the arm's largest budget: by one "
         f"evaluation, and by the mean of the last {width} (which overlap, so compare within a column). "
         f"Mean ± standard deviation over seeds."
     )
