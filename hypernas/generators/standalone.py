@@ -121,3 +121,12 @@ class Standalone(Generator):
         self._untrained = Cache(8)
         for architecture in architectures:
             self._add(architecture, self._fresh(architecture))
+
+
+def wake(generator: Generator, architectures: Sequence[Mapping[str, Any]]) -> None:
+    """Bring the parameters to life that training these architectures would.
+
+    Of generators without a `Standalone` in them, nothing.
+    """
+    if any(isinstance(part, Standalone) for part in generator.modules()):
+        generator.many(architectures)
