@@ -17,7 +17,7 @@ from hypernas import checkpoint
 from hypernas.architecture import Architecture
 from hypernas.data import Batches, Data, in_order
 from hypernas.device import pick_device
-from hypernas.generators import Generator, settle, settles, together
+from hypernas.generators import Generator, settle, settles, together, wakes
 from hypernas.interruption import Interrupted, Interruption
 from hypernas.monitors import Monitor, mean_over_subnets
 from hypernas.objectives import Objective, assess
@@ -68,6 +68,7 @@ class Training:
         num_validation: random architectures validated beside the smallest and the largest.
         calibration_batches: training batches from which batch norms are calibrated to validate.
         checkpoint_every: steps between checkpoints; one more follows the last step.
+        shard_optimizer: whether several ranks divide the optimizer's memory among them.
 
     Raises:
         ValueError: naming every argument that is out of its range.
@@ -85,6 +86,7 @@ class Training:
     num_validation: int = 6
     calibration_batches: int = 4
     checkpoint_every: int = 250
+    shard_optimizer: bool = False
 
     def __post_init__(self) -> None:
         wrong = []
@@ -139,6 +141,11 @@ class Training:
             RankLost: if another rank ended, or did not answer in time.
         """
         ranks = ranks or Alone()
+        if self.shard_optimizer and wakes(generator):
+            raise ValueError(
+                "parameters of this generator come to life while it trains, so no rank can be given "
+                "its part of them before: leave training.shard_optimizer off."
+            )
         device = ranks.place(pick_device(device))
         generator.to(device).train()
         torch.manual_seed(seed)
@@ -147,7 +154,7 @@ class Training:
         if resume and folder is not None:
             state = checkpoint.load(checkpoint.newest(folder), generator=generator)
             start, final = state.step, dict(state.figures)
-        groups = Groups(generator, optimizer)
+        groups = Groups(generator, ranks.sharded(optimizer) if self.shard_optimizer else optimizer)
         if start:
             state.restore_optimizer(groups.optimizer)
             state.restore_rng(device)
@@ -197,6 +204,8 @@ class Training:
                         final = mean_over_subnets(subnets)
                         for monitor in monitors:
                             monitor.validation(step, subnets, generator)
+                    if saves and self.shard_optimizer:
+                        ranks.collect(groups.optimizer)
                     if folder is not None and saves and ranks.first:
                         checkpoint.save(
                             Path(folder),

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -220,6 +221,46 @@ def test_two_ranks_take_the_steps_of_one_process(pair, name):
     assert untold == []
     assert [place for place, _ in told] == [place for place, _ in heard]
     assert_close([v for _, v in told][1:], [v for _, v in heard][1:], rtol=1e-6, atol=1e-9)
+
+
+def divided(ranks, folder, resume=False):
+    """Parameters after 4 or 8 steps of a divided optimizer, and the elements of its state here."""
+    made_here = []
+
+    def adamw(groups, **options):
+        made_here.append(torch.optim.AdamW(groups, **options))
+        return made_here[-1]
+
+    generator = made("hypernas").double()
+    training = Training(
+        steps=8 if resume else 4, warmup=0, batch_size=32, num_validation=0, shard_optimizer=True
+    )
+    training.run(
+        generator,
+        blobs(torch.float64),
+        sampler=Sandwich(num_random=1),
+        objective=CrossEntropy(),
+        optimizer=partial(adamw, lr=0.01, weight_decay=0.1),
+        folder=folder,
+        resume=resume,
+        device="cpu",
+        ranks=ranks,
+    )
+    moments = [entry["exp_avg"] for entry in made_here[-1].state.values()]
+    return dict(generator.named_parameters()), sum(moment.numel() for moment in moments)
+
+
+def test_an_optimizer_divided_among_ranks_takes_the_same_steps_in_half_the_memory(pair, tmp_path):
+    alone, two = tmp_path / "alone", tmp_path / "two"
+    expected, whole = divided(Alone(), alone)
+    (first, some), (second, others) = pair(divided, two)
+    assert_close(first, expected, rtol=1e-6, atol=1e-9)
+    assert_close(second, first, rtol=0, atol=0)
+    assert some + others == whole
+    assert 0.3 < some / whole < 0.7
+    expected, _ = divided(Alone(), alone, True)
+    assert_close(divided(Alone(), shutil.copytree(two, tmp_path / "1"), True)[0], expected)
+    assert_close(pair(divided, shutil.copytree(two, tmp_path / "2"), True)[1][0], expected)
 
 
 class Asker(Recorder):

@@ -18,7 +18,7 @@ from hypernas.generators.shared import shared
 from hypernas.generators.soft_sharing import soft_sharing
 from hypernas.generators.sorting import sort_channels
 from hypernas.generators.ssn import ssn
-from hypernas.generators.standalone import Standalone, wake
+from hypernas.generators.standalone import Standalone, wake, wakes
 from hypernas.generators.statistics import running_statistics
 from hypernas.generators.together import together
 
@@ -53,4 +53,5 @@ __all__ = [
     "ssn",
     "together",
     "wake",
+    "wakes",
 ]

@@ -123,10 +123,12 @@ class Standalone(Generator):
             self._add(architecture, self._fresh(architecture))
 
 
-def wake(generator: Generator, architectures: Sequence[Mapping[str, Any]]) -> None:
-    """Bring the parameters to life that training these architectures would.
+def wakes(generator: Generator) -> bool:
+    """Whether parameters of a generator come to life while it trains."""
+    return any(isinstance(part, Standalone) for part in generator.modules())
 
-    Of generators without a `Standalone` in them, nothing.
-    """
-    if any(isinstance(part, Standalone) for part in generator.modules()):
+
+def wake(generator: Generator, architectures: Sequence[Mapping[str, Any]]) -> None:
+    """Bring the parameters to life that training these architectures would, if there are any."""
+    if wakes(generator):
         generator.many(architectures)

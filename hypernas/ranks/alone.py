@@ -9,6 +9,7 @@ from torch import Tensor
 from hypernas.architecture import Architecture
 from hypernas.generators import Generator
 from hypernas.ranks.ranks import Ranks
+from hypernas.ranks.sharding import Maker
 from hypernas.ranks.share import Share, share
 
 
@@ -34,6 +35,12 @@ class Alone(Ranks):
 
     def exchange(self, generator: Generator, loss: Tensor, remembered: list[Tensor]) -> Tensor:
         return loss
+
+    def sharded(self, make: Maker) -> Maker:
+        return make
+
+    def collect(self, optimizer: torch.optim.Optimizer) -> None:
+        """It is whole."""
 
     def any(self, flag: bool) -> bool:
         return flag

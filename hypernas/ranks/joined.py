@@ -12,9 +12,11 @@ from torch import distributed as dist
 
 from hypernas.architecture import Architecture
 from hypernas.generators import Generator, running_statistics, wake
+from hypernas.ranks import sharding
 from hypernas.ranks.alone import Alone
 from hypernas.ranks.buckets import add_up
 from hypernas.ranks.ranks import RankLost, Ranks
+from hypernas.ranks.sharding import Maker
 from hypernas.ranks.share import Share, share
 
 
@@ -145,6 +147,13 @@ class Joined(Ranks):
             mean = change / ranks.clamp(min=1)
             statistic.copy_(before + (mean if statistic.is_floating_point() else mean.round()))
         return loss
+
+    def sharded(self, make: Maker) -> Maker:
+        return sharding.sharded(make)
+
+    def collect(self, optimizer: torch.optim.Optimizer) -> None:
+        with _telling():
+            optimizer.consolidate_state_dict(to=0)  # type: ignore[attr-defined]
 
     def any(self, flag: bool) -> bool:
         found = torch.tensor([int(flag)])

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from hypernas.architecture import Architecture
 from hypernas.generators import Generator
+from hypernas.ranks.sharding import Maker
 from hypernas.ranks.share import Share
 
 
@@ -70,6 +71,14 @@ class Ranks(ABC):
         Returns:
             The sum of the losses, shape ().
         """
+
+    @abstractmethod
+    def sharded(self, make: Maker) -> Maker:
+        """Divide the memory of an optimizer among the ranks: see `hypernas.ranks.sharding`."""
+
+    @abstractmethod
+    def collect(self, optimizer: torch.optim.Optimizer) -> None:
+        """Bring the state of a divided optimizer to rank 0, where `state_dict` then tells it."""
 
     @abstractmethod
     def any(self, flag: bool) -> bool:
