@@ -19,7 +19,7 @@ LINKS = {  # bytes a second, one way
 
 def table() -> str:
     """Markdown: a row for each size of the bank."""
-    head = ["parameters", "sent a step", *LINKS, "stored a rank", "moments divided by 8"]
+    head = ["parameters", "gradients", *LINKS, "stored a rank", "moments divided by 8"]
     lines = [f"| {' | '.join(head)} |", f"|{'---:|' * len(head)}"]
     for exponent in (6, 7, 8, 9):
         num = 10**exponent

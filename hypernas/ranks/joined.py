@@ -73,7 +73,7 @@ class Joined(Ranks):
 
     *What is not:* a teacher that another rank trains is run here once more without gradient; that
     costs one forward pass, and waits for nobody. Dropout is of each rank's own, a function of seed,
-    step and rank. Running statistics of norms change, element by element, by the mean of the
+    step and rank, and so is what a data set draws as it is read. Running statistics of norms change, element by element, by the mean of the
     changes on the ranks that changed them; one process goes through its architectures one by one.
 
     Args:
