@@ -13,7 +13,7 @@ _ELEMENTS = 2**23  # of a bucket: 32 MiB of float32
 class _Message(NamedTuple):
     flat: Tensor
     parts: list[Tensor]  # what it was made of; none if it is a tensor's own memory
-    work: dist.Work
+    work: "dist.Work"
 
 
 def add_up(tensors: Sequence[Tensor]) -> None:

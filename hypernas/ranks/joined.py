@@ -48,6 +48,8 @@ def join(*, timeout: float = 1800.0) -> Iterator[Ranks]:
     if size == 1:
         yield Alone()
         return
+    if local < torch.cuda.device_count():
+        torch.cuda.set_device(local)  # what "cuda" means here
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, timeout=timedelta(seconds=timeout))
     try:
@@ -73,8 +75,15 @@ class Joined(Ranks):
 
     *What is not:* a teacher that another rank trains is run here once more without gradient; that
     costs one forward pass, and waits for nobody. Dropout is of each rank's own, a function of seed,
-    step and rank, and so is what a data set draws as it is read. Running statistics of norms change, element by element, by the mean of the
-    changes on the ranks that changed them; one process goes through its architectures one by one.
+    step and rank, and so is what a data set draws as it is read. Running statistics of norms change,
+    element by element, by the mean of the changes on the ranks that changed them; one process goes
+    through its architectures one by one.
+
+    *What is not divided:* banks. Each is stored, and has its gradient, on every rank. FSDP2
+    (`fully_shard`) would send gradients of the layers a rank used, which other ranks may not have, and
+    fails then; and as `mix_all` reads all banks at once, it would gather them whole twice a step.
+
+    Losses are taken to be means over the examples of a batch, where ranks divide it.
 
     Args:
         local: rank among those of this machine, which is the index of its GPU.
@@ -97,7 +106,6 @@ class Joined(Ranks):
                 f"{torch.cuda.device_count()} GPUs: start as many ranks "
                 f"(torchrun --nproc-per-node), or say device=cpu."
             )
-        torch.cuda.set_device(self.local)
         return torch.device("cuda", self.local)
 
     def check_alike(self, generator: Generator, settings: Mapping[str, Any]) -> None:
