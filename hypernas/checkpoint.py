@@ -146,7 +146,7 @@ class State:
         for name, value in saved.items():
             index, key = name.split(".", 1)
             entries.setdefault(int(index), {})[key] = value
-        groups = optimizer.state_dict()["param_groups"]
+        groups = _numbered(optimizer)
         sizes = [[len(g["params"]) for g in some] for some in (self._optimizer["groups"], groups)]
         if sizes[0] != sizes[1]:
             raise CheckpointError(
@@ -159,6 +159,16 @@ class State:
         torch.set_rng_state(self._tensors["rng.cpu"])
         if "rng.cuda" in self._tensors and device.type == "cuda":
             torch.cuda.set_rng_state(self._tensors["rng.cuda"], device)
+
+
+def _numbered(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
+    """The groups as `state_dict` has them, which a divided optimizer tells to rank 0 only."""
+    groups, first = [], 0
+    for group in optimizer.param_groups:
+        numbers = list(range(first, first + len(group["params"])))
+        groups.append({**group, "params": numbers})
+        first += len(numbers)
+    return groups
 
 
 def _complete(folder: Path) -> list[Path]:

@@ -17,11 +17,12 @@ from hypernas import checkpoint
 from hypernas.architecture import Architecture
 from hypernas.data import Batches, Data, in_order
 from hypernas.device import pick_device
-from hypernas.generators import Generator, settle, settles, together
+from hypernas.generators import Generator, settle, settles, together, wakes
 from hypernas.interruption import Interrupted, Interruption
 from hypernas.monitors import Monitor, mean_over_subnets
 from hypernas.objectives import Objective, assess
 from hypernas.optimization import Groups, OptimizerMaker
+from hypernas.ranks import Alone, Ranks
 from hypernas.sampling import Sampler, sample_subnets
 from hypernas.target import positional
 
@@ -50,7 +51,8 @@ class Training:
     A step draws a batch and some architectures, adds up the gradients of their losses on that
     batch and of the generator's auxiliary loss, and takes one step of the optimizer. Batches and
     architectures are functions of the seed and the step's number, so a resumed run takes the same
-    steps as one that never stopped.
+    steps as one that never stopped; and several ranks take the steps that one process would (see
+    `hypernas.ranks`).
 
     Args:
         steps: optimizer steps.
@@ -66,6 +68,7 @@ class Training:
         num_validation: random architectures validated beside the smallest and the largest.
         calibration_batches: training batches from which batch norms are calibrated to validate.
         checkpoint_every: steps between checkpoints; one more follows the last step.
+        shard_optimizer: whether several ranks divide the optimizer's memory among them.
 
     Raises:
         ValueError: naming every argument that is out of its range.
@@ -83,6 +86,7 @@ class Training:
     num_validation: int = 6
     calibration_batches: int = 4
     checkpoint_every: int = 250
+    shard_optimizer: bool = False
 
     def __post_init__(self) -> None:
         wrong = []
@@ -113,6 +117,7 @@ class Training:
         resume: bool = False,
         device: str | torch.device = "auto",
         seed: int = 0,
+        ranks: Ranks | None = None,
     ) -> dict[str, float]:
         """Train the generator in place.
 
@@ -121,8 +126,10 @@ class Training:
                 groups take part of: see `ParameterGroup`.
             folder: of the checkpoints; None saves none.
             resume: go on from the newest checkpoint in `folder`.
-            device: "auto" is the GPU if there is one.
+            device: "auto" is the GPU if there is one; each rank has its own.
             seed: of batches, architectures and dropout.
+            ranks: the processes that train together, from `hypernas.ranks.join`; None is this one.
+                Rank 0 tells the monitors and writes the checkpoints, which all ranks read.
 
         Returns:
             The last validation: each measure's mean over the validated subnets.
@@ -131,8 +138,15 @@ class Training:
             Diverged: if the loss is no longer finite; checkpoints from before are kept.
             CheckpointError: on resuming from a checkpoint that does not fit.
             Interrupted: after Ctrl-C or SIGTERM, at the end of the step, with a checkpoint saved.
+            RankLost: if another rank ended, or did not answer in time.
         """
-        device = pick_device(device)
+        ranks = ranks or Alone()
+        if self.shard_optimizer and wakes(generator):
+            raise ValueError(
+                "parameters of this generator come to life while it trains, so no rank can be given "
+                "its part of them before: leave training.shard_optimizer off."
+            )
+        device = ranks.place(pick_device(device))
         generator.to(device).train()
         torch.manual_seed(seed)
         batches = Batches(data.train, batch_size=self.batch_size, seed=seed, device=device)
@@ -140,12 +154,16 @@ class Training:
         if resume and folder is not None:
             state = checkpoint.load(checkpoint.newest(folder), generator=generator)
             start, final = state.step, dict(state.figures)
-        groups = Groups(generator, optimizer)
+        groups = Groups(generator, ranks.sharded(optimizer) if self.shard_optimizer else optimizer)
         if start:
             state.restore_optimizer(groups.optimizer)
             state.restore_rng(device)
         if start >= self.steps:
             return final
+        settings = {"training": self, "seed": seed, "step": start, "data": batches.num_examples}
+        ranks.check_alike(generator, settings)
+        if not ranks.first:
+            monitors = ()
         watched = sample_subnets(generator.space, self.num_validation, seed=0)
         for monitor in monitors:
             monitor.begin(step=start, steps=self.steps)
@@ -157,10 +175,14 @@ class Training:
                     groups.set_lr(self._lr_factor(step))
                     rng = torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
                     architectures = sampler(generator.space, rng)
-                    loss = self.backward(generator, architectures, next(stream), objective, rng)
+                    ranks.reseed(seed, step)
+                    loss = self.backward(
+                        generator, architectures, next(stream), objective, rng, ranks
+                    )
                     norm = groups.step(self.max_grad_norm)
                     losses.append(loss)
-                    stopping = interruption.requested  # asked once: what follows takes time
+                    # asked once: what follows takes time
+                    stopping = ranks.any(interruption.requested)
                     last = step == self.steps or stopping
                     saves = folder is not None and (step % self.checkpoint_every == 0 or last)
                     reports = step % self.log_every == 0 or last
@@ -176,11 +198,15 @@ class Training:
                         for monitor in monitors:
                             monitor.step(step, values)
                     if step % self.validate_every == 0 or step == self.steps:
-                        subnets = self._validate(generator, watched, data, batches, objective)
+                        subnets = self._validate(
+                            generator, watched, data, batches, objective, ranks
+                        )
                         final = mean_over_subnets(subnets)
                         for monitor in monitors:
                             monitor.validation(step, subnets, generator)
-                    if folder is not None and saves:
+                    if saves and self.shard_optimizer:
+                        ranks.collect(groups.optimizer)
+                    if folder is not None and saves and ranks.first:
                         checkpoint.save(
                             Path(folder),
                             step=step,
@@ -202,22 +228,31 @@ class Training:
         batch: tuple[Any, Any],
         objective: Objective,
         rng: torch.Generator | None = None,
+        ranks: Ranks | None = None,
     ) -> Tensor:  # shape: (), mean loss
         """Add up the gradients of the losses of some architectures on one batch.
 
-        With an `rng`, what is free in slices is settled first, on the same batch.
+        With an `rng`, what is free in slices is settled first, on the same batch. Given several
+        ranks, each with the same arguments, every one computes its share, and all have the sums.
         """
-        inputs, targets = batch
+        ranks = ranks or Alone()
+        alone = rng is not None and settles(generator)
+        share = ranks.share(len(architectures), len(batch[1]), split=not alone)
+        remembered = ranks.remember(generator, architectures)
+        inputs, targets = share.of(batch)
         teaching = objective.distils and architectures[0] == generator.space.largest()
-        scale = 1 / len(architectures) if self.combine == "mean" else 1.0
+        scale = share.weight / len(architectures) if self.combine == "mean" else share.weight
         teacher = None
         total = torch.zeros((), device=generator.device)
-        alone = rng is not None and settles(generator)
-        for group in [[a] for a in architectures] if alone else [architectures]:
+        for positions in [[i] for i in range(len(architectures))] if alone else [share.positions]:
             if alone:
                 judge = partial(objective.loss, targets=targets, teacher=teacher)
                 with self._autocast(generator.device):  # its cache holds casts without gradients
-                    settle(generator, group[0], *positional(inputs), loss=judge, rng=rng)
+                    one = architectures[positions[0]]
+                    settle(generator, one, *positional(inputs), loss=judge, rng=rng)
+            if teaching and teacher is None and 0 not in share.positions:
+                teacher = self._taught(generator, architectures[0], inputs)
+            group = [architectures[i] for i in positions if i in share.positions]
             with together(generator, group) as generated:
                 for architecture, weights in zip(group, generated, strict=True):
                     with self._autocast(generator.device):
@@ -226,11 +261,21 @@ class Training:
                     (loss * scale).backward()
                     if teaching and teacher is None:
                         teacher = outputs.detach()
-                    total += loss.detach()
-        auxiliary = generator.auxiliary_loss(architectures)
-        if auxiliary.requires_grad:
-            auxiliary.backward()
-        return total / len(architectures) + auxiliary.detach()
+                    total += loss.detach() * share.weight
+        total /= len(architectures)
+        if ranks.first:
+            auxiliary = generator.auxiliary_loss(architectures)
+            if auxiliary.requires_grad:
+                auxiliary.backward()
+            total += auxiliary.detach()
+        return ranks.exchange(generator, total, remembered)
+
+    @torch.no_grad()
+    def _taught(self, generator: Generator, architecture: Architecture, inputs: Any) -> Any:
+        """The outputs of a teacher that another rank trains; norm statistics stay as they are."""
+        copies = {name: s.clone() for name, s in generator.statistics(architecture).items()}
+        with self._autocast(generator.device):
+            return generator.call(architecture, *positional(inputs), statistics=copies)
 
     def _autocast(self, device: torch.device) -> AbstractContextManager[Any]:
         if (
@@ -257,17 +302,20 @@ class Training:
         data: Data,
         batches: Batches,
         objective: Objective,
+        ranks: Ranks,
     ) -> dict[str, tuple[Architecture, dict[str, float]]]:
         generator.eval()
-        subnets = {}
-        for label, architecture in watched.items():
+        measures = {}
+        for label in ranks.own(list(watched)):
+            architecture = watched[label]
             some: Iterator[Any] = islice(batches.starting_at(0), self.calibration_batches)
             statistics = generator.calibrate(architecture, (inputs for inputs, _ in some))
             module = generator.export(architecture, statistics=statistics)
             examples = in_order(data.validation, device=generator.device)
-            subnets[label] = (architecture, assess(module, examples, objective))
+            measures[label] = assess(module, examples, objective)
         generator.train()
-        return subnets
+        measures = ranks.gather(measures)
+        return {label: (architecture, measures[label]) for label, architecture in watched.items()}
 
 
 def _check_finite(step: int, values: Mapping[str, float]) -> None:

@@ -13,7 +13,7 @@ LAYERS = [  # each may import those after it
     {"report", "study"},
     {"evaluation"},
     {"training", "exporting", "interop"},
-    {"checkpoint", "monitors", "optimization"},
+    {"checkpoint", "monitors", "optimization", "ranks"},
     {"generators", "sampling", "objectives", "cost", "data", "spaces"},
     {"mixing", "envelope"},
     {"encoding", "slicing", "target"},

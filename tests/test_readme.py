@@ -72,12 +72,16 @@ def test_every_generator_space_and_data_set_that_is_named_has_a_configuration():
 
 def study(name: str):
     """A study's module, and the rows of its results."""
-    folder = ROOT / "experiments" / name
-    spec = importlib.util.spec_from_file_location(name, folder / "run.py")
+    with (ROOT / "experiments" / name / "results.csv").open() as file:
+        return script(name), list(csv.DictReader(file))
+
+
+def script(name: str):
+    """A study's module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "experiments" / name / "run.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    with (folder / "results.csv").open() as file:
-        return module, list(csv.DictReader(file))
+    return module
 
 
 def between(page: str, begin: str, end: str) -> str:
@@ -88,6 +92,11 @@ def test_the_accuracies_are_those_of_the_results():
     digits, rows = study("digits")
     made = between("experiments/digits/README.md", digits.BEGIN, digits.END)
     assert made == digits.table(rows)
+
+
+def test_the_table_of_what_ranks_send_is_worked_out_again():
+    scale = script("scale")
+    assert between("README.md", scale.BEGIN, scale.END) == scale.table()
 
 
 def test_the_table_of_generators_is_made_of_what_they_say_of_themselves():

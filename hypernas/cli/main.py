@@ -19,6 +19,7 @@ from hypernas.cli.report import report
 from hypernas.cli.run_folder import overrides
 from hypernas.cli.study import study
 from hypernas.cli.train import train
+from hypernas.ranks import RankLost, launched
 from hypernas.training import Diverged
 
 _JOBS: dict[str, Callable[[DictConfig], None]] = {  # configured by Hydra
@@ -39,7 +40,15 @@ _HELP = f"""hypernas {hypernas.__version__}: one generator writes the weights of
 hypernas COMMAND --help tells the settings. An error exits with status 2 and one message; set
 HYPERNAS_TRACEBACK=1 to see where it arose.
 """
-_EXPECTED = (HydraException, OmegaConfBaseException, ValueError, TypeError, OSError, Diverged)
+_EXPECTED = (
+    HydraException,
+    OmegaConfBaseException,
+    ValueError,
+    TypeError,
+    OSError,
+    Diverged,
+    RankLost,
+)
 
 
 def main() -> None:
@@ -58,7 +67,8 @@ def main() -> None:
             else:
                 _run(command, arguments)
         except KeyboardInterrupt as stop:
-            print(f"\nhypernas: {stop or 'stopped'}", file=sys.stderr)
+            if launched().rank == 0:
+                print(f"\nhypernas: {stop or 'stopped'}", file=sys.stderr)
             sys.exit(130)
         except Exception as error:
             _refuse_error(error)
@@ -72,7 +82,9 @@ def configs() -> Path:
 
 def _run(command: str, arguments: list[str]) -> None:
     if command == "train":
-        arguments = _resumed(arguments)
+        arguments = _ranked(_resumed(arguments))
+    elif launched().size > 1:
+        raise ValueError(f"hypernas {command} runs in one process: start it without torchrun.")
     sys.argv = [f"hypernas {command}", *arguments]
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # where a user's own modules are
@@ -96,6 +108,17 @@ def _resumed(arguments: list[str]) -> list[str]:
         return arguments
     stored = [o for o in overrides(folders[-1]) if not o.startswith(("resume=", "hydra."))]
     return [*stored, *arguments, f"hydra.run.dir={folders[-1]}"]
+
+
+def _ranked(arguments: list[str]) -> list[str]:
+    """Under torchrun: only rank 0 has a folder made by Hydra, whose name may be the time."""
+    ranks = launched()
+    if ranks.size > 1 and {"--multirun", "-m"} & set(arguments):
+        raise ValueError(
+            "ranks train one generator together; a sweep has one process a run: start it without "
+            "torchrun, and let one of Hydra's launchers spread the runs (hydra/launcher=joblib)."
+        )
+    return arguments if ranks.rank == 0 else [*arguments, "hydra.run.dir=."]
 
 
 def _remove_if_empty(folder: Path) -> None:
@@ -130,7 +153,8 @@ def _words(error: BaseException) -> str:
 
 
 def _refuse(message: str) -> None:
-    print(f"hypernas: {message}", file=sys.stderr)
+    rank = launched().rank
+    print(f"hypernas: {f'rank {rank}: ' if rank else ''}{message}", file=sys.stderr)
     sys.exit(2)
 
 

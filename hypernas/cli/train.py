@@ -17,6 +17,7 @@ from hypernas.cli.run_folder import CHECKPOINTS, Settings, assemble, flat
 from hypernas.interruption import Interrupted
 from hypernas.monitors import Console, JsonLines
 from hypernas.monitors.tensorboard import TensorBoard
+from hypernas.ranks import Ranks, join
 
 _DONE = """
 run       {folder}
@@ -27,8 +28,16 @@ curves    {bin}tensorboard --logdir {quoted}
 
 
 def train(config: DictConfig) -> None:
-    """Train the generator of a configuration in the folder that Hydra made for the run."""
-    folder = Path(HydraConfig.get().runtime.output_dir)
+    """Train the generator of a configuration in the folder that Hydra made for the run.
+
+    Ranks that torchrun launched train together in the folder of rank 0.
+    """
+    with join(timeout=config.rank_timeout) as ranks:
+        _train(config, ranks)
+
+
+def _train(config: DictConfig, ranks: Ranks) -> None:
+    folder = Path(ranks.from_first(HydraConfig.get().runtime.output_dir))
     checkpoints = folder / CHECKPOINTS
     resume = config.resume is not None
     if checkpoints.exists() and not resume:
@@ -42,7 +51,7 @@ def train(config: DictConfig) -> None:
     training = instantiate(config.training)
     sampler = instantiate(config.sampling)
     optimizer = instantiate(config.optimizer)
-    console = RichConsole(stderr=True)
+    console = RichConsole(stderr=True, quiet=not ranks.first)
     console.print(
         f"{parts.data.name}, a space of {parts.space.size:,} architectures\n"
         f"{parts.generator.describe()}",
@@ -80,10 +89,12 @@ def train(config: DictConfig) -> None:
             resume=resume,
             device=config.device,
             seed=config.seed,
+            ranks=ranks,
         )
     except Interrupted as stop:
         raise Interrupted(f"{stop}; go on by: hypernas train resume={quoted}") from None
-    print(_DONE.format(folder=shown, quoted=quoted, bin=_bin()), end="")
+    if ranks.first:
+        print(_DONE.format(folder=shown, quoted=quoted, bin=_bin()), end="")
 
 
 def _bin() -> str:

@@ -1,5 +1,6 @@
-"""What an architecture costs."""
+"""What an architecture costs, and what ranks do."""
 
 from hypernas.cost.flops import flops, num_parameters
+from hypernas.cost.traffic import all_reduce_seconds, training_bytes
 
-__all__ = ["flops", "num_parameters"]
+__all__ = ["all_reduce_seconds", "flops", "num_parameters", "training_bytes"]

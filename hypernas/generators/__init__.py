@@ -18,7 +18,8 @@ from hypernas.generators.shared import shared
 from hypernas.generators.soft_sharing import soft_sharing
 from hypernas.generators.sorting import sort_channels
 from hypernas.generators.ssn import ssn
-from hypernas.generators.standalone import Standalone
+from hypernas.generators.standalone import Standalone, wake, wakes
+from hypernas.generators.statistics import running_statistics
 from hypernas.generators.together import together
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "mos_layer",
     "mos_neuron",
     "ofa",
+    "running_statistics",
     "settle",
     "settles",
     "shared",
@@ -50,4 +52,6 @@ __all__ = [
     "sort_channels",
     "ssn",
     "together",
+    "wake",
+    "wakes",
 ]

@@ -121,3 +121,14 @@ class Standalone(Generator):
         self._untrained = Cache(8)
         for architecture in architectures:
             self._add(architecture, self._fresh(architecture))
+
+
+def wakes(generator: Generator) -> bool:
+    """Whether parameters of a generator come to life while it trains."""
+    return any(isinstance(part, Standalone) for part in generator.modules())
+
+
+def wake(generator: Generator, architectures: Sequence[Mapping[str, Any]]) -> None:
+    """Bring the parameters to life that training these architectures would, if there are any."""
+    if wakes(generator):
+        generator.many(architectures)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from hypernas.envelope import Envelope
 from hypernas.slicing import Slice
+from hypernas.target import norm_statistics
 
 
 class SharedStatistics(nn.Module):
@@ -36,3 +37,10 @@ class SharedStatistics(nn.Module):
 
     def _shared(self, name: str) -> Tensor:
         return self._buffers[name.replace(".", "/")]
+
+
+def running_statistics(module: nn.Module) -> list[Tensor]:
+    """All running statistics that a generator holds: what training changes beside its parameters."""
+    shared = [part for part in module.modules() if isinstance(part, SharedStatistics)]
+    held = [buffer for part in shared for buffer in part.buffers()]
+    return held + list(norm_statistics(module).values())

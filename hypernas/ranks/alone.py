@@ -1,0 +1,55 @@
+"""One process."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hypernas.architecture import Architecture
+from hypernas.generators import Generator
+from hypernas.ranks.ranks import Ranks
+from hypernas.ranks.sharding import Maker
+from hypernas.ranks.share import Share, share
+
+
+class Alone(Ranks):
+    """The one rank there is: everything is its own, and nothing is exchanged."""
+
+    rank, size = 0, 1
+
+    def place(self, device: torch.device) -> torch.device:
+        return device
+
+    def check_alike(self, generator: Generator, settings: Mapping[str, Any]) -> None:
+        """There is nobody to differ from."""
+
+    def reseed(self, seed: int, step: int) -> None:
+        """The generators run on."""
+
+    def share(self, num_architectures: int, num_examples: int, *, split: bool) -> Share:
+        return share(0, 1, num_architectures, num_examples, split=split)
+
+    def remember(self, generator: Generator, architectures: Sequence[Architecture]) -> list[Tensor]:
+        return []
+
+    def exchange(self, generator: Generator, loss: Tensor, remembered: list[Tensor]) -> Tensor:
+        return loss
+
+    def sharded(self, make: Maker) -> Maker:
+        return make
+
+    def collect(self, optimizer: torch.optim.Optimizer) -> None:
+        """It is whole."""
+
+    def any(self, flag: bool) -> bool:
+        return flag
+
+    def own(self, labels: Sequence[str]) -> list[str]:
+        return list(labels)
+
+    def gather(self, results: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(results)
+
+    def from_first(self, value: Any) -> Any:
+        return value

@@ -1,0 +1,97 @@
+"""The processes that train one generator together, as each of them sees the others."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hypernas.architecture import Architecture
+from hypernas.generators import Generator
+from hypernas.ranks.sharding import Maker
+from hypernas.ranks.share import Share
+
+
+class RankLost(RuntimeError):
+    """Another rank ended, or did not answer in time."""
+
+
+class Ranks(ABC):
+    """Some ranks, 0 to `size` - 1, each with a copy of the generator, that take steps together.
+
+    N ranks take the steps that one would: of a step's architectures and its batch each rank trains
+    its `share`, and the gradients are added up. What differs is said at `Joined`.
+
+    Attributes:
+        rank: which of them this process is.
+        size: how many there are.
+    """
+
+    rank: int
+    size: int
+
+    @property
+    def first(self) -> bool:
+        """Whether it is on us to write, and to tell."""
+        return self.rank == 0
+
+    @abstractmethod
+    def place(self, device: torch.device) -> torch.device:
+        """The device of this rank, where `device` is asked for.
+
+        Raises:
+            ValueError: if there are not enough.
+        """
+
+    @abstractmethod
+    def check_alike(self, generator: Generator, settings: Mapping[str, Any]) -> None:
+        """Refuse ranks that begin with different parameters or settings.
+
+        Raises:
+            ValueError: on every rank, naming all that differs.
+        """
+
+    @abstractmethod
+    def reseed(self, seed: int, step: int) -> None:
+        """Where there are several, give torch's global generators a state of this rank and step."""
+
+    @abstractmethod
+    def share(self, num_architectures: int, num_examples: int, *, split: bool) -> Share:
+        """What we train of a step: see `hypernas.ranks.share`."""
+
+    @abstractmethod
+    def remember(self, generator: Generator, architectures: Sequence[Architecture]) -> list[Tensor]:
+        """To be called before the backward passes of a step: what `exchange` wants to know."""
+
+    @abstractmethod
+    def exchange(self, generator: Generator, loss: Tensor, remembered: list[Tensor]) -> Tensor:
+        """To be called after them: add up the gradients, and the losses, of all ranks.
+
+        Returns:
+            The sum of the losses, shape ().
+        """
+
+    @abstractmethod
+    def sharded(self, make: Maker) -> Maker:
+        """Divide the memory of an optimizer among the ranks: see `hypernas.ranks.sharding`."""
+
+    @abstractmethod
+    def collect(self, optimizer: torch.optim.Optimizer) -> None:
+        """Bring the state of a divided optimizer to rank 0, where `state_dict` then tells it."""
+
+    @abstractmethod
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set on any rank; the same answer on all."""
+
+    @abstractmethod
+    def own(self, labels: Sequence[str]) -> list[str]:
+        """Those that are ours of what is computed once; `gather` brings the results together."""
+
+    @abstractmethod
+    def gather(self, results: Mapping[str, Any]) -> dict[str, Any]:
+        """The results of all ranks, on all of them."""
+
+    @abstractmethod
+    def from_first(self, value: Any) -> Any:
+        """The value that rank 0 has."""
