@@ -128,6 +128,13 @@ def test_over_a_small_space_the_mean_of_what_is_generated_is_the_base():
         assert_close(torch.stack(values).mean(0), torch.zeros_like(values[0]))
 
 
+def test_where_nothing_tells_architectures_apart_it_is_weight_sharing():
+    space = SearchSpace({"width": [3]}, lambda a: nn.Linear(2, a["width"]))
+    generator = stirred(hypernas(space))
+    base = {name: generator.bank(name)[0] for name in ("weight", "bias")}
+    assert_close(generator(space.largest()), base)
+
+
 def test_the_mean_over_a_large_space_is_taken_over_a_sample_that_stays_the_same():
     space = SearchSpace({f"c{i}": [1, 2] for i in range(8)}, lambda a: nn.Linear(a["c0"], 2))
     one, other = (hypernas(space, seed=seed).source for seed in (0, 1))
