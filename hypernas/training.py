@@ -21,7 +21,7 @@ from hypernas.generators import Generator, settle, settles, together
 from hypernas.interruption import Interrupted, Interruption
 from hypernas.monitors import Monitor, mean_over_subnets
 from hypernas.objectives import Objective, assess
-from hypernas.optimization import Groups, OptimizerMaker
+from hypernas.optimization import Groups, Memory, OptimizerMaker
 from hypernas.sampling import Sampler, sample_subnets
 from hypernas.target import positional
 
@@ -113,6 +113,7 @@ class Training:
         resume: bool = False,
         device: str | torch.device = "auto",
         seed: int = 0,
+        memory: Memory | None = None,
     ) -> dict[str, float]:
         """Train the generator in place.
 
@@ -123,6 +124,8 @@ class Training:
             resume: go on from the newest checkpoint in `folder`.
             device: "auto" is the GPU if there is one.
             seed: of batches, architectures and dropout.
+            memory: what the optimizer is to know of some parameters at the first step, by name: see
+                `Groups.remember`. On resuming, the checkpoint's is taken.
 
         Returns:
             The last validation: each measure's mean over the validated subnets.
@@ -144,6 +147,8 @@ class Training:
         if start:
             state.restore_optimizer(groups.optimizer)
             state.restore_rng(device)
+        elif memory is not None:
+            groups.remember(memory)
         if start >= self.steps:
             return final
         watched = sample_subnets(generator.space, self.num_validation, seed=0)
@@ -277,3 +282,19 @@ def _check_finite(step: int, values: Mapping[str, float]) -> None:
             f"{values['gradient_norm']}); lower optimizer.lr, or training.max_grad_norm. "
             f"Checkpoints saved before are kept."
         )
+
+
+def memory_of(
+    folder: str | os.PathLike[str], generator: Generator, optimizer: OptimizerMaker
+) -> Memory:
+    """What an optimizer kept of a generator's parameters at the newest checkpoint, by name.
+
+    The generator too is put back to that checkpoint.
+
+    Raises:
+        CheckpointError: if there is none, or it does not fit.
+    """
+    state = checkpoint.load(checkpoint.newest(folder), generator=generator)
+    groups = Groups(generator, optimizer)
+    state.restore_optimizer(groups.optimizer)
+    return groups.memory()
