@@ -1,5 +1,6 @@
 """A method of growth: what small networks are, and what large one they become."""
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -64,4 +65,6 @@ def untrained(
     if phase < len(members):
         return growth.member(space, members[phase], seed=seed + phase)
     own = [growth.member(space, a, seed=seed + m) for m, a in enumerate(members)]
-    return growth.grow(own, space, to=to, seed=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about values that a checkpoint is to replace
+        return growth.grow(own, space, to=to, seed=seed)
