@@ -161,7 +161,10 @@ def test_a_growth_is_not_written_over(run, grown):
     [
         (["to=smallest", "members=[largest]"], "which is smaller"),
         (["members=[smallest,smallest,smallest]"], "the members bring 8 + 8 + 8 channels"),
-        (["members=[{depth: 2, width_0: 9, width_1: 8}]"], "width_0: expected one of [8, 16], got 9"),
+        (
+            ["members=[{depth: 2, width_0: 9, width_1: 8}]"],
+            "width_0: expected one of [8, 16], got 9",
+        ),
         (["growth.coefficients=magic"], "coefficients must be one of"),
         (["growth.num_template=3"], "there is no setting growth.num_template"),
         (["members=[]"], "one member or more"),
