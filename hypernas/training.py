@@ -264,13 +264,16 @@ class Training:
         objective: Objective,
     ) -> dict[str, tuple[Architecture, dict[str, float]]]:
         generator.eval()
-        subnets = {}
-        for label, architecture in watched.items():
+        measured: dict[Architecture, dict[str, float]] = {}
+        for architecture in watched.values():
+            if architecture in measured:
+                continue
             some: Iterator[Any] = islice(batches.starting_at(0), self.calibration_batches)
             statistics = generator.calibrate(architecture, (inputs for inputs, _ in some))
             module = generator.export(architecture, statistics=statistics)
             examples = in_order(data.validation, device=generator.device)
-            subnets[label] = (architecture, assess(module, examples, objective))
+            measured[architecture] = assess(module, examples, objective)
+        subnets = {label: (a, measured[a]) for label, a in watched.items()}
         generator.train()
         return subnets
 

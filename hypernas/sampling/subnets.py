@@ -9,13 +9,10 @@ from hypernas.space import SearchSpace
 def sample_subnets(space: SearchSpace, num_random: int, *, seed: int) -> dict[str, Architecture]:
     """The smallest, the largest and distinct random architectures, by label.
 
-    Where the space has fewer than `num_random` others, all of those; where it has one architecture,
-    that is the largest.
+    Where the space has fewer than `num_random` others, all of those.
     """
     rng = torch.Generator().manual_seed(seed)
     found = {"smallest": space.smallest(), "largest": space.largest()}
-    if space.size == 1:
-        found.pop("smallest")
     if space.size <= num_random + 2:
         others = [a for a in space.enumerate() if a not in found.values()]
     else:
