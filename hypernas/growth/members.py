@@ -9,8 +9,9 @@ from torch import Tensor
 from hypernas.generators import Generator
 from hypernas.generators.generator import evaluating
 from hypernas.generators.patterns import matching
-from hypernas.growth.blocks import Grid, Plan, plan
+from hypernas.growth.blocks import Grid
 from hypernas.growth.net import Net
+from hypernas.growth.plan import Plan, plan
 from hypernas.space import SearchSpace
 
 Divided = bool | str | Sequence[str]  # which parameters are divided so that logits are averaged
@@ -97,22 +98,18 @@ class Members:
 
     def _adds_up(self, name: str) -> bool:
         """Whether a parameter is of a linear layer whose outputs are sums over members."""
-        if not self.target.linear(name):
+        path, dot, _ = name.rpartition(".")
+        return self.target.linear(name) and self._joins(f"{path}{dot}weight")
+
+    def _joins(self, name: str) -> bool:
+        """Whether a matrix is cut along its inputs and not along its outputs."""
+        grid = self.plan.weights.get(name)
+        if grid is None or not grid.cut:
             return False
-        path, _, _ = name.rpartition(".")
-        prefix = f"{path}." if path else ""
-        return any(_reads_only(self.target, f"{prefix}{leaf}", self.plan) for leaf in ("weight",))
-
-
-def _reads_only(target: Net, name: str, plan: Plan) -> bool:
-    """Whether a matrix is cut along its inputs and not along its outputs."""
-    grid = plan.weights.get(name)
-    if grid is None or len(grid.factors) < 2 or not grid.cut:
-        return False
-    axis = target.output_axis(name)
-    first = sum(len(own) for own in grid.factors[:axis])
-    runs = {block.place[first : first + len(grid.factors[axis])] for block in grid.blocks}
-    return len(runs) == 1
+        axis = self.target.output_axis(name)
+        first = sum(len(own) for own in grid.factors[:axis])
+        runs = {block.place[first : first + len(grid.factors[axis])] for block in grid.blocks}
+        return len(runs) == 1
 
 
 def _joined(grid: Grid, own: Sequence[Mapping[str, Tensor]]) -> Tensor:

@@ -14,6 +14,8 @@ from hypernas.slicing import Layout, layout_of, spatial_axes
 from hypernas.space import SearchSpace
 from hypernas.target import norm_statistics, skeleton, weight_shapes
 
+_STACKED = (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase)
+
 Factors = tuple[tuple[int, ...], ...]  # of each axis of a tensor
 
 
@@ -57,6 +59,17 @@ class Net:
         """The axis of a tensor that runs over what its module puts out."""
         turned = getattr(self.owner(name), "transposed", False) and name.endswith("weight")
         return 1 if turned else 0
+
+    def input_axis(self, name: str) -> int | None:
+        """The axis of a matrix that runs over what its module reads; None where there is none.
+
+        Known are the layers of torch that multiply by a matrix; an embedding, and a bare parameter
+        of a user's module, count as read from nothing.
+        """
+        if len(self.weights[name]) < 2:
+            return None
+        known = self.linear(name) or isinstance(self.owner(name), _STACKED)
+        return 1 - self.output_axis(name) if known else None
 
     def centred(self, name: str) -> set[int]:
         """Which of a tensor's factors, counted over all axes, run over space."""

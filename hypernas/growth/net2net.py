@@ -40,7 +40,9 @@ def net2net(
     the graph; layer norms too are preserved, where N is a multiple of n. The noise that makes copies
     differ adds up to zero over the copies of an input, so it changes no output. And a new layer is a
     residual branch whose end is zero (`silent`), all else in it as the builder draws it, in place of
-    Net2DeeperNet's identity, which batch norms and most activations do not let through.
+    Net2DeeperNet's identity, which batch norms and most activations do not let through. A bare
+    parameter of a user's module by which inputs are multiplied cannot be told from one that is added:
+    `deviation` measures what is preserved.
 
     Args:
         teacher: a generator of one architecture, of any kind.
@@ -77,12 +79,8 @@ def net2net(
                 weight.zero_()
             continue
         wide = _repeated(own[name], small.weights[name], factors)
-        reads = [
-            axis
-            for axis in range(len(factors))
-            if target.linear(name) and len(factors) > 1 and axis == 1 - target.output_axis(name)
-        ]
-        for axis in reads:
+        axis = target.input_axis(name)
+        if axis is not None:
             wide = _shared_out(
                 wide, axis, small.weights[name][axis], factors[axis], noise=noise, rng=rng
             )
