@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,7 @@ class Bench:
             num=1,
         )
 
-    @property
+    @cached_property
     def full(self) -> float:
         """FLOPs of the large network from scratch."""
         large = Scratch().grow([], self.space, to=self.task.large, seed=0)

@@ -213,7 +213,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as place:
         out = Path(place)
-        study(out / "work", out, steps=6, seeds=(0,), workers=arguments.workers)
+        study(out / "work", out, steps=4, seeds=(0,), workers=arguments.workers)
         with (out / "results.csv").open() as file:
             rows = list(csv.DictReader(file))
         print(f"{len(rows)} rows of {len({(r['task'], r['arm']) for r in rows})} arms")

@@ -66,19 +66,19 @@ def layers(depth: int, dim: int, heads: int) -> dict[str, int]:
 
 TASKS = {
     "fashion_mnist": Task(
-        data=partial(fashion_mnist, num_train=2000, num_validation=1000, num_test=2000),
+        data=partial(fashion_mnist, num_train=10_000, num_validation=5000, num_test=10_000),
         space=lambda data: conv2d(
             input_shape=data.input_shape,
             num_classes=data.num_classes,
-            widths=((16, 32), (32, 64)),
+            widths=((4, 8), (8, 16)),
             depths=(1,),
             kernels=(3,),
             expansions=(1,),
             stem_stride=2,
         ),
-        small=blocks(16, 32),
-        large=blocks(32, 64),
-        steps=500,
+        small=blocks(4, 8),
+        large=blocks(8, 16),
+        steps=800,
         batch_size=64,
         lrs=(0.003, 0.01, 0.03),
         grown_lrs=(0.001, 0.003, 0.01),
@@ -100,7 +100,7 @@ TASKS = {
         ),
         small=layers(2, 48, 3),
         large=layers(3, 96, 6),
-        steps=500,
+        steps=400,
         batch_size=16,
         lrs=(0.003, 0.006, 0.012),
         grown_lrs=(0.0015, 0.003, 0.006),
