@@ -157,6 +157,16 @@ def test_too_few_templates_are_warned_of_on_the_terminal(run):
     assert "warning: 2 stacks have fewer templates than readers" in error
 
 
+def test_the_default_growth_and_another_target_are_ready_to_run(run):
+    steps = ["member_training.steps=1", "training.steps=1", "device=cpu"]
+    status, _, error = run("grow", *steps, "training.batch_size=8")
+    assert status == 0, error
+    assert "warning" not in error
+    small = ["space=mlp", "members=[smallest,smallest]", "to={depth: 1, width_0: 64}"]
+    assert run("grow", *steps, *small, "hydra.run.dir=small")[0] == 0
+    assert reopen("small")[0].space.largest() == {"depth": 1, "width_0": 64}
+
+
 def test_help_and_the_configuration_can_be_looked_at(run):
     status, out, _ = run("grow", "--help")
     assert status == 0
