@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from hypernas.architecture import Architecture
 from hypernas.cache import Cache
 from hypernas.slicing import Layout, Slice, layout_of, slice_of
+from hypernas.slicing.fused import own_layout
 from hypernas.space import SearchSpace
 from hypernas.target import norm_statistics, skeleton, weight_shapes
 
@@ -66,6 +67,20 @@ class Envelope:
         """The module that holds parameter `name`, on the meta device."""
         return self._home[name][1].get_submodule(name.rpartition(".")[0])
 
+    def factors(self, name: str) -> tuple[tuple[int, ...], ...]:
+        """The factors of each axis of the largest shape of a parameter, or of a norm's statistic.
+
+        Raises:
+            ValueError: if its layout does not describe it.
+        """
+        architecture, module = self._home[name]
+        shape = _tensor(module, name).shape
+        layout = self.layout(name) or own_layout(module, name)
+        if layout is None:
+            return tuple((size,) for size in shape)
+        layout = layout if isinstance(layout, Layout) else Layout(layout)
+        return tuple(layout.factors(name, tuple(shape), module, architecture))
+
     def subnet(
         self,
         architecture: Mapping[str, Any],
@@ -97,7 +112,7 @@ class Envelope:
             home, large = self._home[name]
             try:
                 slices[name] = slice_of(
-                    large, module, name, self._layout(name), architectures=(home, architecture)
+                    large, module, name, self.layout(name), architectures=(home, architecture)
                 )
             except ValueError as error:
                 misfits.append(str(error))
@@ -114,7 +129,7 @@ class Envelope:
             {name: slices[name] for name in statistics},
         )
 
-    def _layout(self, name: str) -> Layout | str | None:
+    def layout(self, name: str) -> Layout | str | None:
         """The layout of a parameter or statistic; that of a norm's statistics is its weight's."""
         if name in self.shapes:
             return layout_of(name, self.space.layouts)
@@ -151,6 +166,11 @@ class Envelope:
         return [
             build_seeded(self.space, architecture, seed) for architecture, _ in self._references
         ]
+
+
+def _tensor(module: nn.Module, name: str) -> Tensor:
+    owner, _, leaf = name.rpartition(".")
+    return getattr(module.get_submodule(owner), leaf)
 
 
 def build_seeded(space: SearchSpace, architecture: Mapping[str, Any], seed: int = 0) -> nn.Module:

@@ -1,7 +1,7 @@
 """A generator's parameters in an optimizer's hands."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from hypernas.generators import Generator
 
+Memory = Mapping[str, Mapping[str, Any]]  # parameter name -> what an optimizer keeps of it
 OptimizerMaker = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
 
 
@@ -29,14 +30,16 @@ class Groups:
         self.optimizer = make(groups)
         self._scales = [group.lr_scale for group in described]
         self._base = self.optimizer.defaults["lr"]
+        self._factor = 1.0
         self._known = {id(p) for p in self.parameters()}
 
     @property
     def lr(self) -> float:
         """The present learning rate of groups of scale 1."""
-        return self.optimizer.param_groups[0]["lr"] / self._scales[0]
+        return self._base * self._factor
 
     def set_lr(self, factor: float) -> None:
+        self._factor = factor
         for group, scale in zip(self.optimizer.param_groups, self._scales, strict=True):
             group["lr"] = self._base * scale * factor
 
@@ -51,6 +54,40 @@ class Groups:
         self.optimizer.zero_grad(set_to_none=True)
         return norm
 
+    def memory(self) -> Memory:
+        """What the optimizer keeps of the parameters that it has moved (copies)."""
+        return {
+            name: {key: _copied(value, parameter) for key, value in self._state[parameter].items()}
+            for name, parameter in self.generator.named_parameters()
+            if parameter in self._state
+        }
+
+    def remember(self, memory: Memory) -> None:
+        """Begin with what another optimizer of the same kind kept; all else starts afresh.
+
+        Raises:
+            ValueError: if the generator has no parameter of a name, or one of another shape.
+        """
+        parameters = dict(self.generator.named_parameters())
+        wrong = [
+            name
+            for name, kept in memory.items()
+            if name not in parameters
+            or any(
+                isinstance(value, Tensor) and value.dim() and value.shape != parameters[name].shape
+                for value in kept.values()
+            )
+        ]
+        if wrong:
+            raise ValueError(f"the memory of {wrong} fits no parameter of the generator.")
+        for name, kept in memory.items():
+            parameter = parameters[name]
+            self._state[parameter] = {k: _copied(v, parameter) for k, v in kept.items()}
+
+    @property
+    def _state(self) -> dict[torch.nn.Parameter, dict[str, Any]]:
+        return self.optimizer.state
+
     def _take_in_new_parameters(self) -> None:
         if sum(1 for _ in self.generator.parameters()) == len(self._known):
             return
@@ -59,3 +96,7 @@ class Groups:
             fresh = [p for p in now.parameters if id(p) not in self._known]
             group["params"].extend(fresh)
             self._known.update(id(p) for p in fresh)
+
+
+def _copied(value: Any, parameter: Tensor) -> Any:
+    return value.detach().clone().to(parameter.device) if isinstance(value, Tensor) else value

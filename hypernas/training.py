@@ -21,7 +21,7 @@ from hypernas.generators import Generator, settle, settles, together, wakes
 from hypernas.interruption import Interrupted, Interruption
 from hypernas.monitors import Monitor, mean_over_subnets
 from hypernas.objectives import Objective, assess
-from hypernas.optimization import Groups, OptimizerMaker
+from hypernas.optimization import Groups, Memory, OptimizerMaker
 from hypernas.ranks import Alone, Ranks
 from hypernas.sampling import Sampler, sample_subnets
 from hypernas.target import positional
@@ -118,6 +118,7 @@ class Training:
         device: str | torch.device = "auto",
         seed: int = 0,
         ranks: Ranks | None = None,
+        memory: Memory | None = None,
     ) -> dict[str, float]:
         """Train the generator in place.
 
@@ -130,6 +131,8 @@ class Training:
             seed: of batches, architectures and dropout.
             ranks: the processes that train together, from `hypernas.ranks.join`; None is this one.
                 Rank 0 tells the monitors and writes the checkpoints, which all ranks read.
+            memory: what the optimizer is to know of some parameters at the first step, by name: see
+                `Groups.remember`. On resuming, the checkpoint's is taken.
 
         Returns:
             The last validation: each measure's mean over the validated subnets.
@@ -158,6 +161,8 @@ class Training:
         if start:
             state.restore_optimizer(groups.optimizer)
             state.restore_rng(device)
+        elif memory is not None:
+            groups.remember(memory)
         if start >= self.steps:
             return final
         settings = {"training": self, "seed": seed, "step": start, "data": batches.num_examples}
@@ -305,8 +310,11 @@ class Training:
         ranks: Ranks,
     ) -> dict[str, tuple[Architecture, dict[str, float]]]:
         generator.eval()
+        labels: dict[Architecture, str] = {}  # of the distinct ones
+        for label, architecture in watched.items():
+            labels.setdefault(architecture, label)
         measures = {}
-        for label in ranks.own(list(watched)):
+        for label in ranks.own(list(labels.values())):
             architecture = watched[label]
             some: Iterator[Any] = islice(batches.starting_at(0), self.calibration_batches)
             statistics = generator.calibrate(architecture, (inputs for inputs, _ in some))
@@ -315,7 +323,7 @@ class Training:
             measures[label] = assess(module, examples, objective)
         generator.train()
         measures = ranks.gather(measures)
-        return {label: (architecture, measures[label]) for label, architecture in watched.items()}
+        return {label: (a, measures[labels[a]]) for label, a in watched.items()}
 
 
 def _check_finite(step: int, values: Mapping[str, float]) -> None:
@@ -325,3 +333,19 @@ def _check_finite(step: int, values: Mapping[str, float]) -> None:
             f"{values['gradient_norm']}); lower optimizer.lr, or training.max_grad_norm. "
             f"Checkpoints saved before are kept."
         )
+
+
+def memory_of(
+    folder: str | os.PathLike[str], generator: Generator, optimizer: OptimizerMaker
+) -> Memory:
+    """What an optimizer kept of a generator's parameters at the newest checkpoint, by name.
+
+    The generator too is put back to that checkpoint.
+
+    Raises:
+        CheckpointError: if there is none, or it does not fit.
+    """
+    state = checkpoint.load(checkpoint.newest(folder), generator=generator)
+    groups = Groups(generator, optimizer)
+    state.restore_optimizer(groups.optimizer)
+    return groups.memory()

@@ -13,7 +13,7 @@ from hypernas.cli.main import configs
 from hypernas.generators import Generator
 from hypernas.spaces import mlp
 
-GROUPS = ["data", "space", "generator", "sampling", "objective", "optimizer", "training"]
+GROUPS = ["data", "space", "generator", "growth", "sampling", "objective", "optimizer", "training"]
 FILES = [
     (group, path.stem)
     for group in GROUPS
@@ -23,14 +23,15 @@ FILES = [
 META = {"_target_", "_partial_", "_convert_"}
 
 
-def composed(*overrides: str):
+def composed(*overrides: str, command: str = "train"):
     with initialize_config_dir(str(configs()), version_base="1.3"):
-        return compose("train", overrides=list(overrides))
+        return compose(command, overrides=list(overrides))
 
 
 @pytest.mark.parametrize(("group", "name"), FILES)
 def test_a_config_gives_every_argument_its_default(group, name):
-    config = composed(f"{group}={name}")[group]
+    command = "grow" if group == "growth" else "train"
+    config = composed(f"{group}={name}", command=command)[group]
     target = get_object(config._target_)
     given = {key: value for key, value in OmegaConf.to_container(config).items() if key not in META}
     parameters = inspect.signature(target).parameters

@@ -1,7 +1,9 @@
 """What the README says runs."""
 
+import contextlib
 import csv
 import importlib.util
+import io
 import re
 import shlex
 import sys
@@ -21,10 +23,19 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", TEXT, flags=re.DOTALL)
 
 
-def test_the_python_example_trains_and_exports_the_users_module(capsys):
+@pytest.fixture(scope="module")
+def example() -> tuple[dict[str, object], list[str]]:
+    """The names that the Python of the README leaves, and what it prints."""
     names: dict[str, object] = {}
-    for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), names)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        for block in blocks("python"):
+            exec(compile(block, "README.md", "exec"), names)
+    return names, printed.getvalue().splitlines()
+
+
+def test_the_python_example_trains_and_exports_the_users_module(example):
+    names, printed = example
     generator, small, net = names["generator"], names["small"], names["net"]
     assert type(net) is names["Net"]
     assert names["weights"]["stem.weight"].shape == (8, 1, 3, 3)
@@ -35,7 +46,21 @@ def test_the_python_example_trains_and_exports_the_users_module(capsys):
     torch.testing.assert_close(
         net(images), generator.call(small, images, statistics=statistics), rtol=0, atol=1e-6
     )
-    assert capsys.readouterr().out.startswith("Net tensor(")
+    assert printed[0].startswith("Net tensor(")
+
+
+def test_the_users_module_grows_and_is_exported(example):
+    names, printed = example
+    images, full, large = names["images"], names["full"], names["large"]
+    assert type(large) is names["Net"]
+    assert large.stem.weight.shape == (32, 1, 3, 3)
+    assert len(large.blocks) == 2
+    with torch.no_grad():
+        grown = names["grown"].eval().call(full, images)
+        own = [part.eval().call(names["half"], images) for part in names["members"]]
+        torch.testing.assert_close(large(images), grown, rtol=0, atol=1e-6)
+    torch.testing.assert_close(grown, (own[0] + own[1]) / 2, rtol=0, atol=1e-5)
+    assert float(printed[-1]) < 1e-6
 
 
 def test_the_commands_run_one_after_the_other(monkeypatch, tmp_path, capsys):
@@ -48,12 +73,14 @@ def test_the_commands_run_one_after_the_other(monkeypatch, tmp_path, capsys):
         for line in block.splitlines()
         if line.startswith("hypernas ")
     ]
-    assert {line.split()[1] for line in lines} == {"train", "evaluate", "export", "report"}
+    assert {line.split()[1] for line in lines} == {"train", "evaluate", "export", "grow", "report"}
     folder = None
     for line in lines:
         arguments = shlex.split(line.replace("RUN", str(folder)))
-        if arguments[1] == "train":
-            arguments += [a for a in FAST if not a.startswith("resume")]
+        if arguments[1] in ("train", "grow"):
+            arguments += FAST
+        if arguments[1] == "grow":
+            arguments += ["member_training.steps=2"]
         monkeypatch.setattr(sys, "argv", arguments)
         command.main()
         out = capsys.readouterr().out

@@ -15,6 +15,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 import hypernas
 from hypernas.cli.evaluate import evaluate_run
 from hypernas.cli.export import export_run
+from hypernas.cli.grow import grow
 from hypernas.cli.report import report
 from hypernas.cli.run_folder import overrides
 from hypernas.cli.study import study
@@ -26,14 +27,17 @@ _JOBS: dict[str, Callable[[DictConfig], None]] = {  # configured by Hydra
     "train": train,
     "evaluate": evaluate_run,
     "export": export_run,
+    "grow": grow,
     "study": study,
 }
+_RUNS = ("train", "grow")  # have a folder, and go on with it by resume=
 _PLAIN: dict[str, Callable[[list[str]], None]] = {"report": report}  # read their own arguments
 _HELP = f"""hypernas {hypernas.__version__}: one generator writes the weights of every subnet of a search space.
 
   hypernas train      train a generator over a search space
   hypernas evaluate   measure subnets of a trained generator
   hypernas export     write one subnet as a plain module
+  hypernas grow       grow a large network from trained small ones, and train it on
   hypernas study      compare generators at equal compute, against stand-alone training
   hypernas report     make tables, figures and a page of studies and runs
 
@@ -81,8 +85,10 @@ def configs() -> Path:
 
 
 def _run(command: str, arguments: list[str]) -> None:
+    if command in _RUNS:
+        arguments = _resumed(arguments)
     if command == "train":
-        arguments = _ranked(_resumed(arguments))
+        arguments = _ranked(arguments)
     elif launched().size > 1:
         raise ValueError(f"hypernas {command} runs in one process: start it without torchrun.")
     sys.argv = [f"hypernas {command}", *arguments]
@@ -94,7 +100,7 @@ def _run(command: str, arguments: list[str]) -> None:
         try:
             _JOBS[command](config)
         except Exception as error:  # told here, before Hydra adds to it
-            if command == "train":
+            if command in _RUNS:
                 _remove_if_empty(Path(HydraConfig.get().runtime.output_dir))
             _refuse_error(error)
 

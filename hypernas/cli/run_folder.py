@@ -10,6 +10,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from hypernas import checkpoint
+from hypernas.cli.phases import latest
 from hypernas.data import Data
 from hypernas.files import write_whole
 from hypernas.generators import Generator
@@ -23,7 +24,11 @@ _SETTINGS, _OVERRIDES = "settings.yaml", "overrides.json"
 
 @dataclass(frozen=True)
 class Parts:
-    """What a configuration stands for, but for what only training needs."""
+    """What a configuration stands for, but for what only training needs.
+
+    Attributes:
+        space: of the generator, which may be a part of that of the configuration.
+    """
 
     data: Data
     space: SearchSpace
@@ -38,22 +43,30 @@ def assemble(config: DictConfig, *, data: Data | None = None) -> Parts:
     a `SearchSpace` is taken as it is. The generator is given `space`.
     """
     data = instantiate(config.data) if data is None else data
+    generator = instantiate(config.generator)(space=space_of(config, data))
+    return Parts(data, generator.space, generator, instantiate(config.objective))
+
+
+def space_of(config: DictConfig, data: Data) -> SearchSpace:
+    """The search space of a configuration."""
     space = instantiate(config.space)
-    if not isinstance(space, SearchSpace):
-        space = space(input_shape=data.input_shape, num_classes=data.num_classes)
-    generator = instantiate(config.generator)(space=space)
-    return Parts(data, space, generator, instantiate(config.objective))
+    if isinstance(space, SearchSpace):
+        return space
+    return space(input_shape=data.input_shape, num_classes=data.num_classes)
 
 
 def reopen(folder: str) -> tuple[Parts, checkpoint.State]:
     """The parts of a finished or stopped run, its newest checkpoint loaded, and its state.
 
+    Of a growth, those of its last phase that has begun.
+
     Raises:
         FileNotFoundError: if the folder is not that of a run.
         CheckpointError: if there is no checkpoint, or it does not fit.
     """
-    parts = assemble(configuration(folder))
-    newest = checkpoint.newest(Path(folder) / CHECKPOINTS)
+    run = latest(Path(folder))
+    parts = assemble(configuration(str(run)))
+    newest = checkpoint.newest(run / CHECKPOINTS)
     return parts, checkpoint.load(newest, generator=parts.generator)
 
 
@@ -63,7 +76,7 @@ def configuration(folder: str) -> DictConfig:
     if not path.is_file():
         raise FileNotFoundError(
             f"{folder} is not the folder of a run: it has no {_SETTINGS}. "
-            f"Give the folder that hypernas train printed."
+            f"Give the folder that hypernas train, or grow, printed."
         )
     config = OmegaConf.load(path)
     if not isinstance(config, DictConfig):

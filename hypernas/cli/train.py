@@ -94,10 +94,10 @@ def _train(config: DictConfig, ranks: Ranks) -> None:
     except Interrupted as stop:
         raise Interrupted(f"{stop}; go on by: hypernas train resume={quoted}") from None
     if ranks.first:
-        print(_DONE.format(folder=shown, quoted=quoted, bin=_bin()), end="")
+        print(_DONE.format(folder=shown, quoted=quoted, bin=bin_folder()), end="")
 
 
-def _bin() -> str:
+def bin_folder() -> str:
     """What to write before our commands: nothing, or where they are if the path lacks them."""
     if shutil.which("hypernas"):
         return ""

@@ -63,9 +63,9 @@ class Mixture(Generator):
     ) -> list[dict[str, Tensor]]:
         subnets = [self._subnet(architecture) for architecture in architectures]
         found = self.source(self.inputs(architectures, conditions))
-        names = dict.fromkeys(name for subnet in subnets for name in subnet.slices)
-        bank = {name: self.bank(name) for name in names}
         located = [self.slicer.locate(subnet).slices for subnet in subnets]
+        names = dict.fromkeys(name for slices in located for name in slices)
+        bank = {name: self.bank(name) for name in names}
         mixed = mix_all(bank, list(zip(found, located, strict=True)))
         return [self.slicer(*pair) for pair in zip(mixed, subnets, strict=True)]
 

@@ -20,7 +20,11 @@ class Slicer(nn.Module, ABC):
 
     @abstractmethod
     def locate(self, subnet: Subnet) -> Subnet:
-        """The subnet with the slices, of weights and statistics, that are read from the bank."""
+        """The subnet with the slices, of weights and statistics, that are read from the bank.
+
+        A slicer that makes one parameter of several parts gives a slice for each part, under a name
+        of its own, by which the bank and the coefficients know it.
+        """
 
     @abstractmethod
     def forward(

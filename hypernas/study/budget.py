@@ -81,8 +81,8 @@ def step_flops(
     """Mean FLOPs of a training step over `num` steps: generation, forward and backward passes.
 
     Counted by torch's own counter while the steps are computed on a copy: matrix products,
-    convolutions and attention. Left out is element-wise work, as in scaling and adding experts, and
-    what settling free channels takes. Weights are generated for one subnet after the other; where
+    convolutions and attention; products of matrices and vectors too, by which experts and templates
+    are mixed. Left out is element-wise work, as in scaling, and what settling free channels takes. Weights are generated for one subnet after the other; where
     training generates those of a step together, it may do a little less. The generator and torch's
     random state stay as they are.
     """
@@ -92,7 +92,7 @@ def step_flops(
     rng = torch.Generator().manual_seed(0)
     steps: Sequence[Sequence[Architecture]] = [sampler(generator.space, rng) for _ in range(num)]
     shadow = copy.deepcopy(generator, {id(generator.space): generator.space}).train()
-    counter = FlopCounterMode(display=False)
+    counter = FlopCounterMode(display=False, custom_mapping={torch.ops.aten.mv: _mv_flops})
     devices = [generator.device] if generator.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), counter:
         for architectures in steps:
@@ -100,3 +100,8 @@ def step_flops(
                 outputs = shadow.call(architecture, *positional(batch[0]))
                 objective.loss(outputs, batch[1]).backward()
     return counter.get_total_flops() / num
+
+
+def _mv_flops(matrix: Sequence[int], vector: Sequence[int], **_: Any) -> int:
+    """Of a matrix times a vector, by their shapes; torch counts only products of matrices."""
+    return 2 * matrix[0] * matrix[1]

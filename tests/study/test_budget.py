@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from hypernas import generators
+from hypernas import generators, growth
 from hypernas.cost import flops
 from hypernas.data import digits
 from hypernas.objectives import CrossEntropy, InPlaceDistillation
@@ -82,6 +82,17 @@ def test_a_step_of_weight_sharing_costs_three_forward_passes_but_the_gradient_of
 def test_generating_weights_is_counted():
     shared, mixed = generators.shared(SPACE), generators.mip_hypernetwork(SPACE)
     assert count(mixed, Sandwich()) > count(shared, Sandwich())
+
+
+def test_mixing_templates_costs_two_operations_for_each_of_their_entries_and_back():
+    alone = Fixed(architectures=["smallest"])
+    shared, mixed = (
+        f(growth.single(SPACE, "smallest")) for f in (generators.shared, generators.mos_layer)
+    )
+    templates = growth.member(SPACE, num_templates=3)
+    matrices = sum(p.numel() for p in shared.parameters() if p.dim() == 3)
+    assert count(templates, alone) - count(shared, alone) == 2 * 2 * 3 * matrices
+    assert count(mixed, alone) > count(shared, alone)
 
 
 def test_flops_grow_with_the_batch_and_distillation_adds_none():

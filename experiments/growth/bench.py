@@ -1,0 +1,153 @@
+"""Training the networks of the study, and measuring them along the way."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache, cached_property, partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from tasks import TASKS, Task
+from torch.utils.data import TensorDataset
+
+from hypernas.data import Batches, Data, in_order
+from hypernas.generators import Generator
+from hypernas.growth import Growth, Scratch
+from hypernas.monitors import Monitor, Subnets
+from hypernas.objectives import CrossEntropy, assess
+from hypernas.sampling import Fixed
+from hypernas.study import step_flops
+from hypernas.training import Diverged, Training
+
+SHARE = 0.7  # of the compute of the large network from scratch, for every arm but `scratch`
+POINTS = 5  # measurements of a phase
+
+
+class Points(Monitor):
+    """The score on the test split at each validation."""
+
+    def __init__(self, task: Task, data: Data, *, a_step: float, spent: float) -> None:
+        self.task, self.data, self.a_step, self.spent = task, data, a_step, spent
+        self.rows: list[dict[str, float]] = []
+
+    def measure(self, step: int, generator: Generator) -> None:
+        score = score_of(generator, self.task, self.data, split="test")
+        flops = self.spent + step * self.a_step
+        self.rows.append({"train_flops": flops, "score": round(score, 5), "step": step})
+
+    def begin(self, *, step: int, steps: int) -> None:
+        """Nothing is trained yet."""
+
+    def step(self, step: int, values: Mapping[str, float]) -> None:
+        """Single steps do not matter."""
+
+    def validation(self, step: int, subnets: Subnets, generator: Generator) -> None:
+        self.measure(step, generator)
+        generator.train()
+
+    def end(self, final: Mapping[str, float]) -> None:
+        """Everything is kept."""
+
+
+@torch.no_grad()
+def score_of(generator: Generator, task: Task, data: Data, *, split: str) -> float:
+    """Of the largest network, norms calibrated on training data."""
+    largest = generator.space.largest()
+    batches = (x for x, _ in islice(Batches(data.train, batch_size=128).starting_at(0), 8))
+    network = generator.export(largest, statistics=generator.calibrate(largest, batches))
+    found = assess(network, in_order(getattr(data, split)), CrossEntropy(label_smoothing=0.0))
+    return task.scale * found[task.measure]
+
+
+@cache
+def data_of(name: str) -> Data:
+    return TASKS[name].data()
+
+
+def cut(data: Data, num: int) -> Data:
+    """With only the first examples of validation and test."""
+    parts = {
+        split: TensorDataset(*(tensor[:num] for tensor in getattr(data, split).tensors))
+        for split in ("validation", "test")
+    }
+    return replace(data, **parts)
+
+
+class Bench:
+    """Training of one task, at some size.
+
+    Args:
+        steps: of the large network, and then only a few examples are measured; None for the task's.
+        folder: where trained small networks are kept.
+    """
+
+    def __init__(self, name: str, *, steps: int | None, folder: Path) -> None:
+        task = TASKS[name]
+        self.name, self.folder = name, folder
+        self.task = replace(task, steps=steps or task.steps)
+        self.data = data_of(name) if steps is None else cut(data_of(name), 50)
+        self.space = task.space(self.data)
+        self.objective = CrossEntropy(label_smoothing=task.smoothing)
+
+    def a_step(self, generator: Generator) -> float:
+        return step_flops(
+            generator,
+            self.data,
+            sampler=Fixed(),
+            objective=self.objective,
+            batch_size=self.task.batch_size,
+            num=1,
+        )
+
+    @cached_property
+    def full(self) -> float:
+        """FLOPs of the large network from scratch."""
+        large = Scratch().grow([], self.space, to=self.task.large, seed=0)
+        return self.a_step(large) * self.task.steps
+
+    def train(
+        self,
+        generator: Generator,
+        *,
+        lr: float,
+        seed: int,
+        steps: int,
+        points: Points | None = None,
+        **more: Any,
+    ) -> float | None:
+        """Train in place; the measure on validation at the end, None if training diverged."""
+        training = Training(
+            steps=steps,
+            batch_size=self.task.batch_size,
+            validate_every=max(1, steps // POINTS) if points else steps,
+            num_validation=0,
+            checkpoint_every=10**9,
+            calibration_batches=8,
+        )
+        try:
+            final = training.run(
+                generator,
+                self.data,
+                sampler=Fixed(),
+                objective=self.objective,
+                optimizer=optimizer(lr),
+                monitors=[points] if points else [],
+                device="cpu",
+                seed=seed,
+                **more,
+            )
+        except Diverged:
+            return None
+        return round(self.task.scale * final[self.task.measure], 5)
+
+    def member(self, method: Growth, m: int, *, lr: float, seed: int) -> Generator:
+        return method.member(self.space, self.task.small, seed=10 * seed + m)
+
+    def grown_steps(self, arm: str, grown: Generator, spent: float) -> int:
+        share = 1.0 if arm == "scratch" else SHARE
+        return max(1, int((share * self.full - spent) / self.a_step(grown)))
+
+
+def optimizer(lr: float) -> Callable[..., torch.optim.Optimizer]:
+    return partial(torch.optim.AdamW, lr=lr, weight_decay=0.01, fused=True)

@@ -1,0 +1,214 @@
+"""hypernas grow."""
+
+import shlex
+import warnings
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console as RichConsole
+
+from hypernas import checkpoint
+from hypernas.cli import phases
+from hypernas.cli.phases import Phase
+from hypernas.cli.run_folder import CHECKPOINTS, Settings, assemble, flat, space_of
+from hypernas.cli.train import bin_folder
+from hypernas.data import Batches, Data, in_order
+from hypernas.device import pick_device
+from hypernas.generators import Generator
+from hypernas.growth import Growth, recalibrate
+from hypernas.interruption import Interrupted
+from hypernas.monitors import Console, JsonLines
+from hypernas.monitors.tensorboard import TensorBoard
+from hypernas.objectives import assess
+from hypernas.optimization import Groups, Memory
+from hypernas.sampling import Fixed
+from hypernas.study import step_flops
+from hypernas.training import Training, memory_of
+
+_DONE = """
+growth    {folder}
+table     {bin}hypernas evaluate run={quoted}
+export    {bin}hypernas export run={quoted} architecture=largest out=grown.onnx
+"""
+
+
+def grow(config: DictConfig) -> None:
+    """Train members, grow, and train on, in the folder that Hydra made; or go on with that."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    if phases.read(folder) and config.resume is None:
+        raise FileExistsError(
+            f"{folder} already holds a growth: go on with it by resume={folder}, or choose another "
+            f"folder by hydra.run.dir=FOLDER."
+        )
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    growing = _Growing(config, folder, RichConsole(stderr=True))
+    Settings(folder, config, HydraConfig.get().overrides.task).begin(step=0, steps=0)
+    try:
+        shown = folder.relative_to(Path.cwd())
+    except ValueError:
+        shown = folder
+    quoted = shlex.quote(str(shown))
+    try:
+        growing.run()
+    except Interrupted as stop:
+        raise Interrupted(f"{stop}; go on by: hypernas grow resume={quoted}") from None
+    print(_DONE.format(folder=shown, quoted=quoted, bin=bin_folder()), end="")
+
+
+class _Growing:
+    """The phases of a configuration, one after the other.
+
+    Raises:
+        ValueError: if some part of the configuration does not fit; nothing is written then.
+    """
+
+    def __init__(self, config: DictConfig, folder: Path, console: RichConsole) -> None:
+        self.config, self.folder, self.console = config, folder, console
+        self.plain: Any = OmegaConf.to_container(config, resolve=True)
+        self.data: Data = instantiate(config.data)
+        self.space = space_of(config, self.data)
+        self.method: Growth = instantiate(config.growth)
+        self.device = pick_device(config.device)
+        self.members = list(self.plain["members"])[: self.method.max_members]
+        self.names = [*(f"member_{m}" for m in range(len(self.members))), "grown"]
+        self.settings = [self._settings(i) for i in range(len(self.names))]
+        self.parts = [assemble(settings, data=self.data) for settings in self.settings]
+        self.trainings: list[Training] = [instantiate(s.training) for s in self.settings]
+        for parts in self.parts:
+            parts.generator.to(self.device)
+
+    def _settings(self, i: int) -> DictConfig:
+        """What `hypernas train` would be told of a phase."""
+        kind = "" if self.names[i] == "grown" else "member_"
+        kept = {key: self.plain[key] for key in ("data", "space", "objective", "device", "threads")}
+        generator = {
+            "_target_": "hypernas.growth.untrained",
+            "_partial_": True,
+            "_convert_": "all",
+            "growth": self.plain["growth"],
+            "members": self.members,
+            "to": self.plain["to"],
+            "phase": i,
+            "seed": self.plain["seed"],
+        }
+        own = {key: self.plain[f"{kind}{key}"] for key in ("training", "optimizer")}
+        sampling = {"_target_": "hypernas.sampling.Fixed"}
+        seed = self.plain["seed"] + i
+        return OmegaConf.create(
+            {**kept, "generator": generator, "sampling": sampling, **own, "seed": seed}
+        )
+
+    def run(self) -> None:
+        """Go through the phases; those that are over take no time."""
+        known = {phase.name: phase for phase in phases.read(self.folder)}
+        done: list[Phase] = []
+        for i, name in enumerate(self.names):
+            parts, steps = self.parts[i], self.trainings[i].steps
+            a_step = self._step_flops(i)
+            self._say(f"{name}: {steps} steps of {a_step:.3g} FLOPs\n{parts.generator.describe()}")
+            memory = self._memory() if name == "grown" and self.config.keep_memory else None
+            spent = done[-1].train_flops if done else 0.0
+            phase = Phase(name, steps, a_step, spent + a_step * steps)
+            if name in known:
+                phase.before = known[name].before
+            else:
+                phase.before = self._begin(i)
+            done.append(phase)
+            phases.write(self.folder, done)
+            phase.after = self._train(i, memory)
+            phases.write(self.folder, done)
+        self._say("\n".join(_told(phase) for phase in done))
+
+    def _begin(self, i: int) -> dict[str, float]:
+        """Save a phase before its first step; what its network measures then."""
+        name, place, parts = self.names[i], self.folder / self.names[i], self.parts[i]
+        if name == "grown" and self.members:
+            self.parts[i] = parts = replace(parts, generator=self._grow())
+        network = parts.generator.export(parts.space.largest())
+        batches = in_order(self.data.validation, device=self.device)
+        measures = assess(network, batches, parts.objective)
+        place.mkdir(parents=True, exist_ok=True)
+        Settings(place, self.settings[i], []).begin(step=0, steps=0)
+        checkpoint.save(
+            place / CHECKPOINTS,
+            step=0,
+            generator=parts.generator,
+            optimizer=Groups(parts.generator, instantiate(self.settings[i].optimizer)).optimizer,
+            figures=measures,
+        )
+        return measures
+
+    def _grow(self) -> Generator:
+        """The grown network, its norms calibrated; what there is to warn of is told."""
+        members = [parts.generator for parts in self.parts[:-1]]
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            grown = self.method.grow(
+                members, self.space, to=self.plain["to"], seed=self.plain["seed"]
+            )
+        for warning in told:
+            self._say(f"warning: {warning.message}")
+        size = min(128, len(self.data.train))  # type: ignore[arg-type]
+        batches = Batches(self.data.train, batch_size=size, device=self.device).starting_at(0)
+        recalibrate(grown, (x for x, _ in islice(batches, self.config.calibration_batches)))
+        return grown
+
+    def _memory(self) -> Memory:
+        """What optimizers kept of the members, by names of the grown generator."""
+        return self.method.inherit(
+            [
+                memory_of(
+                    self.folder / name / CHECKPOINTS,
+                    self.parts[m].generator,
+                    instantiate(self.settings[m].optimizer),
+                )
+                for m, name in enumerate(self.names[:-1])
+            ]
+        )
+
+    def _train(self, i: int, memory: Memory | None) -> dict[str, float]:
+        place, parts = self.folder / self.names[i], self.parts[i]
+        return self.trainings[i].run(
+            parts.generator,
+            self.data,
+            sampler=Fixed(),
+            objective=parts.objective,
+            optimizer=instantiate(self.settings[i].optimizer),
+            monitors=[
+                Console(console=self.console),
+                JsonLines(place / "metrics.jsonl"),
+                TensorBoard(place, hparams=flat(self.settings[i])),
+            ],
+            folder=place / CHECKPOINTS,
+            resume=True,
+            device=self.device,
+            seed=self.settings[i].seed,
+            memory=memory,
+        )
+
+    def _step_flops(self, i: int) -> float:
+        return step_flops(
+            self.parts[i].generator,
+            self.data,
+            sampler=Fixed(),
+            objective=self.parts[i].objective,
+            batch_size=self.trainings[i].batch_size,
+            num=1,
+        )
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+def _told(phase: Phase) -> str:
+    measures = ", ".join(
+        f"{name} {phase.before[name]:.4f} -> {value:.4f}" for name, value in phase.after.items()
+    )
+    return f"{phase.name}: {measures} after {phase.train_flops:.3g} FLOPs in all"

@@ -1,0 +1,46 @@
+"""The folder of a growth: a run for each phase, and what each has cost."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from hypernas.files import write_whole
+
+_PHASES = "phases.json"
+
+
+@dataclass
+class Phase:
+    """One phase, as it stands in the folder's file.
+
+    Attributes:
+        name: of its folder.
+        steps: that it takes in all.
+        step_flops: of one step, generation included.
+        train_flops: of this phase and those before it, once it is over.
+        before, after: measures on validation at its first step and at its end.
+    """
+
+    name: str
+    steps: int
+    step_flops: float
+    train_flops: float
+    before: dict[str, float] = field(default_factory=dict)
+    after: dict[str, float] = field(default_factory=dict)
+
+
+def write(folder: Path, phases: Sequence[Phase]) -> None:
+    write_whole(folder / _PHASES, json.dumps([asdict(p) for p in phases], indent=1) + "\n")
+
+
+def read(folder: Path) -> list[Phase]:
+    """The phases of a growth; none where there is no growth in the folder."""
+    path = folder / _PHASES
+    return [Phase(**entry) for entry in json.loads(path.read_text())] if path.is_file() else []
+
+
+def latest(folder: Path) -> Path:
+    """The run to take for a folder: itself, or the last phase of a growth that has begun."""
+    begun = [folder / phase.name for phase in read(folder)]
+    return begun[-1] if begun else folder

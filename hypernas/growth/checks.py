@@ -1,0 +1,44 @@
+"""What a growth has preserved, and what must be measured anew after it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+
+from hypernas.generators import Generator
+from hypernas.generators.generator import evaluating
+
+
+@torch.no_grad()
+def deviation(
+    grown: Generator, members: Sequence[Generator], *inputs: Any, average: bool = False
+) -> float:
+    """How far the outputs are from the sum of the members', or from their mean.
+
+    The largest absolute difference, in units of the largest output of the sum, or 1 if that is less;
+    in evaluation mode, with the running statistics.
+    """
+    outputs = []
+    for generator in (grown, *members):
+        with evaluating(generator):
+            outputs.append(generator.call(generator.space.largest(), *inputs))
+    found, *own = outputs
+    expected = sum(own[1:], own[0]) / (len(own) if average else 1)
+    return float((found - expected).abs().max() / expected.abs().max().clamp(min=1))
+
+
+@torch.no_grad()
+def recalibrate(generator: Generator, batches: Iterable[Any]) -> None:
+    """Replace the norm statistics of a generator's only architecture by those of batches of inputs.
+
+    Grown batch norms have those of the members, one after the other, but sum what new blocks add.
+
+    Raises:
+        ValueError: if there are norms to calibrate and no batch.
+    """
+    architecture = generator.space.largest()
+    fresh = generator.calibrate(architecture, batches)
+    kept = generator.statistics(architecture)
+    for name, value in fresh.items():
+        kept[name].copy_(value)
+    generator.update_statistics(architecture, kept)

@@ -1,0 +1,104 @@
+"""Members: small networks over templates, from which a large one is grown."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hypernas.envelope import Envelope
+from hypernas.generators import Mixture, ParameterGroup
+from hypernas.generators.banks import Bank, key
+from hypernas.generators.free import Free, orthogonal
+from hypernas.generators.patterns import matching
+from hypernas.generators.starts import Starts
+from hypernas.growth.single import single
+from hypernas.space import SearchSpace
+
+
+class LayerTemplates(Bank):
+    """For each parameter a stack of templates of its own, each drawn by the builder.
+
+    Args:
+        envelope: the shapes.
+        starts: the builder's initialisation, with a draw for each template.
+        num_templates: parameter name -> T; others have one entry.
+    """
+
+    def __init__(
+        self, envelope: Envelope, starts: Starts, *, num_templates: Mapping[str, int]
+    ) -> None:
+        super().__init__()
+        self.num_templates = dict(num_templates)
+        self.stacks = nn.ParameterDict(
+            {
+                key(name): nn.Parameter(
+                    torch.stack([draw[name] for draw in starts.draws[: num_templates.get(name, 1)]])
+                )
+                for name in envelope.shapes
+            }
+        )
+
+    def forward(self, name: str) -> Tensor:  # shape: (T, *shape)
+        return self.stacks[key(name)]
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        stacks = list(self.stacks.values())
+        return [
+            ParameterGroup("templates", [p for p in stacks if p.dim() > 2], decay=True),
+            ParameterGroup("vectors", [p for p in stacks if p.dim() <= 2], decay=False),
+        ]
+
+    def words(self, name: str) -> str:
+        num = self.num_templates.get(name)
+        return f"{num} templates" if num else ""
+
+
+def member(
+    space: SearchSpace,
+    *,
+    architecture: Mapping[str, Any] | str = "smallest",
+    num_templates: int = 2,
+    templates: Sequence[str] | str = "*",
+    coefficient_lr_scale: float = 1.0,
+    seed: int = 0,
+) -> Mixture:
+    """A generator of one architecture: W = Σ_t a_t T_t, templates and coefficients of each layer's own.
+
+    What MixtureGrowth trains before it grows (Pham et al., WACV 2024, section 3). We deviate: each
+    template starts as the builder initialises the layer, where the published code takes the fan-in of
+    the whole stack and so starts too small by the square root of the outputs; and the coefficients
+    start as a random vector of length 1, so the layer starts as large as the builder makes it.
+    Vectors, and what the builder sets to a constant, have no templates.
+
+    Args:
+        architecture: of the space; a mapping, "largest" or "smallest". The generator's own space
+            has only this one.
+        num_templates: T; the members of a growth need T of their number or more (see `grow`).
+        templates: patterns of the parameters of two or more axes that have templates.
+        coefficient_lr_scale: learning rate of the coefficients, relative to that of the templates.
+        seed: of the initialisation. Members of different seeds are different networks.
+
+    Raises:
+        ValueError: if the architecture is not of the space, a pattern matches no parameter, or
+            there is to be less than one template.
+    """
+    if num_templates < 1:
+        raise ValueError(f"num_templates must be 1 or more, got {num_templates}.")
+    envelope = Envelope(single(space, architecture))
+    starts = Starts(envelope, num=num_templates, seed=seed)
+    matrices = [name for name, shape in envelope.shapes.items() if len(shape) > 1]
+    mixed = starts.random(matching(matrices, templates, purpose="templates"))
+    numbers = dict.fromkeys(mixed, num_templates)
+    initial = orthogonal(
+        [[name] for name in mixed],
+        num_entries=numbers,
+        scales=dict.fromkeys(mixed, 1.0),
+        seed=seed,
+    )
+    return Mixture(
+        envelope,
+        bank=LayerTemplates(envelope, starts, num_templates=numbers),
+        source=Free(initial),
+        coefficient_lr_scale=coefficient_lr_scale,
+    )

@@ -1,0 +1,183 @@
+"""Net2Net: a wider and deeper network that computes what a small one does."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hypernas.generators import Generator, Mixture, shared
+from hypernas.generators.patterns import matching
+from hypernas.growth.growth import Growth
+from hypernas.growth.members import Members
+from hypernas.growth.net import Factors
+from hypernas.growth.silence import ends_of_branches
+from hypernas.growth.single import single
+from hypernas.optimization import Memory
+from hypernas.space import SearchSpace
+
+# Legend: an axis of n channels becomes one of N; copies are the channels made from the same one.
+
+
+@torch.no_grad()
+def net2net(
+    teacher: Generator,
+    space: SearchSpace,
+    *,
+    to: Mapping[str, Any] | str = "largest",
+    noise: float = 0.01,
+    divided: Sequence[str] | str = (),
+    silent: Sequence[str] | str | None = None,
+    seed: int = 0,
+) -> Mixture:
+    """Repeat the channels of a small network, and divide what reads them by the number of copies.
+
+    Chen, Goodfellow and Shlens, "Net2Net: Accelerating Learning via Knowledge Transfer", 2016, arXiv
+    1511.05641. In evaluation mode the outputs are those of the small network. We deviate in three
+    ways. Channels are repeated in turn, j -> j mod n, not at random, so that every axis over the
+    same channels (sums of residual branches, joined heads, flattened maps) agrees without knowing
+    the graph; layer norms too are preserved, where N is a multiple of n. The noise that makes copies
+    differ adds up to zero over the copies of an input, so it changes no output. And a new layer is a
+    residual branch whose end is zero (`silent`), all else in it as the builder draws it, in place of
+    Net2DeeperNet's identity, which batch norms and most activations do not let through. A bare
+    parameter of a user's module by which inputs are multiplied cannot be told from one that is added:
+    `deviation` measures what is preserved.
+
+    Args:
+        teacher: a generator of one architecture, of any kind.
+        space, to: as in `grow`.
+        noise: its deviation, in units of the root mean square of the weight.
+        divided: patterns of parameters that are divided by the copies of their channels as well:
+            those of the norm before a head that is tied to an embedding.
+        silent: as in `grow`.
+        seed: of the noise, and of the builder's draw of new layers.
+
+    Raises:
+        ValueError: if the large architecture is smaller or not comparable, or a tied weight is read
+            both ways and nothing is `divided`.
+    """
+    found = Members([teacher], space, to)
+    grown = shared(found.target.space, seed=seed).to(teacher.device)
+    (own,) = found.weights()
+    (small,) = found.nets
+    target = found.target
+    tied = [name for name in target.tied if small.weights.get(name) != target.weights[name]]
+    if tied and not divided:
+        raise ValueError(
+            f"{tied} are used in several places, so they cannot be divided for one of them: name "
+            f"the parameters to divide instead, such as divided=['norm.weight', 'norm.bias'] for "
+            f"the norm before a head that is tied to an embedding."
+        )
+    ends = ends_of_branches(target, found.nets, silent)
+    extra = matching(target.weights, divided, purpose="divided")
+    rng = torch.Generator().manual_seed(seed)
+    for name, factors in target.weights.items():
+        (weight,) = grown.bank(name)
+        if name not in own:
+            if name in ends:
+                weight.zero_()
+            continue
+        wide = _repeated(own[name], small.weights[name], factors)
+        axis = target.input_axis(name)
+        if axis is not None:
+            wide = _shared_out(
+                wide, axis, small.weights[name][axis], factors[axis], noise=noise, rng=rng
+            )
+        if name in extra:
+            shape = [len(wide) if i == 0 else 1 for i in range(wide.dim())]
+            wide = wide / _copies(small.weights[name][0], factors[0]).to(wide).view(shape)
+        weight.copy_(wide)
+    statistics = grown.statistics(target.architecture)
+    before = teacher.statistics(small.architecture)
+    for name, factors in target.statistics.items():
+        if name in before:
+            statistics[name].copy_(_repeated(before[name], small.statistics[name], factors))
+    return grown
+
+
+def _places(small: Sequence[int], large: Sequence[int]) -> Tensor:  # shape: (N,), of 0 to n - 1
+    """From which channel each one of an axis is made, factor by factor."""
+    indices = torch.arange(math.prod(small)).view(tuple(small))
+    for axis, size in enumerate(large):
+        indices = indices.index_select(axis, torch.arange(size) % small[axis])
+    return indices.flatten()
+
+
+def _copies(small: Sequence[int], large: Sequence[int]) -> Tensor:  # shape: (N,)
+    """How many channels are made from the same one as each."""
+    places = _places(small, large)
+    return places.bincount(minlength=math.prod(small))[places]
+
+
+def _repeated(weight: Tensor, small: Factors, large: Factors) -> Tensor:
+    for axis, pair in enumerate(zip(small, large, strict=True)):
+        weight = weight.index_select(axis, _places(*pair).to(weight.device))
+    return weight
+
+
+def _shared_out(
+    wide: Tensor,
+    axis: int,
+    small: Sequence[int],
+    large: Sequence[int],
+    *,
+    noise: float,
+    rng: torch.Generator,
+) -> Tensor:
+    """Divide what copies of an input are multiplied by, with noise that adds up to zero over them."""
+    places, copies = _places(small, large), _copies(small, large)
+    if int(copies.max()) == 1:
+        return wide
+    by = copies.view([-1 if i == axis else 1 for i in range(wide.dim())]).to(wide)
+    size = noise * float(wide.square().mean().sqrt())
+    drawn = (size * torch.randn(wide.shape, generator=rng)).to(wide)
+    places = places.to(wide.device)
+    total = torch.zeros_like(wide).index_add_(axis, places, drawn)  # the first n hold the sums
+    return (wide + drawn - total.index_select(axis, places) / by) / by
+
+
+class Net2Net(Growth):
+    """One member of ordinary weights, whose channels are repeated: see `net2net`.
+
+    Args:
+        noise, divided, silent: see `net2net`.
+    """
+
+    max_members = 1
+
+    def __init__(
+        self,
+        *,
+        noise: float = 0.01,
+        divided: Sequence[str] | str = (),
+        silent: Sequence[str] | str | None = None,
+    ) -> None:
+        self.noise, self.divided, self.silent = noise, divided, silent
+
+    def member(
+        self, space: SearchSpace, architecture: Mapping[str, Any] | str, *, seed: int
+    ) -> Generator:
+        return shared(single(space, architecture), seed=seed)
+
+    def grow(
+        self,
+        members: Sequence[Generator],
+        space: SearchSpace,
+        *,
+        to: Mapping[str, Any] | str,
+        seed: int,
+    ) -> Generator:
+        return net2net(
+            members[0],
+            space,
+            to=to,
+            noise=self.noise,
+            divided=self.divided,
+            silent=self.silent,
+            seed=seed,
+        )
+
+    def inherit(self, memories: Sequence[Memory]) -> Memory:
+        """Nothing: the large weights are new tensors."""
+        return {}

@@ -1,0 +1,84 @@
+"""The baseline that recombination must beat: new blocks as the builder draws them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from hypernas.generators import Generator, Mixture, shared
+from hypernas.growth.growth import Growth
+from hypernas.growth.members import Divided, Members
+from hypernas.growth.single import single
+from hypernas.optimization import Memory
+from hypernas.space import SearchSpace
+
+
+@torch.no_grad()
+def grow_randomly(
+    members: Generator | Sequence[Generator],
+    space: SearchSpace,
+    *,
+    to: Mapping[str, Any] | str = "largest",
+    average: Divided = False,
+    seed: int = 0,
+) -> Mixture:
+    """The members' weights where they stand in `grow`, all else as the builder initialises it.
+
+    The result has ordinary weights, no templates; any generators of one architecture can be members.
+
+    Args:
+        members, space, to, average: as in `grow`.
+        seed: of the builder's draw.
+
+    Raises:
+        ValueError: as `grow`, but that members need no templates.
+    """
+    found = Members(members, space, to)
+    grown = shared(found.target.space, seed=seed).to(found.generators[0].device)
+    own = found.weights()
+    divisors = found.divisors(average)
+    for name, grid in found.plan.weights.items():
+        (weight,) = grown.bank(name)
+        kept = [block for block in grid.blocks if block.own]
+        if not kept:
+            continue
+        small = [block.taken(own[block.member][block.name]) for block in grid.blocks]
+        mask = [torch.full_like(t, b.own) for t, b in zip(small, grid.blocks, strict=True)]
+        inherited = grid.assemble([t * m for t, m in zip(small, mask, strict=True)])
+        weight.copy_(torch.where(grid.assemble(mask) > 0, inherited, weight))
+        if name in divisors:
+            weight.div_(divisors[name])
+    kept_statistics = grown.statistics(found.target.architecture)
+    for name, value in found.statistics().items():
+        kept_statistics[name].copy_(value)
+    return grown
+
+
+class RandomGrowth(Growth):
+    """Members of ordinary weights; new blocks are drawn by the builder: see `grow_randomly`.
+
+    Args:
+        average: see `grow`.
+    """
+
+    def __init__(self, *, average: Divided = False) -> None:
+        self.average = average
+
+    def member(
+        self, space: SearchSpace, architecture: Mapping[str, Any] | str, *, seed: int
+    ) -> Generator:
+        return shared(single(space, architecture), seed=seed)
+
+    def grow(
+        self,
+        members: Sequence[Generator],
+        space: SearchSpace,
+        *,
+        to: Mapping[str, Any] | str,
+        seed: int,
+    ) -> Generator:
+        return grow_randomly(members, space, to=to, average=self.average, seed=seed)
+
+    def inherit(self, memories: Sequence[Memory]) -> Memory:
+        """Nothing: the large weights are new tensors."""
+        return {}

@@ -1,0 +1,35 @@
+"""One architecture as a search space of its own."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hypernas.choice import Choice
+from hypernas.slicing import layout_of
+from hypernas.space import SearchSpace
+from hypernas.target import norm_statistics, weight_shapes
+
+
+def single(space: SearchSpace, architecture: Mapping[str, Any] | str) -> SearchSpace:
+    """The space whose only architecture is this one; its largest shapes are the architecture's own.
+
+    Args:
+        architecture: of the space; a mapping, "largest" or "smallest".
+
+    Raises:
+        ValueError: if the architecture is not of the space.
+    """
+    point = space.architecture(architecture)
+    module = space.build(point)
+    names = [*weight_shapes(module), *norm_statistics(module)]
+    return SearchSpace(
+        {
+            name: Choice([value], ordered=space.choices[name].ordered)
+            for name, value in point.items()
+        },
+        space.build,
+        {
+            pattern: layout
+            for pattern, layout in space.layouts.items()
+            if any(layout_of(name, {pattern: layout}) for name in names)
+        },
+    )

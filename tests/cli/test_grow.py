@@ -1,0 +1,202 @@
+"""hypernas grow: its phases, going on in any of them, exporting any of them."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch.testing import assert_close
+
+from hypernas.cli import main as command
+from hypernas.cli.run_folder import reopen
+
+FAST = [
+    "space=mlp",
+    "space.widths=[8,16]",
+    "space.depths=[2]",
+    "members=[smallest,smallest]",
+    "to=largest",
+    "member_training.steps=4",
+    "training.steps=4",
+    "member_training.checkpoint_every=2",
+    "training.checkpoint_every=2",
+    "calibration_batches=2",
+    "device=cpu",
+]
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, capsys):
+    """Run the command in an empty folder; its exit status, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["hypernas", *arguments])
+        status = 0
+        try:
+            command.main()
+        except SystemExit as end:
+            status = end.code or 0
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of a growth that is over, made once."""
+    folder = tmp_path_factory.mktemp("growth")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("HYDRA_FULL_ERROR", "1")
+        patch.setattr(sys, "argv", ["hypernas", "grow", *FAST, "hydra.run.dir=whole"])
+        command.main()
+    return folder / "whole"
+
+
+@pytest.fixture
+def grown(run, whole):
+    """A copy of it in the current folder."""
+    shutil.copytree(whole, "whole")
+    return "whole"
+
+
+def refused(result: tuple[int, str, str]) -> str:
+    status, _, error = result
+    assert status == 2
+    assert "Traceback" not in error
+    return error.split("hypernas: ")[1]
+
+
+def state(folder: str, step: int) -> dict[str, torch.Tensor]:
+    return load_file(Path(folder, "checkpoints", f"{step:08d}", "state.safetensors"))
+
+
+def test_a_growth_is_a_run_for_each_phase_whose_flops_add_up(grown):
+    phases = json.loads(Path(grown, "phases.json").read_text())
+    assert [phase["name"] for phase in phases] == ["member_0", "member_1", "grown"]
+    spent = 0
+    for phase in phases:
+        spent += phase["steps"] * phase["step_flops"]
+        assert phase["train_flops"] == spent
+        assert set(phase["before"]) == set(phase["after"]) == {"accuracy", "cross_entropy"}
+        assert Path(grown, phase["name"], "metrics.jsonl").is_file()
+    assert phases[0]["step_flops"] == phases[1]["step_flops"] < phases[2]["step_flops"]
+
+
+@pytest.mark.parametrize("phase", ["", "/member_0", "/member_1", "/grown"])
+def test_every_phase_can_be_exported_and_evaluated(run, grown, phase):
+    status, out, error = run(
+        "export", f"run={grown}{phase}", "architecture=largest", "out=net.safetensors"
+    )
+    assert status == 0, error
+    wide = 8 if "member" in phase else 16
+    assert load_file("net.safetensors")["layers.0.0.weight"].shape == (wide, 64)
+    assert "outputs differ from the generator's by at most" in out
+    assert run("evaluate", f"run={grown}{phase}", "subnets=0", "out=table.csv")[0] == 0
+
+
+def test_a_growth_can_be_exported_before_the_grown_network_has_taken_a_step(run, grown):
+    shutil.rmtree(Path(grown, "grown", "checkpoints", "00000004"))
+    shutil.rmtree(Path(grown, "grown", "checkpoints", "00000002"))
+    assert run("grow", f"resume={grown}")[0] == 2  # nothing is left of it
+    shutil.rmtree(Path(grown, "grown"))
+    phases = json.loads(Path(grown, "phases.json").read_text())
+    Path(grown, "phases.json").write_text(json.dumps(phases[:2]))
+    assert run("grow", f"resume={grown}", "training.checkpoint_every=9")[0] == 0
+    assert sorted(p.name for p in Path(grown, "grown", "checkpoints").iterdir()) == [
+        "00000000",
+        "00000004",
+    ]
+
+
+@pytest.mark.parametrize("stopped_in", ["member_0", "member_1", "grown"])
+def test_a_growth_that_stopped_in_a_phase_ends_as_one_that_did_not(run, grown, stopped_in):
+    expected = state(f"{grown}/grown", 4)
+    phases = json.loads(Path(grown, "phases.json").read_text())
+    names = [phase["name"] for phase in phases]
+    kept = names.index(stopped_in) + 1
+    Path(grown, "phases.json").write_text(json.dumps(phases[:kept]))
+    for name in names[kept:]:
+        shutil.rmtree(Path(grown, name))
+    shutil.rmtree(Path(grown, stopped_in, "checkpoints", "00000004"))
+    status, _, error = run("grow", f"resume={grown}")
+    assert status == 0, error
+    assert_close(state(f"{grown}/grown", 4), expected, rtol=0, atol=0)
+
+
+def test_what_the_optimizer_kept_of_the_members_goes_on_unless_told_not_to(run, grown):
+    assert run("grow", *FAST, "keep_memory=false", "hydra.run.dir=afresh")[0] == 0
+    steps = [
+        {float(v) for n, v in state(f"{folder}/grown", 4).items() if n.endswith(".step")}
+        for folder in (grown, "afresh")
+    ]
+    assert steps == [{4.0, 8.0}, {4.0}]
+
+
+@pytest.mark.parametrize(
+    ("growth", "members"), [("scratch", 0), ("net2net", 1), ("random", 2), ("recombine", 2)]
+)
+def test_every_method_grows(run, growth, members):
+    status, _, error = run("grow", *FAST, f"growth={growth}", "hydra.run.dir=it")
+    assert status == 0, error
+    assert len(list(Path("it").glob("member_*"))) == members
+    parts, reached = reopen("it")
+    assert reached.step == 4
+    assert parts.space.largest() == {"depth": 2, "width_0": 16, "width_1": 16}
+
+
+def test_too_few_templates_are_warned_of_on_the_terminal(run):
+    assert "cannot be orthogonal" not in run("grow", *FAST, "hydra.run.dir=enough")[2]
+    _, _, error = run("grow", *FAST, "growth.num_templates=1", "hydra.run.dir=few")
+    assert "warning: 2 stacks have fewer templates than readers" in error
+
+
+def test_the_default_growth_and_another_target_are_ready_to_run(run):
+    steps = ["member_training.steps=1", "training.steps=1", "device=cpu"]
+    status, _, error = run("grow", *steps, "training.batch_size=8")
+    assert status == 0, error
+    assert "warning" not in error
+    small = ["space=mlp", "members=[smallest,smallest]", "to={depth: 1, width_0: 64}"]
+    assert run("grow", *steps, *small, "hydra.run.dir=small")[0] == 0
+    assert reopen("small")[0].space.largest() == {"depth": 1, "width_0": 64}
+
+
+def test_help_and_the_configuration_can_be_looked_at(run):
+    status, out, _ = run("grow", "--help")
+    assert status == 0
+    assert "hypernas grow resume=runs/..." in out
+    assert "num_templates: 2" in run("grow", "--cfg", "job")[1]
+
+
+def test_a_growth_is_not_written_over(run, grown):
+    assert "already holds a growth" in refused(run("grow", *FAST, f"hydra.run.dir={grown}"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (["to=smallest", "members=[largest]"], "which is smaller"),
+        (["members=[smallest,smallest,smallest]"], "the members bring 8 + 8 + 8 channels"),
+        (
+            ["members=[{depth: 2, width_0: 9, width_1: 8}]"],
+            "width_0: expected one of [8, 16], got 9",
+        ),
+        (["growth.coefficients=magic"], "coefficients must be one of"),
+        (["growth.num_template=3"], "there is no setting growth.num_template"),
+        (["members=[]"], "one member or more"),
+    ],
+)
+def test_what_cannot_be_grown_is_refused_before_anything_is_trained(run, settings, expected):
+    assert expected in refused(run("grow", *FAST, *settings))
+    assert not list(Path().rglob("checkpoints"))
+
+
+def test_a_growth_of_another_space_is_refused(run, grown):
+    message = refused(run("grow", f"resume={grown}", "space.widths=[4,16]"))
+    assert "another search space" in message
