@@ -82,9 +82,9 @@ def step_flops(
 
     Counted by torch's own counter while the steps are computed on a copy: matrix products,
     convolutions and attention; products of matrices and vectors too, by which experts and templates
-    are mixed. Left out is element-wise work, as in scaling, and what settling free channels takes. Weights are generated for one subnet after the other; where
-    training generates those of a step together, it may do a little less. The generator and torch's
-    random state stay as they are.
+    are mixed. Left out is element-wise work, as in scaling, and what settling free channels takes.
+    Weights are generated for one subnet after the other; where training generates those of a step
+    together, it may do a little less. The generator and torch's random state stay as they are.
     """
     batch: tuple[Any, Any] = next(
         Batches(data.train, batch_size=batch_size, device=generator.device).starting_at(0)
