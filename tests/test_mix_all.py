@@ -92,3 +92,17 @@ def test_gradients_of_gradients_are_those_of_mixing_one_by_one(experts):
         first = torch.autograd.grad(weight.square().sum(), inputs, create_graph=True)
         results.append(torch.autograd.grad(sum(g.square().sum() for g in first), inputs))
     assert_close(*results)
+
+
+@pytest.mark.parametrize("place", [name for name in PLACES if name != "number"])
+@pytest.mark.parametrize("times", [None, torch.tensor([2.0, -1.0, 0.0])])
+def test_filling_is_adding_to_zeros_whatever_was_there_before(place, times):
+    where = PLACES[place]
+    largest = [6, 5, 3][: len(where.axes)]
+    num = 1 if times is None else 3
+    small = torch.randn(1, *where.shape)
+    times = times if times is None else times.view(3, *[1] * len(where.axes))
+    expected, found = torch.zeros(num, *largest), torch.full((num, *largest), torch.nan)
+    where.add(expected, small, times)
+    where.fill(found, small, times)
+    assert_close(found, expected, rtol=0, atol=0)
