@@ -16,6 +16,7 @@ LAYERS = [  # each may import those after it
     {"checkpoint", "monitors", "optimization", "ranks"},
     {"generators", "sampling", "objectives", "cost", "data", "spaces"},
     {"mixing", "envelope"},
+    {"building"},
     {"encoding", "slicing", "target"},
     {"space"},
     {"choice"},
