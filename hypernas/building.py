@@ -2,8 +2,9 @@
 
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,8 @@ from torch.nn.parameter import UninitializedTensorMixin
 
 from hypernas.space import SearchSpace
 from hypernas.target import skeleton, without_storage
+
+_NEED_WEIGHTS: WeakSet[SearchSpace] = WeakSet()  # whose modules are built with weights
 
 
 def build_seeded(space: SearchSpace, architecture: Mapping[str, Any], seed: int = 0) -> nn.Module:
@@ -26,11 +29,17 @@ def build_skeleton(space: SearchSpace, architecture: Mapping[str, Any]) -> nn.Mo
 
     Parameters lose their storage at the moment a module registers them, so there is nothing for
     initialisers to fill; buffers are computed as ever. Where this could show, the module is built
-    with its weights after all: if the builder fails or warns (it reads a parameter's values, or loads
-    some), if a tensor that a module keeps, or in a list of its, is made of them, or if anything is drawn at random, which
-    would have been drawn after the weights.
+    with its weights after all, and so are the others of the space from then on: if the builder fails or
+    warns (it reads a parameter's values, or loads some), if a tensor that a module keeps is made of
+    them, or if anything is drawn but by initialisers of registered parameters, as draws come after
+    those of the weights. So write `nn.init.normal_` of an `nn.Parameter(torch.empty(...))` that has
+    its place in the module, not `nn.Parameter(torch.randn(...))`.
     """
-    return _built_hollow(space, architecture) or skeleton(build_seeded(space, architecture))
+    if space not in _NEED_WEIGHTS:
+        if module := _built_hollow(space, architecture):
+            return module
+        _NEED_WEIGHTS.add(space)
+    return skeleton(build_seeded(space, architecture))
 
 
 def _built_hollow(space: SearchSpace, architecture: Mapping[str, Any]) -> nn.Module | None:
@@ -43,21 +52,20 @@ def _built_hollow(space: SearchSpace, architecture: Mapping[str, Any]) -> nn.Mod
         except Exception:  # the true build tells what is wrong, if anything is
             return None
         drawn = not torch.equal(before, torch.default_generator.get_state())
-    derived = any(
-        tensor.is_meta
-        for part in module.modules()
-        for value in (part._buffers, *vars(part).values())
-        for tensor in _tensors(value)
-    )
-    return None if drawn or derived else module
+    if drawn or any(tensor.is_meta for part in module.modules() for tensor in _kept(part)):
+        return None
+    return module
 
 
-def _tensors(value: Any) -> list[Tensor]:
-    """Tensors, other than parameters, that are a value or in it."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    found = value if isinstance(value, list | tuple) else [value]
-    return [t for t in found if isinstance(t, Tensor) and not isinstance(t, nn.Parameter)]
+def _kept(module: nn.Module) -> Iterator[Tensor]:
+    """The buffers of a module itself and its other tensors, also in containers, but for parameters."""
+    for name, value in vars(module).items():
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, list | tuple | dict) and value and name != "_modules":
+            for part in value.values() if isinstance(value, dict) else value:
+                if isinstance(part, Tensor) and not isinstance(part, nn.Parameter):
+                    yield part
 
 
 class _Hollow:

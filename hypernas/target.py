@@ -28,9 +28,7 @@ def skeleton(module: nn.Module) -> nn.Module:
 
 def without_storage(parameter: nn.Parameter) -> nn.Parameter:
     """A parameter on the meta device, as large as the given one."""
-    return nn.Parameter(
-        torch.empty_like(parameter, device="meta"), requires_grad=parameter.requires_grad
-    )
+    return nn.Parameter(parameter.detach().to("meta"), requires_grad=parameter.requires_grad)
 
 
 def weight_shapes(module: nn.Module) -> dict[str, torch.Size]:

@@ -5,11 +5,12 @@ import copy
 import pytest
 import torch
 from example_spaces import EXAMPLES
+from ready_made import READY
 from torch import nn
 from torch.testing import assert_close
 
 from hypernas import SearchSpace
-from hypernas.building import build_seeded, build_skeleton
+from hypernas.building import _NEED_WEIGHTS, build_seeded, build_skeleton
 from hypernas.generators import shared
 from hypernas.target import skeleton
 
@@ -118,6 +119,15 @@ def test_a_module_whose_weights_matter_to_nobody_is_never_filled(monkeypatch):
     monkeypatch.setattr(nn.Linear, "reset_parameters", lambda own: filled.append(own.weight))
     build_skeleton(space_of(lambda width: nn.Linear(width, width)), {"width": 4})
     assert [weight.is_meta for weight in filled] == [True]
+
+
+@pytest.mark.parametrize("name", READY)
+def test_a_ready_made_space_never_fills_weights_for_a_skeleton(name):
+    space = READY[name]().space
+    for architecture in (space.smallest(), space.largest()):
+        expected = skeleton(build_seeded(space, architecture))
+        assert_alike(build_skeleton(space, architecture), expected)
+    assert space not in _NEED_WEIGHTS
 
 
 def test_a_builder_that_fails_says_why():
