@@ -13,6 +13,9 @@ from hypernas.slicing import Slice
 # o and i those of the subnet, R whatever axes are left.
 
 
+_COPIED = 2**16  # numbers of sliced banks that are copied rather than read in place
+
+
 @dataclass(frozen=True)
 class Coefficients:
     """What multiplies the bank of one parameter. Everything is given for the largest shape.
@@ -61,10 +64,34 @@ def _combined(small: Tensor, gates: Tensor | None) -> Tensor:
     if gates is None:
         (weight,) = small.unbind(0)
         return weight
-    if gates.dim() == 1:
-        return torch.mv(small.reshape(len(gates), -1).T, gates).view(small.shape[1:])
-    rows = small.flatten(2) if small.dim() > 2 else small[..., None]
-    return torch.einsum("ko,kor->or", gates, rows).view(small.shape[1:])
+    if gates.dim() > 1:
+        rows = small.flatten(2) if small.dim() > 2 else small[..., None]
+        return torch.einsum("ko,kor->or", gates, rows).view(small.shape[1:])
+    rows = _rows(small)
+    if rows.dim() == 2:
+        return torch.mv(rows.T, gates).view(small.shape[1:])
+    each = torch.bmm(gates.expand(rows.shape[1], 1, -1), rows.transpose(0, 1))  # (o, 1, r)
+    return each.view(small.shape[1:])
+
+
+def _dots(small: Tensor, gradient: Tensor) -> Tensor:  # shape: (K,)
+    """Σ over all axes but the first of sliced banks times a gradient, shape (o, i, *r) or (o,)."""
+    rows = _rows(small)
+    if rows.dim() == 2:
+        return torch.mv(rows, gradient.reshape(-1))
+    each = torch.bmm(gradient.reshape(rows.shape[1], 1, -1), rows.permute(1, 2, 0))  # (o, 1, K)
+    return each.sum((0, 1))
+
+
+def _rows(small: Tensor) -> Tensor:
+    """Sliced banks as a matrix (K, n) where that takes no copy, or one that fits in a cache.
+
+    Else as (K, o, r), for products of batches that read slices where they are: a copy of K slices would
+    take longer than to add them up, and as much memory as they have.
+    """
+    if small.numel() <= _COPIED or small[0].is_contiguous():
+        return small.reshape(len(small), -1)
+    return small.flatten(2)
 
 
 def _gain(out: Tensor | None, into: Tensor | None, where: Slice) -> Tensor | None:
@@ -181,7 +208,7 @@ def _pull_back(
         return
     small, gates = where(tensors[job.bank]), _gates(experts, where)
     if gates is not None and gates.dim() == 1:
-        small = small.reshape(len(small), -1)  # a copy, if it must be, that serves twice
+        small = _rows(small)
     if out is not None or into is not None:
         combined = _combined(small, gates).view_as(gradient)
         own = None if gates is None else combined  # ours to write to
@@ -197,7 +224,7 @@ def _pull_back(
             where.add_along(1, to_into, torch.mv(along.T, where.along(0, out)))
         gradient = torch.mul(gradient, _spread(gain, gradient), out=own)
     if gates is not None and gates.dim() == 1:
-        to_experts.add_(torch.mv(small, gradient.reshape(-1)))
+        to_experts.add_(_dots(small, gradient))
     elif gates is not None:
         rows = gradient.reshape(len(gradient), -1)  # (o, n / o)
         where.add_along(0, to_experts.T, (small.reshape(len(small), *rows.shape) * rows).sum(2))

@@ -3,6 +3,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
+from hypernas import mixing
 from hypernas.mixing import Coefficients, mix, mix_all
 from hypernas.slicing import Axis, Slice, prefix
 
@@ -106,3 +107,16 @@ def test_filling_is_adding_to_zeros_whatever_was_there_before(place, times):
     where.add(expected, small, times)
     where.fill(found, small, times)
     assert_close(found, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_slices_that_are_read_in_place_are_mixed_like_copied_ones(place, monkeypatch):
+    bank, coefficients, where = problem(place, "layer", "out and in")
+    inputs = tensors(bank, coefficients)
+    found = []
+    for copied in (2**16, 0):
+        monkeypatch.setattr(mixing, "_COPIED", copied)
+        (weights,) = mix_all({"w": bank}, [({"w": coefficients}, {"w": where})])
+        gradients = torch.autograd.grad(weights["w"].square().sum(), inputs)
+        found.append((weights["w"], *gradients))
+    assert_close(found[1], found[0])
