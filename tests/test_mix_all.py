@@ -3,6 +3,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
+import hypernas
 from hypernas import mixing
 from hypernas.mixing import Coefficients, mix, mix_all
 from hypernas.slicing import Axis, Slice, prefix
@@ -96,8 +97,10 @@ def test_gradients_of_gradients_are_those_of_mixing_one_by_one(experts):
 
 
 @pytest.mark.parametrize("place", [name for name in PLACES if name != "number"])
+@pytest.mark.parametrize("large", [0, 2**17])
 @pytest.mark.parametrize("times", [None, torch.tensor([2.0, -1.0, 0.0])])
-def test_filling_is_adding_to_zeros_whatever_was_there_before(place, times):
+def test_filling_is_adding_to_zeros_whatever_was_there_before(place, times, large, monkeypatch):
+    monkeypatch.setattr(hypernas.slicing.slice, "_LARGE", large)
     where = PLACES[place]
     largest = [6, 5, 3][: len(where.axes)]
     num = 1 if times is None else 3

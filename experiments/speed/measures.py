@@ -74,15 +74,21 @@ def peers(clock: Clock, task: Task) -> None:
     """(c) Other packages on the largest architecture, against the plain step, and against ours."""
     space, inputs = task.make(), task.inputs(clock.device)
     largest = [space.largest()]
-    ours = generator_step(HYPERNAS(task.make()), largest, inputs)
-    for name, make in PEERS.items():
+    arms = {
+        "plain": plain_step(space, largest, inputs),
+        "hypernas": generator_step(HYPERNAS(task.make()), largest, inputs),
+    }
+    for number, (name, make) in enumerate(PEERS.items()):
         try:
             theirs = make(space.build(largest[0]).to(clock.device), inputs)
         except ImportError as error:
             print(f"{name}: left out, as it is not installed ({error})", flush=True)
             continue
-        arms = {"plain": plain_step(space, largest, inputs), "hypernas": ours, name: theirs}
-        times = clock.measure("peers_over_plain", task.name, arms, seconds=task.seconds / 3)
+        both = {**arms, name: theirs}
+        written = [name] if number else ["hypernas", name]
+        times = clock.measure(
+            "peers_over_plain", task.name, both, seconds=task.seconds / 4, written=written
+        )
         ratios = [a / b for a, b in zip(times[name], times["hypernas"], strict=True)]
         clock.add("peers_over_hypernas", task.name, name, ratios)
 

@@ -1,7 +1,9 @@
 """The memory of a step: what generation adds to bank, gradients, optimizer and the plain step."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import torch
 from clock import Clock
@@ -24,14 +26,14 @@ def space_of() -> SearchSpace:
     return SearchSpace({"width": [WIDTH * 3 // 4, WIDTH]}, _build)
 
 
-def memory(clock: Clock, *, repeats: int = 3) -> None:
+def memory(clock: Clock, *, sizes: Sequence[str], repeats: int = 3) -> None:
     """(4) Of each arm in a process of its own: what it takes above all that it must hold.
 
     In units of the weights of the subnet: those of the bank, their gradients and two moments are
     taken off, and of the plain step its own; what is left of that are activations and the gradients
     of its weights.
     """
-    for size in ("largest", "smallest"):
+    for size in sizes:
         for arm in ("shared", "hypernas"):
             found = [measured(arm, size, clock.device) for _ in range(repeats)]
             plain = [measured("plain", size, clock.device) for _ in range(repeats)]
@@ -42,7 +44,11 @@ def memory(clock: Clock, *, repeats: int = 3) -> None:
 def measured(arm: str, size: str, device: torch.device) -> float:
     """What an arm takes beside parameters, their gradients and moments, in units of the subnet."""
     command = [sys.executable, __file__, arm, size, device.type]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    # what is freed goes back to the system at once: then memory held is memory used
+    exact = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**os.environ, **exact}
+    )
     return float(done.stdout.split()[-1])
 
 

@@ -8,6 +8,7 @@ import contextlib
 import io
 import warnings
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from clock import Ready
@@ -19,9 +20,9 @@ from hypernas.target import Target, skeleton
 Maker = Callable[[nn.Module, Tensor], Ready]
 
 
-def hmlp(module: nn.Module, inputs: Tensor) -> Ready:
+def hmlp(module: nn.Module, inputs: Tensor, *, fused: bool = True) -> Ready:
     """hypnettorch: layers of 100 and 100, one 8-dimensional condition."""
-    return _hypnettorch("HMLP", module, inputs)
+    return _hypnettorch("HMLP", module, inputs, fused=fused)
 
 
 def chunked_hmlp(module: nn.Module, inputs: Tensor) -> Ready:
@@ -29,7 +30,9 @@ def chunked_hmlp(module: nn.Module, inputs: Tensor) -> Ready:
     return _hypnettorch("ChunkedHMLP", module, inputs, chunk_size=4096)
 
 
-def _hypnettorch(kind: str, module: nn.Module, inputs: Tensor, **settings: int) -> Ready:
+def _hypnettorch(
+    kind: str, module: nn.Module, inputs: Tensor, *, fused: bool = True, **settings: int
+) -> Ready:
     from hypnettorch import hnets
 
     shapes = [list(p.shape) for p in module.parameters()]
@@ -41,10 +44,10 @@ def _hypnettorch(kind: str, module: nn.Module, inputs: Tensor, **settings: int) 
     def run(inputs: Tensor) -> Tensor:
         return target.run(dict(zip(names, hnet(cond_id=0), strict=True)), inputs)
 
-    return functional_step(hnet, run, inputs)
+    return functional_step(hnet, run, inputs, fused=fused)
 
 
-def hyperlight(module: nn.Module, inputs: Tensor) -> Ready:
+def hyperlight(module: nn.Module, inputs: Tensor, *, fused: bool = True) -> Ready:
     """hyperlight: layers of 100 and 100, as it has no default, of one input of 8 numbers."""
     import hyperlight as peer
 
@@ -56,7 +59,7 @@ def hyperlight(module: nn.Module, inputs: Tensor) -> Ready:
     def run(inputs: Tensor) -> Tensor:
         return target.run(network(h=condition), inputs)
 
-    return functional_step(network, run, inputs)
+    return functional_step(network, run, inputs, fused=fused)
 
 
 def hyper_nn(module: nn.Module, inputs: Tensor) -> Ready:
@@ -74,4 +77,6 @@ PEERS: dict[str, Maker] = {
     "hypnettorch ChunkedHMLP": chunked_hmlp,
     "hyperlight": hyperlight,
     "hyper-nn": hyper_nn,
+    "hypnettorch HMLP, AdamW as torch sets it": partial(hmlp, fused=False),
+    "hyperlight, AdamW as torch sets it": partial(hyperlight, fused=False),
 }

@@ -45,16 +45,16 @@ def main() -> None:
                 names = ("shared", "hypernas") if quick else tuple(measures.GENERATORS)
                 measures.steps(clock, task, names=names)
         elif name == "peers":
-            for task in targets[:2]:
+            for task in targets[1 if quick else 0 : 2]:
                 measures.peers(clock, task)
         elif name == "search":
             measures.search(clock, targets[0])
         elif name == "memory":
-            memory(clock, repeats=2 if quick else 3)
+            memory(clock, sizes=("smallest",) if quick else ("largest", "smallest"))
         else:
             getattr(measures, name)(clock)
-    if not quick:
-        write_csv(RESULTS, merged(clock.rows))
+        if not quick:
+            write_csv(RESULTS, merged(clock.rows))
 
 
 def merged(rows: list[Row]) -> list[Row]:

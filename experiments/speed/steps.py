@@ -35,8 +35,9 @@ FULL = ("hmlp", "mip_hypernetwork")  # a hundred numbers a weight
 ON_LARGE = ("shared", "hypernas", "mos_layer")
 
 
-def adamw(parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(parameters, lr=1e-3, fused=True)
+def adamw(parameters: Sequence[nn.Parameter], *, fused: bool = True) -> torch.optim.Optimizer:
+    """As `optimizer=adamw` is configured; torch itself fuses only if it is told to."""
+    return torch.optim.AdamW(parameters, lr=1e-3, fused=fused or None)
 
 
 def plain_step(space: SearchSpace, architectures: Sequence[Architecture], inputs: Tensor) -> Ready:
@@ -68,10 +69,12 @@ def generator_step(
     return ready
 
 
-def functional_step(network: nn.Module, run: Callable[[Tensor], Tensor], inputs: Tensor) -> Ready:
+def functional_step(
+    network: nn.Module, run: Callable[[Tensor], Tensor], inputs: Tensor, *, fused: bool = True
+) -> Ready:
     """Of a hypernetwork whose `run` gives the outputs of the target on inputs."""
     network.to(inputs.device).train()
-    optimizer = adamw(list(network.parameters()))
+    optimizer = adamw(list(network.parameters()), fused=fused)
     return lambda i: partial(_step, lambda: run(inputs), optimizer, inputs)
 
 

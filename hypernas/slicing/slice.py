@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from hypernas.slicing.fused import own_layout, refusal
 from hypernas.slicing.layout import Layout, owners
 
+_LARGE = 2**17  # numbers from which on it pays to write each just once
+
 Taken = slice | tuple[int, ...]  # a run of indices, or any distinct ones in ascending order
 
 
@@ -107,7 +109,7 @@ class Slice:
         Args:
             times: as in `add`.
         """
-        if not self.is_view:
+        if not self.is_view or (not self.whole and large.numel() < _LARGE):
             large.zero_()
             self.add(large, small, times)
             return
