@@ -191,9 +191,8 @@ class Generator(nn.Module, ABC):
                 for name, buffer in owner._buffers.items():
                     if buffer is not None:
                         floating = buffer.is_floating_point()
-                        owner._buffers[name] = buffer.to(
-                            like.device, like.dtype if floating else None
-                        )
+                        dtype = like.dtype if floating else None
+                        owner._buffers[name] = buffer.to(like.device, dtype, non_blocking=True)
             return Target(module)
 
         return self._targets.get((architecture, like.device, like.dtype), make)
