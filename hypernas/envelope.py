@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from hypernas.architecture import Architecture
+from hypernas.building import build_seeded, build_skeleton
 from hypernas.cache import Cache
 from hypernas.slicing import Layout, Slice, layout_of, slice_of
 from hypernas.slicing.fused import own_layout
 from hypernas.space import SearchSpace
-from hypernas.target import norm_statistics, skeleton, weight_shapes
+from hypernas.target import norm_statistics, weight_shapes
 
 _NUM_PROBES = 4  # random architectures whose fit is checked before training
 
@@ -42,7 +43,7 @@ class Envelope:
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
-        self._references = [(a, skeleton(build_seeded(space, a))) for a in space.references()]
+        self._references = [(a, build_skeleton(space, a)) for a in space.references()]
         self._home: dict[str, tuple[Architecture, nn.Module]] = {}  # of statistics too
         self._subnets = Cache(128)
         self.shapes: dict[str, torch.Size] = {}
@@ -96,7 +97,7 @@ class Envelope:
             ValueError: if the architecture is not of the space, or does not fit.
         """
         architecture = self.space.architecture(architecture)
-        make = module or partial(build_seeded, self.space)
+        make = module or partial(build_skeleton, self.space)
         return self._subnets.get(
             architecture, lambda: self._place(architecture, make(architecture))
         )
@@ -171,10 +172,3 @@ class Envelope:
 def _tensor(module: nn.Module, name: str) -> Tensor:
     owner, _, leaf = name.rpartition(".")
     return getattr(module.get_submodule(owner), leaf)
-
-
-def build_seeded(space: SearchSpace, architecture: Mapping[str, Any], seed: int = 0) -> nn.Module:
-    """Build a module with its draws (parameters, buffers) under `seed`; torch's generators stay."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reset those of GPUs too
-        return space.build(architecture)

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from hypernas.architecture import Architecture
-from hypernas.envelope import build_seeded
+from hypernas.building import build_seeded
 from hypernas.generators import Generator
 from hypernas.generators.generator import evaluating
 from hypernas.target import call, positional

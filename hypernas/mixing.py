@@ -13,6 +13,9 @@ from hypernas.slicing import Slice
 # o and i those of the subnet, R whatever axes are left.
 
 
+_COPIED = 2**16  # numbers of sliced banks that are copied rather than read in place
+
+
 @dataclass(frozen=True)
 class Coefficients:
     """What multiplies the bank of one parameter. Everything is given for the largest shape.
@@ -40,10 +43,13 @@ def mix(
     where: Slice,
 ) -> Tensor:  # shape: (o, i, *r), or (o,)
     """The weight of a subnet. With one entry and no coefficients it is a view of the bank."""
-    weight = _combined(where(bank), _gates(coefficients.experts, where))
+    gates = _gates(coefficients.experts, where)
+    weight = _combined(where(bank), gates)
     gain = _gain(coefficients.gain_out, coefficients.gain_in, where)
     if gain is not None:
-        weight = weight * gain.view(*gain.shape, *[1] * (weight.dim() - gain.dim()))
+        # a sum is ours to write to, unless autograd wants it as it is
+        out = None if gates is None or torch.is_grad_enabled() else weight
+        weight = torch.mul(weight, _spread(gain, weight), out=out)
     if coefficients.offset is not None:
         weight = weight + where.along(0, coefficients.offset)
     return weight
@@ -58,10 +64,34 @@ def _combined(small: Tensor, gates: Tensor | None) -> Tensor:
     if gates is None:
         (weight,) = small.unbind(0)
         return weight
-    if gates.dim() == 1:
-        return torch.mv(small.reshape(len(small), -1).T, gates).view(small.shape[1:])
-    rows = small.flatten(2) if small.dim() > 2 else small[..., None]
-    return torch.einsum("ko,kor->or", gates, rows).view(small.shape[1:])
+    if gates.dim() > 1:
+        rows = small.flatten(2) if small.dim() > 2 else small[..., None]
+        return torch.einsum("ko,kor->or", gates, rows).view(small.shape[1:])
+    rows = _rows(small)
+    if rows.dim() == 2:
+        return torch.mv(rows.T, gates).view(small.shape[1:])
+    each = torch.bmm(gates.expand(rows.shape[1], 1, -1), rows.transpose(0, 1))  # (o, 1, r)
+    return each.view(small.shape[1:])
+
+
+def _dots(small: Tensor, gradient: Tensor) -> Tensor:  # shape: (K,)
+    """Σ over all axes but the first of sliced banks times a gradient, shape (o, i, *r) or (o,)."""
+    rows = _rows(small)
+    if rows.dim() == 2:
+        return torch.mv(rows, gradient.reshape(-1))
+    each = torch.bmm(gradient.reshape(rows.shape[1], 1, -1), rows.permute(1, 2, 0))  # (o, 1, K)
+    return each.sum((0, 1))
+
+
+def _rows(small: Tensor) -> Tensor:
+    """Sliced banks as a matrix (K, n) where that takes no copy, or one that fits in a cache.
+
+    Else as (K, o, r), for products of batches that read slices where they are: a copy of K slices would
+    take longer than to add them up, and as much memory as they have.
+    """
+    if small.numel() <= _COPIED or small[0].is_contiguous():
+        return small.reshape(len(small), -1)
+    return small.flatten(2)
 
 
 def _gain(out: Tensor | None, into: Tensor | None, where: Slice) -> Tensor | None:
@@ -70,6 +100,11 @@ def _gain(out: Tensor | None, into: Tensor | None, where: Slice) -> Tensor | Non
         return None if out is None else where.along(0, out)
     gain_in = where.along(1, into)
     return gain_in[None] if out is None else torch.outer(where.along(0, out), gain_in)
+
+
+def _spread(factors: Tensor, over: Tensor) -> Tensor:
+    """Factors of the first axes of a tensor, with as many axes as it has."""
+    return factors.view(*factors.shape, *[1] * (over.dim() - factors.dim()))
 
 
 class _Job(NamedTuple):
@@ -117,14 +152,12 @@ def mix_all(
 
 class _MixAll(torch.autograd.Function):
     @staticmethod
-    def forward(jobs: list[_Job], *tensors: Tensor) -> tuple[Tensor, ...]:
-        return tuple(_mixed(job, tensors).detach() for job in jobs)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        ctx.jobs, *tensors = inputs
+    def forward(ctx: Any, jobs: list[_Job], *tensors: Tensor) -> tuple[Tensor, ...]:
+        # with a `setup_context` of its own, every call would bind its arguments to a signature
+        ctx.jobs = jobs
         ctx.save_for_backward(*tensors)
         ctx.set_materialize_grads(False)
+        return tuple(_mixed(job, tensors).detach() for job in jobs)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -174,8 +207,12 @@ def _pull_back(
         _add_to_bank(job, tensors, gradient, None, sums)
         return
     small, gates = where(tensors[job.bank]), _gates(experts, where)
+    if gates is not None and gates.dim() == 1:
+        small = _rows(small)
     if out is not None or into is not None:
-        along = gradient * _combined(small, gates)  # what each gain multiplies
+        combined = _combined(small, gates).view_as(gradient)
+        own = None if gates is None else combined  # ours to write to
+        along = torch.mul(gradient, combined, out=own)
         along = along.flatten(2).sum(2) if along.dim() > 2 else along.view(len(along), -1)
         gain = _gain(out, into, where)
         if into is None:
@@ -185,9 +222,9 @@ def _pull_back(
         else:
             where.add_along(0, to_out, torch.mv(along, where.along(1, into)))
             where.add_along(1, to_into, torch.mv(along.T, where.along(0, out)))
-        gradient = gradient * gain.view(*gain.shape, *[1] * (gradient.dim() - gain.dim()))
+        gradient = torch.mul(gradient, _spread(gain, gradient), out=own)
     if gates is not None and gates.dim() == 1:
-        to_experts.add_(torch.mv(small.reshape(len(small), -1), gradient.reshape(-1)))
+        to_experts.add_(_dots(small, gradient))
     elif gates is not None:
         rows = gradient.reshape(len(gradient), -1)  # (o, n / o)
         where.add_along(0, to_experts.T, (small.reshape(len(small), *rows.shape) * rows).sum(2))
@@ -201,19 +238,16 @@ def _add_to_bank(
     gates: Tensor | None,
     sums: list[Tensor | None],
 ) -> None:
-    """Add to the gradient of a bank; it starts as that of a subnet that takes all, or as zeros."""
+    """Add to the gradient of a bank; the first subnet's is written into one that is new."""
     small, before = gradient[None], sums[job.bank]
     if gates is not None:
         gates = gates.view(*gates.shape, *[1] * (small.dim() - gates.dim()))
-    if before is None and job.where.whole:
-        sums[job.bank] = (
-            small.clone(memory_format=torch.contiguous_format) if gates is None else gates * small
-        )
-        return
     if before is None:
-        sums[job.bank] = before = _zeros(tensors[job.bank])
-    job.where.add(before, small, gates)
+        sums[job.bank] = new = _empty(tensors[job.bank])
+        job.where.fill(new, small, gates)
+    else:
+        job.where.add(before, small, gates)
 
 
-def _zeros(like: Tensor) -> Tensor:
-    return torch.zeros_like(like, memory_format=torch.contiguous_format)
+def _empty(like: Tensor) -> Tensor:
+    return torch.empty_like(like, memory_format=torch.contiguous_format)

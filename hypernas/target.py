@@ -21,11 +21,14 @@ def skeleton(module: nn.Module) -> nn.Module:
             if parameter is None:
                 continue
             if id(parameter) not in moved:
-                moved[id(parameter)] = nn.Parameter(
-                    parameter.detach().to("meta"), requires_grad=parameter.requires_grad
-                )
+                moved[id(parameter)] = without_storage(parameter)
             owner._parameters[name] = moved[id(parameter)]
     return module
+
+
+def without_storage(parameter: nn.Parameter) -> nn.Parameter:
+    """A parameter on the meta device, as large as the given one."""
+    return nn.Parameter(parameter.detach().to("meta"), requires_grad=parameter.requires_grad)
 
 
 def weight_shapes(module: nn.Module) -> dict[str, torch.Size]:

@@ -17,6 +17,7 @@ LAYERS = [  # each may import those after it
     {"optimization", "ranks"},
     {"generators", "sampling", "objectives", "cost", "data", "spaces"},
     {"mixing", "envelope"},
+    {"building"},
     {"encoding", "slicing", "target"},
     {"space"},
     {"choice"},

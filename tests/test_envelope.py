@@ -7,7 +7,8 @@ from torch import nn
 from torch.testing import assert_close
 
 from hypernas import SearchSpace
-from hypernas.envelope import Envelope, build_seeded
+from hypernas.building import build_seeded
+from hypernas.envelope import Envelope
 from hypernas.target import norm_statistics, weight_shapes
 
 

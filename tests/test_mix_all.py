@@ -3,6 +3,8 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
+import hypernas
+from hypernas import mixing
 from hypernas.mixing import Coefficients, mix, mix_all
 from hypernas.slicing import Axis, Slice, prefix
 
@@ -92,3 +94,32 @@ def test_gradients_of_gradients_are_those_of_mixing_one_by_one(experts):
         first = torch.autograd.grad(weight.square().sum(), inputs, create_graph=True)
         results.append(torch.autograd.grad(sum(g.square().sum() for g in first), inputs))
     assert_close(*results)
+
+
+@pytest.mark.parametrize("place", [name for name in PLACES if name != "number"])
+@pytest.mark.parametrize("large", [0, 2**17])
+@pytest.mark.parametrize("times", [None, torch.tensor([2.0, -1.0, 0.0])])
+def test_filling_is_adding_to_zeros_whatever_was_there_before(place, times, large, monkeypatch):
+    monkeypatch.setattr(hypernas.slicing.slice, "_LARGE", large)
+    where = PLACES[place]
+    largest = [6, 5, 3][: len(where.axes)]
+    num = 1 if times is None else 3
+    small = torch.randn(1, *where.shape)
+    times = times if times is None else times.view(3, *[1] * len(where.axes))
+    expected, found = torch.zeros(num, *largest), torch.full((num, *largest), torch.nan)
+    where.add(expected, small, times)
+    where.fill(found, small, times)
+    assert_close(found, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_slices_that_are_read_in_place_are_mixed_like_copied_ones(place, monkeypatch):
+    bank, coefficients, where = problem(place, "layer", "out and in")
+    inputs = tensors(bank, coefficients)
+    found = []
+    for copied in (2**16, 0):
+        monkeypatch.setattr(mixing, "_COPIED", copied)
+        (weights,) = mix_all({"w": bank}, [({"w": coefficients}, {"w": where})])
+        gradients = torch.autograd.grad(weights["w"].square().sum(), inputs)
+        found.append((weights["w"], *gradients))
+    assert_close(found[1], found[0])

@@ -21,8 +21,8 @@ def test_the_tables_of_the_mip_study_are_made_of_its_results():
     assert len(rows) == 5 * (6 + 6) * 3
 
 
-def test_the_tables_of_the_gap_studies_and_the_readme_are_up_to_date(monkeypatch, capsys):
-    studies = ["gap_conv1d", "gap_conv2d", "gap_transformer", "ablation"]
+def test_the_tables_of_the_studies_and_the_readme_are_up_to_date(monkeypatch, capsys):
+    studies = ["gap_conv1d", "gap_conv2d", "gap_transformer", "ablation", "speed"]
     paths = [str(ROOT / name) for name in studies]
     readme = str(ROOT.parent / "README.md")
     monkeypatch.setattr(sys, "argv", ["hypernas", "report", *paths, "--into", readme, "--check"])

@@ -92,12 +92,11 @@ class Batches:
         if isinstance(self.dataset, TensorDataset):
             if not self._resident:
                 self._resident = [_moved(tensor, self.device) for tensor in self.dataset.tensors]
-            for indices in self._indices(step):
-                rows = torch.tensor(indices, device=self.device)
+            for rows in self._rows(step, self.device):
                 yield _pair([tensor[rows] for tensor in self._resident])
         loader = DataLoader(
             self.dataset,
-            batch_sampler=self._indices(step),  # type: ignore[arg-type]
+            batch_sampler=(rows.tolist() for rows in self._rows(step, torch.device("cpu"))),  # type: ignore[arg-type]
             num_workers=self.num_workers,
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator().manual_seed(self.seed),  # not torch's own
@@ -105,13 +104,14 @@ class Batches:
         for columns in loader:
             yield _pair([column.to(self.device, non_blocking=True) for column in columns])
 
-    def _indices(self, step: int) -> Iterator[list[int]]:
+    def _rows(self, step: int, device: torch.device) -> Iterator[Tensor]:
+        """The examples of each batch; an epoch's order goes to the device once, and no step waits."""
         epoch, position = divmod(step, self.per_epoch)
         while True:
             rng = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
-            order = torch.randperm(self.num_examples, generator=rng)
+            order = torch.randperm(self.num_examples, generator=rng).to(device)
             for start in range(position, self.per_epoch):
-                yield order[start * self.batch_size : (start + 1) * self.batch_size].tolist()
+                yield order[start * self.batch_size : (start + 1) * self.batch_size]
             epoch, position = epoch + 1, 0
 
 

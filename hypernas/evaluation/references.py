@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 import hypernas
 from hypernas.architecture import Architecture
+from hypernas.building import build_seeded
 from hypernas.data import Data
-from hypernas.envelope import build_seeded
 from hypernas.evaluation.subnets import evaluate
 from hypernas.files import write_whole
 from hypernas.generators import Standalone

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from hypernas.architecture import Architecture
+from hypernas.building import build_seeded, build_skeleton
 from hypernas.cache import Cache
-from hypernas.envelope import build_seeded
 from hypernas.generators.description import Description
 from hypernas.generators.taxonomy import Taxonomy
 from hypernas.mixing import Coefficients
 from hypernas.space import SearchSpace
-from hypernas.target import Target, calibrate, check_weights, skeleton
+from hypernas.target import Target, calibrate, check_weights
 
 
 @dataclass(frozen=True)
@@ -186,14 +186,13 @@ class Generator(nn.Module, ABC):
         like = self._like
 
         def make() -> Target:
-            module = skeleton(build_seeded(self.space, architecture))
+            module = build_skeleton(self.space, architecture)
             for owner in module.modules():
                 for name, buffer in owner._buffers.items():
                     if buffer is not None:
                         floating = buffer.is_floating_point()
-                        owner._buffers[name] = buffer.to(
-                            like.device, like.dtype if floating else None
-                        )
+                        dtype = like.dtype if floating else None
+                        owner._buffers[name] = buffer.to(like.device, dtype, non_blocking=True)
             return Target(module)
 
         return self._targets.get((architecture, like.device, like.dtype), make)

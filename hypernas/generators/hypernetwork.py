@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from hypernas.cache import Cache
 from hypernas.encoding import Encoding, mip
 from hypernas.envelope import Envelope
 from hypernas.generators.coefficients import CoefficientSource, Gate, activate
@@ -14,6 +15,7 @@ from hypernas.generators.taxonomy import Taxonomy
 from hypernas.mixing import Coefficients
 from hypernas.space import SearchSpace
 
+_LATER = ("gain_out", "gain_in", "offset")  # fields of coefficients, in their order
 _NUM_SAMPLES = 64  # architectures that stand for the whole space
 
 
@@ -71,7 +73,7 @@ class CoefficientHypernetwork(CoefficientSource):
         self.base, self.encode, self.normalize = base, encode, normalize
         activate(torch.zeros(1), gate)  # refuses an unknown one now
         self.gate: Gate = gate
-        # what each parameter takes, in this order, from the emitted vector
+        # what each parameter takes from the emitted vector
         self.pieces: dict[str, dict[str, int]] = {}
         for name, shape in envelope.shapes.items():
             wanted = {"experts": num_experts.get(name, 0)}
@@ -90,7 +92,18 @@ class CoefficientHypernetwork(CoefficientSource):
                 linear.weight.normal_(0, math.sqrt(2 / fan_in) / size, generator=rng)
                 linear.bias.zero_()
             self.trunk.extend([linear, nn.LeakyReLU(0.01)])
-        sizes = [(kind, num) for wanted in self.pieces.values() for kind, num in wanted.items()]
+        # what is emitted: the gates of all parameters, those with as many experts side by side; the rest
+        self._gated: dict[int, list[str]] = {}  # K -> parameters
+        for name, wanted in self.pieces.items():
+            if "experts" in wanted:
+                self._gated.setdefault(wanted["experts"], []).append(name)
+        sizes = [("experts", num) for num, names in self._gated.items() for _ in names]
+        sizes += [
+            (kind, num)
+            for wanted in self.pieces.values()
+            for kind, num in wanted.items()
+            if kind != "experts"
+        ]
         starts = [torch.full((num,), float(kind in ("gain_out", "gain_in"))) for kind, num in sizes]
         bias = torch.cat(starts or [torch.zeros(0)])  # θ_0
         self.weight = nn.Parameter(torch.zeros(len(bias), widths[-1]))
@@ -103,16 +116,15 @@ class CoefficientHypernetwork(CoefficientSource):
         else:
             self.bias = nn.Parameter(bias)
         self.register_buffer("_space", samples, persistent=False)  # (S, D)
-        self._sizes = [num for _, num in sizes]
-        # K -> parameters whose gates are activated at once -> which of the pieces those are
-        self._gated: dict[int, dict[str, int]] = {}
-        kinds = [(name, kind) for name, wanted in self.pieces.items() for kind in wanted]
-        for i, (name, kind) in enumerate(kinds):
-            if kind == "experts":
-                self._gated.setdefault(self._sizes[i], {})[name] = i
+        self._remembered = Cache(1)
+        self._sizes = [num * len(names) for num, names in self._gated.items()]
+        self._sizes += [num for kind, num in sizes if kind != "experts"]
         with torch.no_grad():
             for (kind, num), rows, biases in zip(
-                sizes, self.weight.split(self._sizes), self.bias.split(self._sizes), strict=True
+                sizes,
+                self.weight.split([num for _, num in sizes]),
+                self.bias.split([num for _, num in sizes]),
+                strict=True,
             ):
                 if kind != "experts":
                     continue
@@ -124,43 +136,40 @@ class CoefficientHypernetwork(CoefficientSource):
                     biases.copy_(even if gate == "linear" else even.logit(eps=1e-3))
 
     def forward(self, features: Tensor) -> list[dict[str, Coefficients]]:
+        encoded = self._encoded(features)
         if self.centre:
-            hidden, samples = self._hidden(torch.cat([features, self._space])).split(
+            hidden, samples = self.trunk(torch.cat([encoded, self._encoded_space()])).split(
                 [len(features), len(self._space)]
             )
             hidden = hidden - samples.mean(0)
         else:
-            hidden = self._hidden(features)
+            hidden = self.trunk(encoded)
         emitted = nn.functional.linear(hidden, self.weight, self.bias)
-        gates = self._gates(emitted)
-        return [self._cut(row, own) for row, own in zip(emitted.unbind(0), gates, strict=True)]
+        return [self._cut(row) for row in emitted.unbind(0)]
 
-    def _hidden(self, features: Tensor) -> Tensor:  # shape: (N, H)
-        encoded = mip(features, normalize=self.normalize) if self.encode else features
-        return self.trunk(encoded)
+    def _encoded(self, features: Tensor) -> Tensor:
+        return mip(features, normalize=self.normalize) if self.encode else features
 
-    def _gates(self, emitted: Tensor) -> list[dict[str, Tensor]]:
-        """For each architecture: parameter name -> coefficients of its bank's entries."""
-        columns = emitted.split(self._sizes, 1)
-        found: list[dict[str, Tensor]] = [{} for _ in emitted]
-        for own in self._gated.values():
-            logits = torch.stack([columns[i] for i in own.values()], 1)  # (N, M, K)
-            gates = activate(logits, self.gate)
-            if self.base:
-                gates = torch.cat([torch.ones_like(gates[..., :1]), gates], -1)
-            for result, rows in zip(found, gates.unbind(0), strict=True):
-                result.update(zip(own, rows.unbind(0), strict=True))
-        return found
+    def _encoded_space(self) -> Tensor:  # shape: (S, D or 2 D)
+        """The encodings of the sampled architectures, which never change, on their device and dtype."""
+        space = self._space
+        return self._remembered.get((space.device, space.dtype), lambda: self._encoded(space))
 
-    def _cut(self, emitted: Tensor, gates: dict[str, Tensor]) -> dict[str, Coefficients]:
+    def _cut(self, emitted: Tensor) -> dict[str, Coefficients]:
+        """The coefficients of one architecture."""
         parts = iter(emitted.split(self._sizes))
-        result = {}
-        for name, wanted in self.pieces.items():
-            found = {kind: next(parts) for kind in wanted}
-            if name in gates:
-                found["experts"] = gates[name]
-            result[name] = Coefficients(**found)
-        return result
+        experts: dict[str, Tensor] = {}
+        for num, names in self._gated.items():
+            gates = activate(next(parts).view(-1, num), self.gate)
+            if self.base:
+                gates = nn.functional.pad(gates, (1, 0), value=1.0)
+            experts.update(zip(names, gates.unbind(0), strict=True))
+        return {
+            name: Coefficients(
+                experts.get(name), *(next(parts) if kind in wanted else None for kind in _LATER)
+            )
+            for name, wanted in self.pieces.items()
+        }
 
     def words(self, name: str) -> str:
         wanted = self.pieces.get(name, {})

@@ -98,7 +98,11 @@ class Mixture(Generator):
         """The encoding of an architecture, on our device and dtype."""
         architecture = self.space.architecture(architecture)
         key = (architecture, self._like.device, self._like.dtype)
-        return self._features.get(key, lambda: self._encoding(architecture).to(self._like))
+        like = self._like
+        return self._features.get(
+            key,
+            lambda: self._encoding(architecture).to(like.device, like.dtype, non_blocking=True),
+        )
 
     def slices(self, architecture: Mapping[str, Any]) -> dict[str, Slice]:
         """Parameter name -> where the subnet's weight is read from the largest shape."""

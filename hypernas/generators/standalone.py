@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from hypernas.architecture import Architecture
+from hypernas.building import build_seeded
 from hypernas.cache import Cache
-from hypernas.envelope import build_seeded
 from hypernas.generators.generator import Generator, ParameterGroup
 from hypernas.mixing import Coefficients
 from hypernas.space import SearchSpace

@@ -8,7 +8,8 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
 from hypernas.architecture import Architecture
-from hypernas.envelope import Envelope, build_seeded
+from hypernas.building import build_seeded
+from hypernas.envelope import Envelope
 from hypernas.growth.single import single
 from hypernas.slicing import Layout, layout_of, spatial_axes
 from hypernas.space import SearchSpace

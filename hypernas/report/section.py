@@ -16,6 +16,7 @@ class Part:
         title: a heading.
         tables: makes the tables; None where there are only figures, or something is missing.
         missing: why there are no tables, for whoever asks for them.
+        on_page: False for tables that other parts show already, and only Markdown files ask for.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Part:
     tables: Callable[[], list[Table]] | None = None
     figures: tuple[Figure, ...] = ()
     missing: str = ""
+    on_page: bool = True
 
 
 @dataclass(frozen=True)

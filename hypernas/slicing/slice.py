@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from hypernas.slicing.fused import own_layout, refusal
 from hypernas.slicing.layout import Layout, owners
 
+_LARGE = 2**17  # numbers from which on it pays to write each just once
+
 Taken = slice | tuple[int, ...]  # a run of indices, or any distinct ones in ascending order
 
 
@@ -100,6 +102,31 @@ class Slice:
         flat = large.view(*lead, -1)
         places = self(torch.arange(flat.shape[-1], device=large.device).view(largest))
         flat.index_add_(-1, places.flatten(), small.reshape(*flat.shape[:-1], -1))
+
+    def fill(self, large: Tensor, small: Tensor, times: Tensor | None = None) -> None:
+        """Write `small`, shape (..., *shape), to its place in `large`, which is contiguous, and 0 elsewhere.
+
+        Args:
+            times: as in `add`.
+        """
+        if not self.is_view or (not self.whole and large.numel() < _LARGE):
+            large.zero_()
+            self.add(large, small, times)
+            return
+        place = large
+        for dim, axis in enumerate(self.axes, start=large.dim() - len(self.axes)):
+            if axis.whole:
+                continue
+            start, stop, size = axis.run.start, axis.run.stop, place.shape[dim]
+            if start:
+                place.narrow(dim, 0, start).zero_()
+            if stop < size:
+                place.narrow(dim, stop, size - stop).zero_()
+            place = place.narrow(dim, start, stop - start)
+        if times is None:
+            place.copy_(small)
+        else:
+            torch.mul(times, small, out=place)
 
     def add_along(self, axis: int, vector: Tensor, small: Tensor) -> None:
         """Add `small` to what `along` takes from the last axis of `vector`, shape (..., large)."""

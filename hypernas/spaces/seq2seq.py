@@ -84,8 +84,10 @@ class EncoderDecoder(nn.Module):
         self.encoder_dim, self.decoder_dim, self.padding = encoder_dim, decoder_dim, padding
         self.embedding = nn.Embedding(vocabulary, max(encoder_dim, decoder_dim))
         nn.init.normal_(self.embedding.weight, std=0.02)
-        self.source_positions = nn.Parameter(torch.randn(length, encoder_dim) * 0.02)
-        self.target_positions = nn.Parameter(torch.randn(length, decoder_dim) * 0.02)
+        self.source_positions = nn.Parameter(torch.empty(length, encoder_dim))
+        nn.init.normal_(self.source_positions, std=0.02)
+        self.target_positions = nn.Parameter(torch.empty(length, decoder_dim))
+        nn.init.normal_(self.target_positions, std=0.02)
         self.encoder = nn.ModuleList(encoder)
         self.encoder_norm = nn.LayerNorm(encoder_dim)
         self.decoder = nn.ModuleList(decoder)

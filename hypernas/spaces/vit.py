@@ -40,8 +40,11 @@ class VisionTransformer(nn.Module):
         super().__init__()
         num_tokens = num_patches + (pool == "class")
         self.patches = nn.Conv2d(inputs, embed_dim, patch_size, patch_size)
-        self.positions = nn.Parameter(torch.randn(num_tokens, embed_dim) * 0.02)
-        self.class_token = nn.Parameter(torch.randn(embed_dim) * 0.02) if pool == "class" else None
+        self.positions = nn.Parameter(torch.empty(num_tokens, embed_dim))
+        nn.init.normal_(self.positions, std=0.02)
+        self.class_token = nn.Parameter(torch.empty(embed_dim)) if pool == "class" else None
+        if self.class_token is not None:
+            nn.init.normal_(self.class_token, std=0.02)
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(embed_dim)

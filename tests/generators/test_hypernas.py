@@ -107,14 +107,15 @@ def test_all_coefficients_are_one_network_of_the_encoding(centre):
     all_hidden = [hidden(architecture) for architecture in space.enumerate()]
     deviation = hidden(smallest) - (sum(all_hidden) / len(all_hidden) if centre else 0)
     emitted = source.weight @ deviation + source.bias
-    found = []
+    gates, rest = [], []  # emitted in this order
     for name, c in generator.coefficients(smallest).items():
         if generator.bank(name).dim() > 2:
             assert c.experts[0] == 1
-            found += [c.experts[1:], c.gain_out, c.gain_in]
+            gates.append(c.experts[1:])
+            rest += [c.gain_out, c.gain_in]
         else:
-            found.append(c.offset)
-    assert_close(torch.cat(found), emitted)
+            rest.append(c.offset)
+    assert_close(torch.cat(gates + rest), emitted)
 
 
 def test_over_a_small_space_the_mean_of_what_is_generated_is_the_base():
@@ -230,14 +231,15 @@ def test_a_head_of_zero_weights_gives_every_architecture_the_same_coefficients()
         generator.source.weight.zero_()
     theta_0 = generator.source.bias
     for architecture in (space.smallest(), space.largest()):
-        found = [
+        coefficients = generator.coefficients(architecture).values()
+        gates = [c.experts[1:] for c in coefficients if c.experts is not None]
+        rest = [
             part
-            for c in generator.coefficients(architecture).values()
-            for part in (
-                [c.offset] if c.offset is not None else [c.experts[1:], c.gain_out, c.gain_in]
-            )
+            for c in coefficients
+            for part in (c.gain_out, c.gain_in, c.offset)
+            if part is not None
         ]
-        assert_close(torch.cat(found), theta_0)
+        assert_close(torch.cat(gates + rest), theta_0)
 
 
 def test_a_frozen_theta_0_gets_no_gradient_and_the_network_does():

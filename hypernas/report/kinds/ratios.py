@@ -27,7 +27,7 @@ _COLUMNS = {
 
 
 class Ratios(Kind):
-    """One table and one figure for each measure, under the name `ratios`."""
+    """One table and one figure for each measure, under the name `ratios`; a table alone under its own."""
 
     def fits(self, columns: Sequence[str]) -> bool:
         return set(_COLUMNS) <= set(columns)
@@ -57,6 +57,10 @@ class Ratios(Kind):
                     lambda: [_table(some, name) for name, some in measures.items()],
                     figures,
                 ),
+                *(
+                    Part(name, name, partial(_alone, some, name), on_page=False)
+                    for name, some in measures.items()
+                ),
             ),
             lead=study.question(),
             facts=(
@@ -67,6 +71,10 @@ class Ratios(Kind):
             ),
             looks=arms,
         )
+
+
+def _alone(rows: list[dict[str, Any]], measure: str) -> list[Table]:
+    return [_table(rows, measure)]
 
 
 def _table(rows: list[dict[str, Any]], measure: str) -> Table:

@@ -82,7 +82,7 @@ def _part(section: Section, part: Part, *, level: int) -> str:
 
 
 def _filled(part: Part) -> bool:
-    return bool(part.tables or part.figures)
+    return part.on_page and bool(part.tables or part.figures)
 
 
 def _place(section: Section, part: Part) -> str:

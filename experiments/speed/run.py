@@ -1,0 +1,71 @@
+"""What do generated weights cost: time of a step, memory, and how both grow?
+
+    python experiments/speed/run.py                  everything, about ten minutes; writes results.csv
+    python experiments/speed/run.py --quick          a minute; two targets, few arms; writes nothing
+    python experiments/speed/run.py --device cuda    on a GPU, its rows beside those of the CPU
+    python experiments/speed/run.py --only mixing,skeletons      some measures; the other rows stay
+
+Everything is a ratio, of arms that take turns in one process with one thread. See README.md.
+"""
+
+import argparse
+import csv
+from pathlib import Path
+
+import measures
+import torch
+from clock import Clock, Row
+from memory import memory
+from targets import tasks
+
+from hypernas.evaluation import write_csv
+
+RESULTS = Path(__file__).parent / "results.csv"
+MEASURES = ("steps", "peers", "mixing", "growth", "skeletons", "search", "memory")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a minute, and nothing is written")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--only", default=",".join(MEASURES), help="measures, by commas")
+    arguments = parser.parse_args()
+    wanted = arguments.only.split(",")
+    if unknown := set(wanted) - set(MEASURES):
+        parser.error(f"no such measures: {sorted(unknown)}; there are {list(MEASURES)}")
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    quick = arguments.quick
+    device = torch.device(arguments.device)
+    clock = Clock(device, scale=0.1 if quick else 1.0, rounds=(3, 10) if quick else (7, 60))
+    targets = [task for task in tasks(device) if not quick or task.name in ("resnet20", "mlp")]
+    for name in wanted:
+        if name == "steps":
+            for task in targets:
+                names = ("shared", "hypernas") if quick else tuple(measures.GENERATORS)
+                measures.steps(clock, task, names=names)
+        elif name == "peers":
+            for task in targets[1 if quick else 0 : 2]:
+                measures.peers(clock, task)
+        elif name == "search":
+            measures.search(clock, targets[0])
+        elif name == "memory":
+            memory(clock, sizes=("smallest",) if quick else ("largest", "smallest"))
+        else:
+            getattr(measures, name)(clock)
+        if not quick:
+            write_csv(RESULTS, merged(clock.rows))
+
+
+def merged(rows: list[Row]) -> list[Row]:
+    """The new rows, and those of the file that they do not replace: other devices, other measures."""
+    if not RESULTS.exists():
+        return rows
+    with RESULTS.open() as file:
+        before = list(csv.DictReader(file))
+    fresh = {(row["measure"], row["device"]) for row in rows}
+    return [row for row in before if (row["measure"], row["device"]) not in fresh] + rows
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""The benchmark of steps: its clock, and the sizes of its targets."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+FOLDER = Path(__file__).parent.parent / "experiments" / "speed"
+
+
+@pytest.fixture
+def module(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    yield importlib.import_module
+    for name in [path.stem for path in FOLDER.glob("*.py")]:
+        sys.modules.pop(name, None)
+
+
+def test_ratios_are_taken_within_rounds_to_the_first_arm(module, monkeypatch):
+    clock = module("clock").Clock(torch.device("cpu"), scale=0, rounds=(3, 9))
+    ran: list[tuple[str, int]] = []
+
+    def timed(work) -> float:
+        name, number = work()
+        ran.append((name, number))
+        return {"one": 1.0, "three": 3.0}[name] * (number + 1)  # the machine slows down
+
+    monkeypatch.setattr(clock, "_time", timed)
+    arms = {name: (lambda i, name=name: lambda: (name, i)) for name in ("one", "three")}
+    clock.measure("m", "t", arms, warmup=0)
+    orders = [tuple(name for name, at in ran if at == i) for i in range(3)]
+    assert orders == [("three", "one"), ("one", "three"), ("three", "one")]
+    (row,) = clock.rows
+    assert (row["arm"], row["rounds"], row["ratio_median"]) == ("three", 3, 3.0)
+
+
+def test_rows_hold_the_quartiles_of_ratios(module):
+    clock = module("clock").Clock(torch.device("cpu"))
+    clock.add("m", "t", "a", [1.0, 2.0, 3.0])
+    assert [clock.rows[0][f"ratio_{q}"] for q in ("q1", "median", "q3")] == [1.0, 2.0, 3.0]
+
+
+def test_targets_are_as_large_as_they_are_said_to_be(module):
+    tasks = {task.name: task for task in module("targets").tasks(torch.device("cpu"))}
+
+    def size(name: str) -> int:
+        space = tasks[name].make()
+        return sum(p.numel() for p in space.build(space.largest()).parameters())
+
+    assert size("mlp") == 269_322
+    assert size("resnet20") == 272_474
+    assert 21e6 < size("vit_small") < 23e6
