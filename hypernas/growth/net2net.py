@@ -58,7 +58,7 @@ def net2net(
             both ways and nothing is `divided`.
     """
     found = Members([teacher], space, to)
-    grown = shared(found.target.space, seed=seed).to(teacher.device)
+    grown = found.place(shared(found.target.space, seed=seed))
     (own,) = found.weights()
     (small,) = found.nets
     target = found.target
