@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -463,8 +464,12 @@ FAST = ["experiment=fast", "training.steps=6", "training.checkpoint_every=2", "d
 def torchrun(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command = [*launcher, "--nproc-per-node", "2", "-m", "hypernas.cli.main", *arguments]
+    return process(command, folder)
+
+
+def process(command: list[str], folder: Path, **variables: str) -> subprocess.Popen[str]:
     root = str(Path(__file__).parent.parent)
-    environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1", **variables}
     pipe = subprocess.PIPE
     return subprocess.Popen(
         command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True
@@ -483,6 +488,23 @@ def test_what_ranks_cannot_do_together_is_refused(monkeypatch, capsys, arguments
         command.main()
     assert end.value.code == 2
     assert re.search(f"hypernas: rank 1: .*{words}", capsys.readouterr().err)
+
+
+def test_ranks_that_are_told_different_things_are_refused_before_they_train(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    started = []
+    for rank, rate in enumerate(("0.01", "0.5")):
+        own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", **address}
+        arguments = ["train", *FAST, f"optimizer.lr={rate}", "hydra.run.dir=unlike"]
+        command = [sys.executable, "-m", "hypernas.cli.main", *arguments]
+        started.append(process(command, tmp_path, **own))
+    for rank in started:
+        _, error = rank.communicate(timeout=90)
+        assert rank.returncode == 2
+        assert "optimizer.lr: [0.01, 0.5]" in error
+    assert not (tmp_path / "unlike").exists()
 
 
 def test_a_rank_that_is_killed_ends_the_others_with_a_message(tmp_path):
