@@ -52,7 +52,8 @@ def grow(
     norms, group norms whose groups are within members, element-wise functions. *Not* layer norms, and
     group norms across members: they use a mean and a deviation of all channels, so members change
     each other unless their channels have the same mean and deviation, as those of equal members
-    have. `deviation` measures by how much. A layer that a member lacks changes nothing if it is a
+    have. Nor what several members have one of, such as a shared slope: it becomes their mean.
+    `deviation` measures by how much. A layer that a member lacks changes nothing if it is a
     residual branch whose end is `silent`.
 
     Vectors (biases, norms) and what has no templates stand one after the other; those of new

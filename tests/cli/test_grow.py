@@ -101,6 +101,16 @@ def test_every_phase_can_be_exported_and_evaluated(run, grown, phase):
     assert run("evaluate", f"run={grown}{phase}", "subnets=0", "out=table.csv")[0] == 0
 
 
+@pytest.mark.parametrize("folders", [["whole"], ["whole/grown"]])
+def test_a_growth_and_its_phases_can_be_reported(run, grown, folders):
+    status, _, error = run("report", *folders, "--out", "page.html")
+    assert status == 0, error
+    page = Path("page.html").read_text()
+    assert ("member_1" in page) == (folders == ["whole"])
+    assert "grown" in page
+    assert "layers.1.0.weight[0:8, 8:16]" in page
+
+
 def test_a_growth_can_be_exported_before_the_grown_network_has_taken_a_step(run, grown):
     shutil.rmtree(Path(grown, "grown", "checkpoints", "00000004"))
     shutil.rmtree(Path(grown, "grown", "checkpoints", "00000002"))
