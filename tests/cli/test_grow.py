@@ -28,25 +28,6 @@ FAST = [
 ]
 
 
-@pytest.fixture
-def run(monkeypatch, tmp_path, capsys):
-    """Run the command in an empty folder; its exit status, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hypernas", *arguments])
-        status = 0
-        try:
-            command.main()
-        except SystemExit as end:
-            status = end.code or 0
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return call
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The folder of a growth that is over, made once."""
