@@ -57,9 +57,9 @@ class Groups:
     def memory(self) -> Memory:
         """What the optimizer keeps of the parameters that it has moved (copies)."""
         return {
-            name: {key: _copied(value, parameter) for key, value in self._state[parameter].items()}
+            name: {key: _copied(value) for key, value in self.optimizer.state[parameter].items()}
             for name, parameter in self.generator.named_parameters()
-            if parameter in self._state
+            if parameter in self.optimizer.state
         }
 
     def remember(self, memory: Memory) -> None:
@@ -80,13 +80,13 @@ class Groups:
         ]
         if wrong:
             raise ValueError(f"the memory of {wrong} fits no parameter of the generator.")
+        state = self.optimizer.state_dict()
+        position = {id(parameter): i for i, parameter in enumerate(self.parameters())}
         for name, kept in memory.items():
-            parameter = parameters[name]
-            self._state[parameter] = {k: _copied(v, parameter) for k, v in kept.items()}
-
-    @property
-    def _state(self) -> dict[torch.nn.Parameter, dict[str, Any]]:
-        return self.optimizer.state
+            state["state"][position[id(parameters[name])]] = {
+                key: _copied(value) for key, value in kept.items()
+            }
+        self.optimizer.load_state_dict(state)  # it knows which device each is to be on
 
     def _take_in_new_parameters(self) -> None:
         if sum(1 for _ in self.generator.parameters()) == len(self._known):
@@ -98,5 +98,5 @@ class Groups:
             self._known.update(id(p) for p in fresh)
 
 
-def _copied(value: Any, parameter: Tensor) -> Any:
-    return value.detach().clone().to(parameter.device) if isinstance(value, Tensor) else value
+def _copied(value: Any) -> Any:
+    return value.detach().clone() if isinstance(value, Tensor) else value

@@ -149,6 +149,11 @@ class Training:
                 "parameters of this generator come to life while it trains, so no rank can be given "
                 "its part of them before: leave training.shard_optimizer off."
             )
+        if self.shard_optimizer and memory is not None and ranks.size > 1:
+            raise ValueError(
+                "what an optimizer is to know of parameters cannot be divided among ranks: leave "
+                "training.shard_optimizer off."
+            )
         device = ranks.place(pick_device(device))
         generator.to(device).train()
         torch.manual_seed(seed)

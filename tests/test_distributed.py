@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -179,26 +180,32 @@ def test_tensors_add_up_alike_whatever_the_size_of_buckets(pair, size):
 # --- running statistics -------------------------------------------------------------------------
 
 
-def statistics(ranks):
-    generator = made("shared", "batch")
+def third(statistic):
+    return 1 / 3 if statistic.is_floating_point() else 0
+
+
+def statistics(ranks, dtype):
+    generator = made("shared", "batch").to(dtype)
     before = ranks.remember(generator, [])
     for i, statistic in enumerate(running_statistics(generator)):
         flat = statistic.view(-1)
         flat[: len(flat) // 2 + 1] += 2 + i  # both ranks
         if ranks.rank == 1:
-            flat += 6  # one
+            flat += 6 + third(statistic)  # one
     ranks.exchange(generator, torch.zeros(()), before)
     now = running_statistics(generator)
     return [n - b for n, b in zip(now, before, strict=True)]
 
 
-def test_a_statistic_changes_by_the_mean_over_the_ranks_that_changed_it(pair):
-    first, second = pair(statistics)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_statistic_changes_by_the_mean_over_the_ranks_that_changed_it(pair, dtype):
+    first, second = pair(statistics, dtype)
     assert_close(first, second, rtol=0, atol=0)
+    digits = 5 if dtype == torch.float32 else 14
     for i, change in enumerate(first):
-        expected = torch.full_like(change, 6)
-        expected.view(-1)[: change.numel() // 2 + 1] = 2 + i + 3
-        assert_close(change, expected)
+        expected = torch.full_like(change, 6 + third(change))
+        expected.view(-1)[: change.numel() // 2 + 1] = 2 + i + 3 + third(change) / 2
+        assert_close(change, expected, rtol=0, atol=10**-digits * 10)
 
 
 # --- runs ---------------------------------------------------------------------------------------
@@ -384,6 +391,19 @@ def test_a_loss_that_diverges_on_one_rank_ends_all_with_the_same_words(pair):
     assert "diverged by step 2" in first
 
 
+def test_what_an_optimizer_is_to_remember_is_not_divided():
+    with pytest.raises(ValueError, match=r"leave training\.shard_optimizer off"):
+        Training(shard_optimizer=True).run(
+            made("shared"),
+            blobs(),
+            sampler=Sandwich(),
+            objective=CrossEntropy(),
+            optimizer=ADAMW,
+            ranks=Joined(0, 2),
+            memory={},
+        )
+
+
 def unlike(ranks):
     generator = made("shared", seed=ranks.rank)
     try:
@@ -444,8 +464,12 @@ FAST = ["experiment=fast", "training.steps=6", "training.checkpoint_every=2", "d
 def torchrun(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command = [*launcher, "--nproc-per-node", "2", "-m", "hypernas.cli.main", *arguments]
+    return process(command, folder)
+
+
+def process(command: list[str], folder: Path, **variables: str) -> subprocess.Popen[str]:
     root = str(Path(__file__).parent.parent)
-    environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1", **variables}
     pipe = subprocess.PIPE
     return subprocess.Popen(
         command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True
@@ -464,6 +488,23 @@ def test_what_ranks_cannot_do_together_is_refused(monkeypatch, capsys, arguments
         command.main()
     assert end.value.code == 2
     assert re.search(f"hypernas: rank 1: .*{words}", capsys.readouterr().err)
+
+
+def test_ranks_that_are_told_different_things_are_refused_before_they_train(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    started = []
+    for rank, rate in enumerate(("0.01", "0.5")):
+        own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", **address}
+        arguments = ["train", *FAST, f"optimizer.lr={rate}", "hydra.run.dir=unlike"]
+        command = [sys.executable, "-m", "hypernas.cli.main", *arguments]
+        started.append(process(command, tmp_path, **own))
+    for rank in started:
+        _, error = rank.communicate(timeout=90)
+        assert rank.returncode == 2
+        assert "optimizer.lr: [0.01, 0.5]" in error
+    assert not (tmp_path / "unlike").exists()
 
 
 def test_a_rank_that_is_killed_ends_the_others_with_a_message(tmp_path):

@@ -15,6 +15,7 @@ from rich.console import Console as RichConsole
 
 from hypernas import checkpoint
 from hypernas.cli import phases
+from hypernas.cli.growth_settings import check, check_begun, phase_settings
 from hypernas.cli.phases import Phase
 from hypernas.cli.run_folder import CHECKPOINTS, Settings, assemble, flat, space_of
 from hypernas.cli.train import bin_folder
@@ -46,10 +47,16 @@ def grow(config: DictConfig) -> None:
             f"{folder} already holds a growth: go on with it by resume={folder}, or choose another "
             f"folder by hydra.run.dir=FOLDER."
         )
+    if config.resume is not None and not phases.holds_growth(folder):
+        raise FileNotFoundError(
+            f"{config.resume} is not the folder of a growth: it has no phases. Give the folder that "
+            f"hypernas grow printed, the one around member_0 and grown."
+        )
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     growing = _Growing(config, folder, RichConsole(stderr=True))
     Settings(folder, config, HydraConfig.get().overrides.task).begin(step=0, steps=0)
+    phases.write(folder, phases.read(folder))
     try:
         shown = folder.relative_to(Path.cwd())
     except ValueError:
@@ -57,8 +64,9 @@ def grow(config: DictConfig) -> None:
     quoted = shlex.quote(str(shown))
     try:
         growing.run()
-    except Interrupted as stop:
-        raise Interrupted(f"{stop}; go on by: hypernas grow resume={quoted}") from None
+    except KeyboardInterrupt as stop:  # between phases too
+        told = str(stop) or "stopped"
+        raise Interrupted(f"{told}; go on by: hypernas grow resume={quoted}") from None
     print(_DONE.format(folder=shown, quoted=quoted, bin=bin_folder()), end="")
 
 
@@ -72,59 +80,37 @@ class _Growing:
     def __init__(self, config: DictConfig, folder: Path, console: RichConsole) -> None:
         self.config, self.folder, self.console = config, folder, console
         self.plain: Any = OmegaConf.to_container(config, resolve=True)
+        check(self.plain)
         self.data: Data = instantiate(config.data)
         self.space = space_of(config, self.data)
         self.method: Growth = instantiate(config.growth)
         self.device = pick_device(config.device)
         self.members = list(self.plain["members"])[: self.method.max_members]
         self.names = [*(f"member_{m}" for m in range(len(self.members))), "grown"]
-        self.settings = [self._settings(i) for i in range(len(self.names))]
+        self.settings = phase_settings(self.plain, self.members)
         self.parts = [assemble(settings, data=self.data) for settings in self.settings]
         self.trainings: list[Training] = [instantiate(s.training) for s in self.settings]
         for parts in self.parts:
             parts.generator.to(self.device)
-
-    def _settings(self, i: int) -> DictConfig:
-        """What `hypernas train` would be told of a phase."""
-        kind = "" if self.names[i] == "grown" else "member_"
-        kept = {key: self.plain[key] for key in ("data", "space", "objective", "device", "threads")}
-        generator = {
-            "_target_": "hypernas.growth.untrained",
-            "_partial_": True,
-            "_convert_": "all",
-            "growth": self.plain["growth"],
-            "members": self.members,
-            "to": self.plain["to"],
-            "phase": i,
-            "seed": self.plain["seed"],
-        }
-        own = {key: self.plain[f"{kind}{key}"] for key in ("training", "optimizer")}
-        sampling = {"_target_": "hypernas.sampling.Fixed"}
-        seed = self.plain["seed"] + i
-        return OmegaConf.create(
-            {**kept, "generator": generator, "sampling": sampling, **own, "seed": seed}
-        )
+        check_begun(folder, dict(zip(self.names, self.settings, strict=True)))
 
     def run(self) -> None:
         """Go through the phases; those that are over take no time."""
-        known = {phase.name: phase for phase in phases.read(self.folder)}
-        done: list[Phase] = []
+        told = {phase.name: phase for phase in phases.read(self.folder)}
+        spent = 0.0
         for i, name in enumerate(self.names):
             parts, steps = self.parts[i], self.trainings[i].steps
             a_step = self._step_flops(i)
             self._say(f"{name}: {steps} steps of {a_step:.3g} FLOPs\n{parts.generator.describe()}")
             memory = self._memory() if name == "grown" and self.config.keep_memory else None
-            spent = done[-1].train_flops if done else 0.0
-            phase = Phase(name, steps, a_step, spent + a_step * steps)
-            if name in known:
-                phase.before = known[name].before
-            else:
-                phase.before = self._begin(i)
-            done.append(phase)
-            phases.write(self.folder, done)
-            phase.after = self._train(i, memory)
-            phases.write(self.folder, done)
-        self._say("\n".join(_told(phase) for phase in done))
+            spent += a_step * steps
+            before = told[name].before if name in told else self._begin(i)
+            Settings(self.folder / name, self.settings[i], []).begin(step=0, steps=0)
+            told[name] = Phase(name, steps, a_step, spent, before)
+            phases.write(self.folder, list(told.values()))
+            told[name].after = self._train(i, memory)
+            phases.write(self.folder, list(told.values()))
+        self._say("\n".join(_told(phase) for phase in told.values()))
 
     def _begin(self, i: int) -> dict[str, float]:
         """Save a phase before its first step; what its network measures then."""
@@ -134,8 +120,6 @@ class _Growing:
         network = parts.generator.export(parts.space.largest())
         batches = in_order(self.data.validation, device=self.device)
         measures = assess(network, batches, parts.objective)
-        place.mkdir(parents=True, exist_ok=True)
-        Settings(place, self.settings[i], []).begin(step=0, steps=0)
         checkpoint.save(
             place / CHECKPOINTS,
             step=0,

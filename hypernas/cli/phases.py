@@ -40,7 +40,21 @@ def read(folder: Path) -> list[Phase]:
     return [Phase(**entry) for entry in json.loads(path.read_text())] if path.is_file() else []
 
 
+def holds_growth(folder: Path) -> bool:
+    """Whether a growth was started there, be it that no phase has begun."""
+    return (folder / _PHASES).is_file()
+
+
 def latest(folder: Path) -> Path:
-    """The run to take for a folder: itself, or the last phase of a growth that has begun."""
+    """The run to take for a folder: itself, or the last phase of a growth that has begun.
+
+    Raises:
+        FileNotFoundError: if it is a growth of which none has.
+    """
     begun = [folder / phase.name for phase in read(folder)]
+    if holds_growth(folder) and not begun:
+        raise FileNotFoundError(
+            f"{folder} holds a growth of which no phase has begun yet: go on with it by hypernas "
+            f"grow resume={folder}."
+        )
     return begun[-1] if begun else folder

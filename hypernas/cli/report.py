@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from hypernas.checkpoint import CheckpointError
+from hypernas.cli import phases
 from hypernas.cli.run_folder import reopen
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ _ABOUT = """hypernas report: tables, figures and one page, made of studies and r
 
   hypernas report experiments/digits                       a study: a folder with results.csv, or a CSV file
   hypernas report runs/A runs/B                            runs of hypernas train, their curves overlaid
+  hypernas report runs/GROWTH                              the phases of hypernas grow
   hypernas report experiments/* --into README.md --check   is every table up to date?
 
 A study's README.md gets the tables for which it has markers, each alone on its line:
@@ -86,8 +88,13 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         help="write nothing; exit with status 1 if a table is not up to date, and name it",
     )
     options = parser.parse_args(arguments)
-    options.paths = list(dict.fromkeys(options.paths))
+    options.paths = list(dict.fromkeys(run for path in options.paths for run in _runs_of(path)))
     return options
+
+
+def _runs_of(path: Path) -> list[Path]:
+    """The phases of a growth; any other path is itself."""
+    return [path / phase.name for phase in phases.read(path)] or [path]
 
 
 def _studies(paths: Sequence[Path]) -> dict[Path, "Section"]:

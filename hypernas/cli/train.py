@@ -19,6 +19,7 @@ from hypernas.monitors import Console, JsonLines
 from hypernas.monitors.tensorboard import TensorBoard
 from hypernas.ranks import Ranks, join
 
+_OF_A_MACHINE = ("data.root", "resume", "threads")  # settings in which ranks may differ
 _DONE = """
 run       {folder}
 table     {bin}hypernas evaluate run={quoted}
@@ -48,6 +49,8 @@ def _train(config: DictConfig, ranks: Ranks) -> None:
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     parts = assemble(config)
+    told = {key: value for key, value in flat(config).items() if key not in _OF_A_MACHINE}
+    ranks.check_alike(parts.generator, told)
     training = instantiate(config.training)
     sampler = instantiate(config.sampling)
     optimizer = instantiate(config.optimizer)

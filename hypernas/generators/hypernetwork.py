@@ -30,7 +30,8 @@ class CoefficientHypernetwork(CoefficientSource):
     before centring. Without a base, gates start around 1/K, linear ones with a sum of exactly 1.
 
     Centring, which is ours, takes off the mean over the space, so that what is common to all
-    architectures is learned by the bank alone and the hypernetwork writes only what tells them apart;
+    architectures is learned by the bank alone and the hypernetwork writes only what tells them apart
+    (of softmax and sigmoid gates it is the logits that are centred);
     θ_0 would repeat the bank and stays where it starts. Otherwise the common part drifts: with Adam
     it moves by the sum of all hidden units a step. `centre=False` is the parametrization as published.
 

@@ -52,7 +52,8 @@ def grow(
     norms, group norms whose groups are within members, element-wise functions. *Not* layer norms, and
     group norms across members: they use a mean and a deviation of all channels, so members change
     each other unless their channels have the same mean and deviation, as those of equal members
-    have. `deviation` measures by how much. A layer that a member lacks changes nothing if it is a
+    have. Nor what several members have one of, such as a shared slope: it becomes their mean.
+    `deviation` measures by how much. A layer that a member lacks changes nothing if it is a
     residual branch whose end is `silent`.
 
     Vectors (biases, norms) and what has no templates stand one after the other; those of new
@@ -89,9 +90,13 @@ def grow(
     banks = [copy.deepcopy(member.bank) for member in own]
     sources = [copy.deepcopy(member.source) for member in own]
     vectors = [_vectors(m) for m in own]  # parameter -> coefficients, shape (K,)
+    stacks = [  # read once: recombiners tell stacks apart as objects, and some banks make new ones
+        {name: bank(name) for name in net.weights}
+        for bank, net in zip(banks, found.nets, strict=True)
+    ]
     for m, held in enumerate(vectors):
         for name, vector in held.items():
-            recombiner.reads(banks[m](name), vector)
+            recombiner.reads(stacks[m][name], vector)
     grids = found.plan.weights
     blocks = {part: b for held in parts(grids).values() for part, b in held.items()}
     names = {part: name for name, held in parts(grids).items() for part in held}
@@ -101,7 +106,7 @@ def grow(
         if block.own:
             continue
         silenced = block.intrudes or (block.newborn and names[part] in ends)
-        stack, held = banks[block.member](block.name), vectors[block.member]
+        stack, held = stacks[block.member][block.name], vectors[block.member]
         if block.name in held:
             new[part] = recombiner(part, stack, held[block.name], silent=silenced)
         else:
@@ -111,7 +116,7 @@ def grow(
     recombiner.warn()
     for name, by in found.divisors(average).items():
         _divide(by, name, parts(grids)[name], banks, sources, new, fresh)
-    grown = Mixture(
+    large = Mixture(
         found.target.envelope,
         bank=RecombinedBank(banks, blocks, fresh, lr_scale=inherited_lr_scale),
         source=RecombinedCoefficients(
@@ -119,7 +124,8 @@ def grow(
         ),
         slicer=Blocks(grids, fresh),
         coefficient_lr_scale=coefficient_lr_scale,
-    ).to(own[0].device)
+    )
+    grown = found.place(large)
     kept = grown.statistics(found.target.architecture)
     for name, value in found.statistics().items():
         kept[name].copy_(value)
@@ -134,17 +140,15 @@ def _mixture(m: int, generator: Generator) -> Mixture:
             f"member {m} is no mixture of templates, but a {type(generator).__name__}: there is "
             f"nothing to recombine. {advice}; other methods of growth take any generator."
         )
-    if not isinstance(generator.source, Free | Constant | RecombinedCoefficients) or not isinstance(
-        generator.slicer, Plain | Blocks
-    ):
+    if isinstance(generator.slicer, Blocks):
+        raise ValueError(
+            f"member {m} is grown itself: grow from its own members at once, of which there can be "
+            f"any number."
+        )
+    if not isinstance(generator.source, Free | Constant) or not isinstance(generator.slicer, Plain):
         raise ValueError(
             f"member {m} has coefficients or slices that depend on the architecture "
             f"({type(generator.source).__name__}, {type(generator.slicer).__name__}). {advice}."
-        )
-    if isinstance(generator.slicer, Blocks):
-        raise ValueError(
-            f"member {m} is grown itself: export its weights into templates first, or grow from its "
-            f"own members at once, of which there can be any number."
         )
     if not _vectors(generator):
         raise ValueError(

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hypernas.generators import Generator
+from hypernas.generators import Generator, Mixture
 from hypernas.generators.generator import evaluating
 from hypernas.generators.patterns import matching
 from hypernas.growth.blocks import Grid
@@ -47,6 +47,12 @@ class Members:
         self.nets = [Net(g.space, g.space.largest()) for g in self.generators]
         self.target = Net(space, to)
         self.plan: Plan = plan(self.target, self.nets)
+
+    def place(self, grown: Mixture) -> Mixture:
+        """The large generator on the device, and of the precision, of the first member."""
+        first = self.generators[0]
+        dtype = next((p.dtype for p in first.parameters() if p.is_floating_point()), None)
+        return grown.to(device=first.device, dtype=dtype)
 
     @torch.no_grad()
     def weights(self) -> list[dict[str, Tensor]]:

@@ -1,4 +1,4 @@
-"""Which layer of a small network a layer that it lacks is made from."""
+"""What stands in a small network for a layer that it lacks."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -26,6 +26,37 @@ def nearest(name: str, candidates: Iterable[str], shapes: Mapping[str, Factors])
         return shapes.get(candidate) != shapes[name], steps
 
     return min(alike, key=distance, default=None)
+
+
+def channels(
+    name: str, size: int, small: Mapping[str, Factors], large: Mapping[str, Factors]
+) -> int | None:
+    """How many channels become `size` around a layer: in the same block, else stage, else anywhere.
+
+    Args:
+        name: of a tensor of that layer.
+        small, large: the factors of the networks' tensors, by name.
+
+    Returns:
+        None where there are none there, or several numbers.
+    """
+    around = name.split(".")[:-1]
+    for depth in range(len(around), -1, -1):
+        inside = "".join(f"{part}." for part in around[:depth])
+        found = {
+            own
+            for other, factors in small.items()
+            if other.startswith(inside) and other in large
+            for own, there in zip(_flat(factors), _flat(large[other]), strict=False)
+            if own < there == size
+        }
+        if found:
+            return found.pop() if len(found) == 1 else None
+    return None
+
+
+def _flat(factors: Factors) -> tuple[int, ...]:
+    return tuple(size for axis in factors for size in axis)
 
 
 def _pattern(name: str) -> str:

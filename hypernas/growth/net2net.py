@@ -37,7 +37,9 @@ def net2net(
     1511.05641. In evaluation mode the outputs are those of the small network. We deviate in three
     ways. Channels are repeated in turn, j -> j mod n, not at random, so that every axis over the
     same channels (sums of residual branches, joined heads, flattened maps) agrees without knowing
-    the graph; layer norms too are preserved, where N is a multiple of n. The noise that makes copies
+    the graph; layer norms too are preserved, where N is a multiple of n. Not preserved are attention whose
+    heads become wider (it divides by the root of that width), and group norms of several groups that do.
+    The noise that makes copies
     differ adds up to zero over the copies of an input, so it changes no output. And a new layer is a
     residual branch whose end is zero (`silent`), all else in it as the builder draws it, in place of
     Net2DeeperNet's identity, which batch norms and most activations do not let through. A bare
@@ -58,7 +60,7 @@ def net2net(
             both ways and nothing is `divided`.
     """
     found = Members([teacher], space, to)
-    grown = shared(found.target.space, seed=seed).to(teacher.device)
+    grown = found.place(shared(found.target.space, seed=seed))
     (own,) = found.weights()
     (small,) = found.nets
     target = found.target

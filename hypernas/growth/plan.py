@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from hypernas.growth.blocks import Block, Grid
-from hypernas.growth.nearest import nearest
+from hypernas.growth.nearest import channels, nearest
 from hypernas.growth.net import Factors, Net
 from hypernas.slicing import Axis, Slice
 from hypernas.slicing.fused import refusal
@@ -91,10 +91,8 @@ def _grid(name: str, target: Net, members: Sequence[Net], kind: str) -> Grid:
     if not usable:
         raise ValueError(f"{name}: no member has this layer, or one like it, to make it from")
     owners = [m for m, s in usable.items() if s.owned]
-    telling = {
-        m: s.sizes for m, s in usable.items() if s.owned or shapes.get(s.name) == factors
-    }  # whose channels stand at known places
-    cuts = [_segments(name, i, size, telling) for i, size in enumerate(whole)]
+    brought = [_brought(name, i, smalls, target, members, shapes) for i in range(len(whole))]
+    cuts = [_segments(name, own, size) for own, size in zip(brought, whole, strict=True)]
     if all(segment is None for segment in cuts):
         return _uncut(name, factors, usable, owners)
     axis_of = [axis for axis, own in enumerate(factors) for _ in own]
@@ -139,20 +137,55 @@ def _refuse_fused(name: str, target: Net, small: Net) -> None:
         raise ValueError(reason)
 
 
-def _segments(
-    name: str, i: int, size: int, telling: Mapping[int, tuple[int, ...]]
-) -> list[_Segment] | None:
-    """How a factor is cut; None where it is not."""
-    parts = {m: sizes[i] for m, sizes in telling.items()}
-    if all(part == size for part in parts.values()):
+def _brought(
+    name: str,
+    i: int,
+    smalls: Sequence[_Small | None],
+    target: Net,
+    members: Sequence[Net],
+    shapes: Mapping[str, Factors],
+) -> list[int] | None:
+    """How many of the channels along factor `i` each member brings; None where it is not cut.
+
+    A member that lacks the layer has channels there too, since layers before and after have them: as
+    many as in its nearest layer, if that is as large there, or else as where its other layers are.
+    """
+    size = _flat(shapes[name])[i]
+    own = {m: s.sizes[i] for m, s in enumerate(smalls) if s is not None and s.owned}
+    alike = {
+        m: s.sizes[i]
+        for m, s in enumerate(smalls)
+        if s is not None and s.name in shapes and _flat(shapes[s.name])[i] == size
+    }
+    if all(part == size for part in (own or alike).values()):
         return None
-    if sum(parts.values()) > size:
+    found: list[int] = []
+    for m, member in enumerate(members):
+        part = own.get(m, alike.get(m))
+        if part is None or (part == size and m not in own):
+            part = channels(name, size, member.weights, target.weights)
+        if part is None and own:
+            raise ValueError(
+                f"{name}: member {m} lacks this layer, and it cannot be told which of its {size} "
+                f"channels are that member's. Give that member the layer too, or grow it first"
+            )
+        if part is None:
+            return None
+        found.append(part)
+    return found
+
+
+def _segments(name: str, parts: Sequence[int] | None, size: int) -> list[_Segment] | None:
+    """How a factor is cut; None where it is not."""
+    if parts is None:
+        return None
+    if sum(parts) > size:
         raise ValueError(
-            f"{name}: the members bring {' + '.join(map(str, parts.values()))} channels, "
+            f"{name}: the members bring {' + '.join(map(str, parts))} channels, "
             f"the large network has {size}"
         )
     segments, start = [], 0
-    for m, part in parts.items():
+    for m, part in enumerate(parts):
         segments.append(_Segment(start, start + part, m))
         start += part
     return segments + ([_Segment(start, size, NOBODY)] if start < size else [])

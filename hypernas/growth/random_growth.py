@@ -34,7 +34,7 @@ def grow_randomly(
         ValueError: as `grow`, but that members need no templates.
     """
     found = Members(members, space, to)
-    grown = shared(found.target.space, seed=seed).to(found.generators[0].device)
+    grown = found.place(shared(found.target.space, seed=seed))
     own = found.weights()
     divisors = found.divisors(average)
     for name, grid in found.plan.weights.items():

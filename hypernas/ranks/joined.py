@@ -146,8 +146,11 @@ class Joined(Ranks):
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
         now = running_statistics(generator)
-        changes = [(a - b).to(loss.dtype) for a, b in zip(now, remembered, strict=True)]
-        changed = [(change != 0).to(loss.dtype) for change in changes]
+        changes = [
+            (a - b).to(torch.promote_types(a.dtype, torch.float32))
+            for a, b in zip(now, remembered, strict=True)
+        ]
+        changed = [(change != 0).to(change.dtype) for change in changes]
         loss = loss.clone()
         with _telling():
             add_up([p.grad for p in touched] + changes + changed + [loss])

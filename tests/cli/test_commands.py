@@ -237,11 +237,10 @@ def test_a_builder_whose_subnets_do_not_fit_is_refused_by_parameter(run, monkeyp
         "    return SearchSpace({'width': [4, 8]}, build)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "empty").mkdir()
-    monkeypatch.chdir(tmp_path / "empty")
-    message = refused(
-        run("train", *FAST, "space=own", "space._target_=misfit.space", "space._partial_=false")
-    )
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    own = ["space=own", "space._target_=misfit.space", "space._partial_=false"]
+    message = refused(run("train", *FAST, *own, folder=empty))
     assert "1.weight: (76, 64) does not fit inside (72, 64)" in message
     assert "1.bias: (76,) does not fit inside (72,)" in message
     assert not files()

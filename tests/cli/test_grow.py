@@ -28,25 +28,6 @@ FAST = [
 ]
 
 
-@pytest.fixture
-def run(monkeypatch, tmp_path, capsys):
-    """Run the command in an empty folder; its exit status, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hypernas", *arguments])
-        status = 0
-        try:
-            command.main()
-        except SystemExit as end:
-            status = end.code or 0
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return call
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The folder of a growth that is over, made once."""
@@ -101,6 +82,16 @@ def test_every_phase_can_be_exported_and_evaluated(run, grown, phase):
     assert run("evaluate", f"run={grown}{phase}", "subnets=0", "out=table.csv")[0] == 0
 
 
+@pytest.mark.parametrize("folders", [["whole"], ["whole/grown"]])
+def test_a_growth_and_its_phases_can_be_reported(run, grown, folders):
+    status, _, error = run("report", *folders, "--out", "page.html")
+    assert status == 0, error
+    page = Path("page.html").read_text()
+    assert ("member_1" in page) == (folders == ["whole"])
+    assert "grown" in page
+    assert "layers.1.0.weight[0:8, 8:16]" in page
+
+
 def test_a_growth_can_be_exported_before_the_grown_network_has_taken_a_step(run, grown):
     shutil.rmtree(Path(grown, "grown", "checkpoints", "00000004"))
     shutil.rmtree(Path(grown, "grown", "checkpoints", "00000002"))
@@ -113,6 +104,10 @@ def test_a_growth_can_be_exported_before_the_grown_network_has_taken_a_step(run,
         "00000000",
         "00000004",
     ]
+    shutil.rmtree(Path(grown, "grown", "checkpoints", "00000004"))
+    status, out, error = run("export", f"run={grown}", "architecture=largest", "out=net.pt2")
+    assert status == 0, error
+    assert "outputs differ from the generator's by at most" in out
 
 
 @pytest.mark.parametrize("stopped_in", ["member_0", "member_1", "grown"])
@@ -190,6 +185,8 @@ def test_a_growth_is_not_written_over(run, grown):
         (["growth.coefficients=magic"], "coefficients must be one of"),
         (["growth.num_template=3"], "there is no setting growth.num_template"),
         (["members=[]"], "one member or more"),
+        (["members=smallest"], "members: expected a list of architectures"),
+        (["calibration_batches=0"], "calibration_batches: expected 1 or more, got 0"),
     ],
 )
 def test_what_cannot_be_grown_is_refused_before_anything_is_trained(run, settings, expected):
@@ -199,4 +196,76 @@ def test_what_cannot_be_grown_is_refused_before_anything_is_trained(run, setting
 
 def test_a_growth_of_another_space_is_refused(run, grown):
     message = refused(run("grow", f"resume={grown}", "space.widths=[4,16]"))
-    assert "another search space" in message
+    assert "member_0: space.widths: [8, 16] in its folder, [4, 16] here" in message
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ("member_training.steps=8", "member_1: training.steps: 4 in its folder, 8 here"),
+        ("growth.coefficients=zero", "grown: generator.growth.coefficients: orthogonal in"),
+        ("members=[smallest]", "member_1: seed: 1 in its folder, absent here"),
+        ("seed=3", "grown: seed: 2 in its folder, 5 here"),
+    ],
+)
+def test_what_a_phase_rests_on_cannot_be_changed_afterwards(run, grown, setting, named):
+    before = contents(grown)
+    assert named in refused(run("grow", f"resume={grown}", setting))
+    assert contents(grown) == before
+
+
+def test_the_last_phase_can_be_trained_for_longer(run, grown):
+    status, _, error = run("grow", f"resume={grown}", "training.steps=6")
+    assert status == 0, error
+    last = json.loads(Path(grown, "phases.json").read_text())[-1]
+    assert last["steps"] == 6
+    assert "steps: 6" in Path(grown, "grown", "settings.yaml").read_text()
+
+
+@pytest.mark.parametrize("folder", ["whole/member_0", "trained"])
+def test_to_go_on_in_a_folder_that_holds_no_growth_is_refused_and_changes_nothing(
+    run, grown, folder
+):
+    if folder == "trained":
+        plain = ["space=mlp", "training.steps=1", "device=cpu"]
+        assert run("train", *plain, "hydra.run.dir=trained")[0] == 0
+    before = contents(folder)
+    assert "is not the folder of a growth" in refused(run("grow", f"resume={folder}"))
+    assert contents(folder) == before
+
+
+def contents(folder: str) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def stop(*arguments, **keywords):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("place", ["recalibrate", "step_flops", "memory_of"])
+def test_stopped_between_phases_it_tells_how_to_go_on_and_loses_nothing(
+    run, grown, monkeypatch, place
+):
+    expected = state(f"{grown}/grown", 4)
+    if place == "recalibrate":
+        shutil.rmtree(Path(grown, "grown"))
+        phases = json.loads(Path(grown, "phases.json").read_text())
+        Path(grown, "phases.json").write_text(json.dumps(phases[:2]))
+    before = json.loads(Path(grown, "phases.json").read_text())
+    with monkeypatch.context() as patch:
+        patch.setattr(f"hypernas.cli.grow.{place}", stop)
+        status, _, error = run("grow", f"resume={grown}")
+    assert status == 130
+    assert f"stopped; go on by: hypernas grow resume={grown}" in error
+    assert json.loads(Path(grown, "phases.json").read_text()) == before
+    assert run("grow", f"resume={grown}")[0] == 0
+    assert_close(state(f"{grown}/grown", 4), expected, rtol=0, atol=0)
+
+
+def test_stopped_before_its_first_phase_it_goes_on_and_has_nothing_to_export(run, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("hypernas.cli.grow.step_flops", stop)
+        assert run("grow", *FAST, "hydra.run.dir=it")[0] == 130
+    message = refused(run("export", "run=it", "architecture=largest", "out=net.onnx"))
+    assert "a growth of which no phase has begun yet" in message
+    assert run("grow", "resume=it")[0] == 0

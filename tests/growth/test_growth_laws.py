@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from itertools import pairwise
 
 import pytest
 import torch
@@ -11,7 +12,15 @@ from torch.testing import assert_close
 
 from hypernas import SearchSpace, generators
 from hypernas.cost import flops
-from hypernas.growth import deviation, grow, grow_randomly, member, recalibrate, single
+from hypernas.growth import (
+    deviation,
+    grow,
+    grow_randomly,
+    member,
+    net2net,
+    recalibrate,
+    single,
+)
 from hypernas.growth.coefficients import RULES
 from hypernas.spaces import resnet, transformer_lm
 
@@ -267,6 +276,63 @@ def test_members_of_other_depths_are_summed_too():
     assert deviation(grown, members, inputs) < 1e-6
 
 
+class Staged(nn.Module):
+    """Two stages of unequal widths, so that a stage's first layer reads other channels than its next."""
+
+    def __init__(self, a):
+        super().__init__()
+        widths = [a["width_0"], *[a["width_1"]] * a["depth"]]
+        self.stem = nn.Linear(5, a["width_0"])
+        self.layers = nn.ModuleList(
+            Branch(before, after, a["hidden"]) for before, after in pairwise(widths)
+        )
+        self.head = nn.Linear(a["width_1"], 3)
+
+    def forward(self, x):
+        x = self.stem(x)
+        for layer in self.layers:
+            x = layer(x)
+        return self.head(x)
+
+
+class Branch(nn.Module):
+    def __init__(self, before, after, hidden):
+        super().__init__()
+        self.skip = nn.Identity() if before == after else nn.Linear(before, after)
+        self.expand, self.norm = nn.Linear(before, hidden), nn.BatchNorm1d(hidden)
+        self.project = nn.Linear(hidden, after)
+
+    def forward(self, x):
+        return self.skip(x) + self.project(self.norm(self.expand(x)).relu())
+
+
+STAGED = {"width_0": [4, 8], "width_1": [6, 12], "hidden": [5, 10], "depth": [1, 2, 3]}
+
+
+@pytest.mark.parametrize("depths", [(1, 2), (2, 1), (1, 1), (1, 3), (3, 2)])
+def test_members_of_other_depths_are_summed_where_stages_begin_with_other_channels(depths):
+    space = SearchSpace(STAGED, Staged)
+    small = {"width_0": 4, "width_1": 6, "hidden": 5}
+    members = [
+        member(space, architecture=small | {"depth": d}, num_templates=12, seed=i)
+        for i, d in enumerate(depths)
+    ]
+    inputs = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
+    for part in members:
+        part.train().call(part.space.largest(), inputs)
+        part.eval()
+    grown = grow(members, space, coefficients="zero")
+    assert deviation(grown, members, inputs) < 1e-6
+    large = weights_of(grown)
+    for name, own in weights_of(members[1]).items():
+        if name not in ("stem.weight", "head.weight", "head.bias"):
+            last = tuple(
+                slice(whole - n, whole)
+                for n, whole in zip(own.shape, large[name].shape, strict=True)
+            )
+            assert_close(large[name][last], own, rtol=0, atol=0)
+
+
 LANGUAGE = transformer_lm(
     input_shape=(6,),
     num_classes=7,
@@ -402,6 +468,28 @@ def test_templates_that_layers_share_grow_too():
     assert deviation(grow(members, space, coefficients="zero"), members, inputs) < 1e-6
     with pytest.warns(UserWarning, match="num_templates=6"):  # three layers, a new block of each
         grow(members, space)
+
+
+def test_new_coefficients_are_orthogonal_also_where_templates_are_cut_from_a_flat_vector():
+    net = linear()
+    small = single(net.space, net.small[0])
+    members = [generators.ssn(small, max_parameters=90, seed=s) for s in (0, 1)]
+    vectors = coefficients_of(grow(members, net.space, to=net.large))
+    own, new = vectors["two.weight[0:6, 0:4]"], vectors["two.weight[0:6, 4:8]"]
+    assert len(own) == 2
+    assert_close(own @ new, torch.tensor(0.0), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [grow, grow_randomly, lambda members, *a, **k: net2net(members[0], *a, **k)],
+    ids=["grow", "grow_randomly", "net2net"],
+)
+def test_what_grows_from_double_precision_has_it(method):
+    net = conv()
+    members = [m.double() for m in net.members()]
+    grown = method(members, net.space, to=net.large)
+    assert outputs_of(grown.eval(), net.inputs.double()).dtype == torch.float64
 
 
 def test_random_growth_keeps_the_members_and_draws_the_rest():

@@ -5,7 +5,7 @@ import torch
 from growing_networks import Attending, Linears, conv, linear
 from torch import nn
 
-from hypernas import SearchSpace, checkpoint, generators
+from hypernas import Choice, SearchSpace, checkpoint, generators
 from hypernas.growth import Recombine, grow, grow_randomly, member, net2net, single, untrained
 from hypernas.spaces import conv2d, mlp, transformer_lm
 
@@ -28,6 +28,25 @@ def test_members_that_bring_too_many_channels_are_refused_with_their_sum():
         ValueError, match=r"one.weight: the members bring 4 \+ 4 \+ 4 channels, .* 8"
     ):
         grow(three, net.space)
+
+
+def test_a_lacking_layer_whose_channels_could_be_of_several_members_is_refused():
+    def build(a):
+        widths = [a["first"], a["second"]]
+        layers = {f"layer_{i}": nn.Linear(5, width) for i, width in enumerate(widths)}
+        if a["mixes"]:
+            layers["mix"] = nn.Linear(sum(widths) // 2, 3)
+        return nn.ModuleDict(layers)
+
+    space = SearchSpace(
+        {"first": [2, 4, 8], "second": [4, 8], "mixes": Choice([0, 1], ordered=False)}, build
+    )
+    with_it, without = (
+        {"first": first, "second": 4, "mixes": mixes} for first, mixes in ((4, 1), (2, 0))
+    )
+    members = [member(space, architecture=a) for a in (without, with_it)]
+    with pytest.raises(ValueError, match=r"mix.weight: member 0 lacks this layer, and it cannot"):
+        grow(members, space, to={"first": 8, "second": 8, "mixes": 1})
 
 
 def test_an_incomparable_network_is_refused_by_parameter():

@@ -118,7 +118,8 @@ def _values(
     for architecture, found in zip(architectures, coefficients, strict=True):
         there = dict(generator.skeleton(architecture).named_parameters())
         tensor = part(found[names[0]]) if names[0] in found else None
-        if tensor is None or not any(name in there for name in names):
+        own = [name.partition("[")[0] for name in names]  # of a grown parameter each part has some
+        if tensor is None or not any(name in there for name in own):
             rows.append(None)
         else:
             rows.append(tensor.double().cpu().reshape(-1, tensor.shape[-1]).mean(0).numpy())

@@ -1,0 +1,90 @@
+"""The settings of a growth, and those of each of its phases."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from hypernas.cli import phases
+from hypernas.cli.run_folder import configuration, flat
+
+_ANYWHERE = ("device", "threads", "data.root")  # change no result
+_OF_TRAINING = ("training.", "optimizer.", "objective.")
+
+
+def check(settings: dict[str, Any]) -> None:
+    """Refuse what would only be found out after members are trained, or not be understood then.
+
+    Raises:
+        ValueError: naming all of it.
+    """
+    wrong = []
+    if not isinstance(settings["members"], list):
+        wrong.append(
+            f"members: expected a list of architectures such as '[smallest, smallest]', "
+            f"got {settings['members']!r}"
+        )
+    batches = settings["calibration_batches"]
+    if not isinstance(batches, int) or batches < 1:
+        wrong.append(f"calibration_batches: expected 1 or more, got {batches!r}")
+    if wrong:
+        raise ValueError("the growth cannot be set up:\n  " + "\n  ".join(wrong))
+
+
+def phase_settings(settings: Mapping[str, Any], members: Sequence[Any]) -> list[DictConfig]:
+    """What `hypernas train` would be told of each phase: those of the members, and the last."""
+    return [_of_phase(settings, members, phase) for phase in range(len(members) + 1)]
+
+
+def _of_phase(settings: Mapping[str, Any], members: Sequence[Any], phase: int) -> DictConfig:
+    kind = "member_" if phase < len(members) else ""
+    generator = {
+        "_target_": "hypernas.growth.untrained",
+        "_partial_": True,
+        "_convert_": "all",
+        "growth": settings["growth"],
+        "members": list(members),
+        "to": settings["to"],
+        "phase": phase,
+        "seed": settings["seed"],
+    }
+    return OmegaConf.create(
+        {
+            **{key: settings[key] for key in ("data", "space", "objective", "device", "threads")},
+            "generator": generator,
+            "sampling": {"_target_": "hypernas.sampling.Fixed"},
+            **{key: settings[f"{kind}{key}"] for key in ("training", "optimizer")},
+            "seed": settings["seed"] + phase,
+        }
+    )
+
+
+def check_begun(folder: Path, settings: Mapping[str, DictConfig]) -> None:
+    """Refuse settings that are not those of phases that have begun.
+
+    The last of these may be trained longer, or otherwise; on the others the next one rests.
+
+    Args:
+        settings: phase -> its own.
+
+    Raises:
+        ValueError: naming every one that differs.
+    """
+    begun = [phase.name for phase in phases.read(folder)]
+    lines = []
+    for name in begun:
+        own = flat(configuration(str(folder / name)))
+        now = flat(settings[name]) if name in settings else {}
+        free = _ANYWHERE + (_OF_TRAINING if name == begun[-1] else ())
+        lines += [
+            f"{name}: {key}: {own.get(key, 'absent')} in its folder, {now.get(key, 'absent')} here"
+            for key in dict.fromkeys([*own, *now])
+            if own.get(key) != now.get(key) and not key.startswith(free)
+        ]
+    if lines:
+        raise ValueError(
+            "phases that have begun, and those that rest on them, had other settings:\n  "
+            + "\n  ".join(lines)
+            + "\nLeave them as they were, or start another growth."
+        )
