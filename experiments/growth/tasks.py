@@ -130,16 +130,22 @@ class Family:
 
 def families(task: Task) -> dict[str, Family]:
     mean = task.divided if isinstance(task.divided, bool) else list(task.divided)
-    recombine = partial(Recombine, average=mean)
+    recombine = partial(Recombine, average=mean, coefficient_lr_scale=1.0)
     extra = () if isinstance(task.divided, bool) else list(task.divided)
     rules = ("orthogonal", "copy", "zero", "random")
     grown = {rule: recombine(num_templates=2, coefficients=rule) for rule in rules}
+    slow = partial(Recombine, average=mean, num_templates=2, coefficient_lr_scale=0.1)
     like = ("templates_2", "orthogonal")
     return {
         "scratch": Family(Scratch(), 0, {"scratch_70": Scratch(), "scratch": Scratch()}),
         "net2net": Family(Net2Net(), 1, {"net2net": Net2Net(divided=extra)}),
         "templates_2": Family(
             recombine(num_templates=2), 2, grown | {"random_blocks": RandomGrowth(average=mean)}
+        ),
+        "templates_2_slow": Family(
+            slow(),
+            2,
+            {f"{rule}_slow": slow(coefficients=rule) for rule in ("orthogonal", "zero")},
         ),
         **{
             f"templates_{t}": Family(

@@ -34,7 +34,7 @@ def grow(
     noise: float = 0.1,
     average: Divided = False,
     silent: Sequence[str] | str | None = None,
-    coefficient_lr_scale: float = 1.0,
+    coefficient_lr_scale: float = 0.1,
     inherited_lr_scale: float = 1.0,
     seed: int = 0,
 ) -> Mixture:
@@ -73,7 +73,7 @@ def grow(
             to divide by the number of members, where the logits' layer is tied to an embedding.
         silent: patterns of the parameters at the ends of residual branches, which are zero, under
             "zero", in layers that a member lacks; None finds them, see `ends_of_branches`.
-        coefficient_lr_scale: learning rate of the coefficients, old and new.
+        coefficient_lr_scale: learning rate of the coefficients, old and new, as in `member`.
         inherited_lr_scale: learning rate of templates and vectors that the members had; 0 holds them
             and trains coefficients, and new vectors, alone. Published: 1.
         seed: of the draws.

@@ -60,7 +60,7 @@ def member(
     architecture: Mapping[str, Any] | str = "smallest",
     num_templates: int = 2,
     templates: Sequence[str] | str = "*",
-    coefficient_lr_scale: float = 1.0,
+    coefficient_lr_scale: float = 0.1,
     seed: int = 0,
 ) -> Mixture:
     """A generator of one architecture: W = Σ_t a_t T_t, templates and coefficients of each layer's own.
@@ -77,6 +77,8 @@ def member(
         num_templates: T; the members of a growth need T of their number or more (see `grow`).
         templates: patterns of the parameters of two or more axes that have templates.
         coefficient_lr_scale: learning rate of the coefficients, relative to that of the templates.
+            Published: 1, with SGD. With Adam a step of a coefficient scales a whole layer: a
+            transformer's members learned far worse at 1 (see experiments/growth).
         seed: of the initialisation. Members of different seeds are different networks.
 
     Raises:

@@ -32,7 +32,7 @@ class Recombine(Growth):
         noise: float = 0.1,
         average: Divided = False,
         silent: Sequence[str] | str | None = None,
-        coefficient_lr_scale: float = 1.0,
+        coefficient_lr_scale: float = 0.1,
         inherited_lr_scale: float = 1.0,
     ) -> None:
         self.num_templates, self.templates = num_templates, templates
