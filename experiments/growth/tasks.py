@@ -147,6 +147,9 @@ def families(task: Task) -> dict[str, Family]:
             2,
             {f"{rule}_slow": slow(coefficients=rule) for rule in ("orthogonal", "zero")},
         ),
+        "templates_2_slow_random": Family(
+            slow(), 2, {"random_blocks_slow": RandomGrowth(average=mean)}
+        ),
         **{
             f"templates_{t}": Family(
                 recombine(num_templates=t),
