@@ -128,7 +128,8 @@ def measure(bench: Bench, family: str, seed: int, lrs: Mapping[str, float]) -> l
             "stored": grown.describe().num_stored,
             "share": round((spent + steps * points.a_step) / bench.full, 4),
         }
-        every = [*shared, *(row | {"phase": "grown"} for row in points.rows)]
+        before = (row for row in shared if row["train_flops"] < spent)  # else it is that of growing
+        every = [*before, *(row | {"phase": "grown"} for row in points.rows)]
         rows += [head | row | tail for row in every]
     return rows
 
