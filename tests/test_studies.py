@@ -22,7 +22,7 @@ def test_the_tables_of_the_mip_study_are_made_of_its_results():
 
 
 def test_the_tables_of_the_studies_and_the_readme_are_up_to_date(monkeypatch, capsys):
-    studies = ["gap_conv1d", "gap_conv2d", "gap_transformer", "ablation", "speed"]
+    studies = ["gap_conv1d", "gap_conv2d", "gap_transformer", "ablation", "growth", "speed"]
     paths = [str(ROOT / name) for name in studies]
     readme = str(ROOT.parent / "README.md")
     monkeypatch.setattr(sys, "argv", ["hypernas", "report", *paths, "--into", readme, "--check"])
