@@ -104,9 +104,10 @@ def test_no_worker_is_refused(tmp_path, workers):
 @pytest.mark.parametrize("signal", ["KILL", "INT"])
 def test_a_study_that_is_stopped_leaves_no_process_behind_and_goes_on(tmp_path, signal):
     code = (
-        "import sys; sys.path[:0] = sys.argv[1:2]\n"
+        "import signal, sys; sys.path[:0] = sys.argv[1:2]\n"
         "from test_jobs import jobs, specs\n"
         "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it\n"
         "    todo = specs(2, note='note')\n"
         "    todo[1]['wait'] = 600\n"
         "    with jobs('work') as some:\n"
