@@ -1,6 +1,5 @@
 """hypernas grow."""
 
-import shlex
 import warnings
 from dataclasses import replace
 from itertools import islice
@@ -18,7 +17,7 @@ from hypernas.cli import phases
 from hypernas.cli.growth_settings import check, check_begun, phase_settings
 from hypernas.cli.phases import Phase
 from hypernas.cli.run_folder import CHECKPOINTS, Settings, assemble, flat, space_of
-from hypernas.cli.train import bin_folder
+from hypernas.cli.telling import next_steps, say
 from hypernas.data import Batches, Data, in_order
 from hypernas.device import pick_device
 from hypernas.generators import Generator
@@ -58,16 +57,11 @@ def grow(config: DictConfig) -> None:
     Settings(folder, config, HydraConfig.get().overrides.task).begin(step=0, steps=0)
     phases.write(folder, phases.read(folder))
     try:
-        shown = folder.relative_to(Path.cwd())
-    except ValueError:
-        shown = folder
-    quoted = shlex.quote(str(shown))
-    try:
         growing.run()
     except KeyboardInterrupt as stop:  # between phases too
-        told = str(stop) or "stopped"
-        raise Interrupted(f"{told}; go on by: hypernas grow resume={quoted}") from None
-    print(_DONE.format(folder=shown, quoted=quoted, bin=bin_folder()), end="")
+        advice = next_steps("go on by: hypernas grow resume={quoted}", folder)
+        raise Interrupted(f"{str(stop) or 'stopped'}; {advice}") from None
+    print(next_steps(_DONE, folder), end="")
 
 
 class _Growing:
@@ -101,7 +95,10 @@ class _Growing:
         for i, name in enumerate(self.names):
             parts, steps = self.parts[i], self.trainings[i].steps
             a_step = self._step_flops(i)
-            self._say(f"{name}: {steps} steps of {a_step:.3g} FLOPs\n{parts.generator.describe()}")
+            say(
+                self.console,
+                f"{name}: {steps} steps of {a_step:.3g} FLOPs\n{parts.generator.describe()}",
+            )
             memory = self._memory() if name == "grown" and self.config.keep_memory else None
             spent += a_step * steps
             before = told[name].before if name in told else self._begin(i)
@@ -110,7 +107,7 @@ class _Growing:
             phases.write(self.folder, list(told.values()))
             told[name].after = self._train(i, memory)
             phases.write(self.folder, list(told.values()))
-        self._say("\n".join(_told(phase) for phase in told.values()))
+        say(self.console, "\n".join(_told(phase) for phase in told.values()))
 
     def _begin(self, i: int) -> dict[str, float]:
         """Save a phase before its first step; what its network measures then."""
@@ -138,7 +135,7 @@ class _Growing:
                 members, self.space, to=self.plain["to"], seed=self.plain["seed"]
             )
         for warning in told:
-            self._say(f"warning: {warning.message}")
+            say(self.console, f"warning: {warning.message}")
         size = min(128, len(self.data.train))  # type: ignore[arg-type]
         batches = Batches(self.data.train, batch_size=size, device=self.device).starting_at(0)
         recalibrate(grown, (x for x, _ in islice(batches, self.config.calibration_batches)))
@@ -186,9 +183,6 @@ class _Growing:
             batch_size=self.trainings[i].batch_size,
             num=1,
         )
-
-    def _say(self, text: str) -> None:
-        self.console.print(text, highlight=False, soft_wrap=True, markup=False)
 
 
 def _told(phase: Phase) -> str:

@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import hypernas
+from hypernas.cli.telling import say
 from hypernas.files import write_whole
 
 Spec = dict[str, Any]  # JSON
@@ -132,10 +133,13 @@ class Jobs:
                     if bar.disable:
                         done = total - len(missing) + len(found)
                         took = time.monotonic() - started
-                        self._say(f"{stage} {done}/{total}: {spec.get('label', '')} {took:.0f} s")
+                        say(
+                            self.console,
+                            f"{stage} {done}/{total}: {spec.get('label', '')} {took:.0f} s",
+                        )
         if failures:
             label, error = failures[0]
-            self._say(f"{stage} failed: {label}")
+            say(self.console, f"{stage} failed: {label}")
             if isinstance(error, BrokenProcessPool):
                 raise ChildProcessError(
                     "a process was killed while it computed (is there enough memory? then fewer "
@@ -143,9 +147,6 @@ class Jobs:
                 ) from error
             raise error
         return found
-
-    def _say(self, text: str) -> None:
-        self.console.print(text, highlight=False, soft_wrap=True, markup=False)
 
 
 def digest(spec: Spec) -> str:

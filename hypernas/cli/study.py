@@ -12,6 +12,7 @@ from hypernas.cli.study_plan import Plan
 from hypernas.cli.study_rows import Found, Row
 from hypernas.cli.study_settings import ALONE
 from hypernas.cli.study_work import work
+from hypernas.cli.telling import say
 from hypernas.evaluation import write_csv
 from hypernas.interruption import Interrupted
 
@@ -31,12 +32,12 @@ def study(config: DictConfig) -> None:
         out = Path(config.out)
         _check_folder(out, plan.rows.task)
         out.mkdir(parents=True, exist_ok=True)
-        _say(console, plan.text())
+        say(console, plan.text())
         try:
             _run(plan, jobs, out, console)
         except KeyboardInterrupt:
             raise Interrupted("stopped; the same command goes on from here") from None
-    _say(console, f"written to {out}")
+    say(console, f"written to {out}")
 
 
 def _run(plan: Plan, jobs: Jobs, out: Path, console: Console) -> None:
@@ -55,7 +56,7 @@ def _run(plan: Plan, jobs: Jobs, out: Path, console: Console) -> None:
     _write(out, "tuning", tuning)
     lrs = plan.best(tuning)
     chosen = ", ".join(f"{arm} {lr}" for arm, lr in lrs.items())
-    _say(console, f"learning rates of {plan.told['learning_rates']}: {chosen}")
+    say(console, f"learning rates of {plan.told['learning_rates']}: {chosen}")
 
     found: list = []
     for budget in plan.budgets:  # what there is can be looked at while the rest is computed
@@ -72,7 +73,7 @@ def _run(plan: Plan, jobs: Jobs, out: Path, console: Console) -> None:
     lost = [spec["label"] for spec, result in references if result is None]
     lost += [spec["label"] for spec, result in found if result["diverged"]]
     for label in lost:
-        _say(console, f"diverged, and left out: {label}")
+        say(console, f"diverged, and left out: {label}")
 
 
 def _pair(specs: Sequence, results: Iterable) -> Found:
@@ -102,7 +103,3 @@ def _check_folder(out: Path, task: str) -> None:
             raise FileExistsError(
                 f"{path} is not of a study of {task}: give another folder by out=FOLDER."
             )
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, highlight=False, soft_wrap=True, markup=False)

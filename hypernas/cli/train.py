@@ -1,9 +1,5 @@
 """hypernas train."""
 
-import os
-import shlex
-import shutil
-import sys
 from pathlib import Path
 
 import torch
@@ -14,6 +10,7 @@ from rich.console import Console as RichConsole
 
 from hypernas import checkpoint
 from hypernas.cli.run_folder import CHECKPOINTS, Settings, assemble, flat
+from hypernas.cli.telling import next_steps, say, shown
 from hypernas.interruption import Interrupted
 from hypernas.monitors import Console, JsonLines
 from hypernas.monitors.tensorboard import TensorBoard
@@ -55,24 +52,19 @@ def _train(config: DictConfig, ranks: Ranks) -> None:
     sampler = instantiate(config.sampling)
     optimizer = instantiate(config.optimizer)
     console = RichConsole(stderr=True, quiet=not ranks.first)
-    console.print(
+    say(
+        console,
         f"{parts.data.name}, a space of {parts.space.size:,} architectures\n"
         f"{parts.generator.describe()}",
-        highlight=False,
-        soft_wrap=True,
     )
-    try:
-        shown = folder.relative_to(Path.cwd())
-    except ValueError:
-        shown = folder
-    quoted = shlex.quote(str(shown))
     done = 0
     if resume:
         done = checkpoint.load(checkpoint.newest(checkpoints), generator=parts.generator).step
     if done >= training.steps:
-        console.print(
-            f"nothing to do: {shown} has taken {done} steps, training.steps is {training.steps}.",
-            highlight=False,
+        say(
+            console,
+            f"nothing to do: {shown(folder)} has taken {done} steps, training.steps is "
+            f"{training.steps}.",
         )
         return
     try:
@@ -95,13 +87,7 @@ def _train(config: DictConfig, ranks: Ranks) -> None:
             ranks=ranks,
         )
     except Interrupted as stop:
-        raise Interrupted(f"{stop}; go on by: hypernas train resume={quoted}") from None
+        advice = next_steps("go on by: hypernas train resume={quoted}", folder)
+        raise Interrupted(f"{stop}; {advice}") from None
     if ranks.first:
-        print(_DONE.format(folder=shown, quoted=quoted, bin=bin_folder()), end="")
-
-
-def bin_folder() -> str:
-    """What to write before our commands: nothing, or where they are if the path lacks them."""
-    if shutil.which("hypernas"):
-        return ""
-    return os.path.relpath(Path(sys.executable).parent) + os.sep
+        print(next_steps(_DONE, folder), end="")
