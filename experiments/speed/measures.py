@@ -96,17 +96,34 @@ def peers(clock: Clock, task: Task) -> None:
 def growth(clock: Clock) -> None:
     """(d) Generating weights and sending gradients back, as sizes double: ratio to the smallest.
 
-    A cost that is linear doubles at most; what is fixed makes it less.
+    A cost that is linear doubles at most; what is fixed makes it less. The slope is what one more costs,
+    from the smallest size to the largest, in units of what each costs at the smallest.
     """
-    series: dict[str, tuple[Callable[[int], Ready], Sequence[int]]] = {
-        "experts": (lambda k: _generation(clock, _layers(8, 256), num_experts=k), (1, 3, 7, 15)),
-        "width": (lambda w: _generation(clock, _layers(8, w)), (64, 128, 256, 512)),
-        "tensors": (lambda n: _generation(clock, _layers(n, 64)), (8, 16, 32, 64)),
-        "architectures": (lambda n: _generation(clock, _layers(8, 128), num=n), (1, 2, 4, 8)),
+    series: dict[str, tuple[Callable[[int], Ready], Sequence[int], Callable[[int], int]]] = {
+        "experts": (
+            lambda k: _generation(clock, _layers(8, 256), num_experts=k),
+            (1, 3, 7, 15),
+            lambda k: k + 1,  # entries of the bank: the base is one
+        ),
+        "width": (
+            lambda w: _generation(clock, _layers(8, w)),
+            (64, 128, 256, 512),
+            lambda w: w**2,  # weights
+        ),
+        "tensors": (lambda n: _generation(clock, _layers(n, 64)), (8, 16, 32, 64), lambda n: n),
+        "architectures": (
+            lambda n: _generation(clock, _layers(8, 128), num=n),
+            (1, 2, 4, 8),
+            lambda n: n,
+        ),
     }
-    for name, (make, sizes) in series.items():
+    for name, (make, sizes, unit) in series.items():
         arms = {f"{name} {size}": make(size) for size in sizes}
-        clock.measure("growth", name, arms, seconds=4)
+        times = clock.measure("growth", name, arms, seconds=4)
+        least, most = (times[f"{name} {size}"] for size in (sizes[0], sizes[-1]))
+        more = (unit(sizes[-1]) - unit(sizes[0])) / unit(sizes[0])
+        slopes = [(b / a - 1) / more for a, b in zip(least, most, strict=True)]
+        clock.add("growth_slope", name, "one more", slopes)
 
 
 def _layers(num: int, width: int) -> SearchSpace:
