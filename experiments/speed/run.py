@@ -15,13 +15,14 @@ from pathlib import Path
 import measures
 import torch
 from clock import Clock, Row
+from compiling import compiling
 from memory import memory
 from targets import tasks
 
 from hypernas.evaluation import write_csv
 
 RESULTS = Path(__file__).parent / "results.csv"
-MEASURES = ("steps", "peers", "mixing", "growth", "skeletons", "search", "memory")
+MEASURES = ("steps", "peers", "mixing", "growth", "skeletons", "search", "memory", "compiling")
 
 
 def main() -> None:
@@ -49,6 +50,9 @@ def main() -> None:
                 measures.peers(clock, task)
         elif name == "search":
             measures.search(clock, targets[0])
+        elif name == "compiling":
+            for task in [] if quick else targets:  # a compiler takes a minute
+                compiling(clock, task)
         elif name == "memory":
             memory(clock, sizes=("smallest",) if quick else ("largest", "smallest"))
         else:
