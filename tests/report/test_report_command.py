@@ -155,6 +155,23 @@ def test_curves_and_ratios_and_any_other_table_are_reported_too(run):
     assert all(f'<section id="{name}"' in page for name in ("growth", "speed", "other"))
 
 
+def test_a_study_can_say_itself_what_its_results_come_to(run):
+    Path("own").mkdir()
+    write(Path("own/results.csv"), [{"x": 1}, {"x": 2}], "x")
+    Path("own/README.md").write_text("# Own\n\n<!-- report: sum -->\n<!-- end -->\n")
+    Path("own/section.py").write_text(
+        "from hypernas.report import Part, Section, csv_file\n"
+        "from hypernas.report.table import number, tabulated\n"
+        "def section(study):\n"
+        "    rows = csv_file.read(study.path, {'x': csv_file.finite})\n"
+        "    table = tabulated([{'all': number(sum(row['x'] for row in rows), 0)}])\n"
+        "    return Section(study.name, study.title(), (Part('sum', 'Sum', lambda: [table]),))\n"
+    )
+    status, _, error = run("report", "own")
+    assert status == 0, error
+    assert "| all |\n|---:|\n| 3 |\n" in Path("own/README.md").read_text()
+
+
 def test_runs_show_their_curves_and_how_much_their_gates_vary(run):
     for name, generator in (("a", "mos_layer"), ("b", "shared")):
         train = ("train", *FAST, f"generator={generator}", f"hydra.run.dir=runs/{name}")

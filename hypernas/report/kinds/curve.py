@@ -16,7 +16,7 @@ from hypernas.report.kinds.kind import Kind
 from hypernas.report.section import Part, Section
 from hypernas.report.study import Study
 from hypernas.report.style import FAINT, INK, Look, looks
-from hypernas.report.table import Cell, Table, figure, number, word
+from hypernas.report.table import Table, figure, number, spread, tabulated, word
 
 _COLUMNS = {
     "task": csv_file.word,
@@ -119,23 +119,16 @@ def _table(task: _Task) -> Table:
         final = [float(points[-1, 1]) for points in seeds.values()]
         fair = [float(np.interp(equal, points[:, 0], points[:, 1])) for points in seeds.values()]
         rows.append(
-            (
-                word(arm, code=True),
-                number(len(seeds), 0),
-                number(total / scale),
-                _spread(fair),
-                _spread(final),
-            )
+            {
+                "arm": word(arm, code=True),
+                "seeds": number(len(seeds), 0),
+                f"training compute ({flops})": number(total / scale),
+                f"{task.measure} at equal compute ({task.unit})": spread(fair, 3),
+                f"final {task.measure} ({task.unit})": spread(final, 3),
+            }
         )
-    return Table(
-        (
-            "arm",
-            "seeds",
-            f"training compute ({flops})",
-            f"{task.measure} at equal compute ({task.unit})",
-            f"final {task.measure} ({task.unit})",
-        ),
-        tuple(rows),
+    return tabulated(
+        rows,
         f"{task.name}: mean over seeds [lowest, highest]. Equal compute: {equal / scale:.2f} · {flops}, "
         f"the least that any arm was given.",
     )
@@ -147,13 +140,6 @@ def _unit(task: _Task) -> tuple[float, str]:
     exponent = max(0, 3 * int(np.log10(max(largest, 1.0)) // 3))
     raised = str(exponent).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
     return 10.0**exponent, f"10{raised} FLOPs" if exponent else "FLOPs"
-
-
-def _spread(values: list[float]) -> Cell:
-    cell = number(float(np.mean(values)), 3)
-    if len(values) < 2:
-        return cell
-    return Cell(f"{cell.text} [{figure(min(values), 3)}, {figure(max(values), 3)}]", cell.value)
 
 
 def _draw(task: _Task, arms: Mapping[str, Look], width: float) -> Canvas:
