@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -117,3 +118,19 @@ def attention() -> Grown:
 
 
 NETWORKS: dict[str, Callable[[], Grown]] = {f.__name__: f for f in (conv, linear, attention)}
+EVERY = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+
+
+def weights_of(generator):
+    with torch.no_grad():
+        return generator(generator.space.largest())
+
+
+def coefficients_of(generator):
+    found = generator.coefficients(generator.space.largest())
+    return {name: c.experts.detach() for name, c in found.items() if c.experts is not None}
+
+
+def outputs_of(generator, inputs):
+    with torch.no_grad():
+        return generator.call(generator.space.largest(), inputs)

@@ -115,22 +115,13 @@ def between(page: str, begin: str, end: str) -> str:
     return (ROOT / page).read_text().split(begin)[1].split(end)[0].strip()
 
 
-def test_the_accuracies_are_those_of_the_results():
-    digits, rows = study("digits")
-    made = between("experiments/digits/README.md", digits.BEGIN, digits.END)
-    assert made == digits.table(rows)
-
-
 def test_the_table_of_what_ranks_send_is_worked_out_again():
     scale = script("scale")
     assert between("README.md", scale.BEGIN, scale.END) == scale.table()
 
 
-def test_the_table_of_generators_is_made_of_what_they_say_of_themselves():
+def test_every_configured_generator_has_its_costs_measured():
     costs, rows = study("generators")
-    assert between("README.md", costs.BEGIN, costs.END) == costs.summary(rows, space="conv2d")
-    made = costs.tables(rows)
-    assert between("experiments/generators/README.md", costs.BEGIN, costs.END) == made
     assert {row["generator"] for row in rows} == set(costs.GENERATORS)
 
 

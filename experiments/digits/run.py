@@ -1,15 +1,14 @@
 """Do generated weights beat shared ones on digits? Three generators, budgets and seeds.
 
-    python experiments/digits/run.py            train everything, write results.csv and README.md
-    python experiments/digits/run.py --table    only make README.md's table again from results.csv
+    python experiments/digits/run.py            train everything, write results.csv
     python experiments/digits/run.py --quick    a few steps, to see that it works; writes nothing
+    hypernas report experiments/digits          make the table of results.csv
 
 The learning rate of each arm is tuned on the validation split, with the same number of trials and a
 seed that is not reported; the test split is read once for each run that is.
 """
 
 import argparse
-import csv
 import itertools
 import time
 from functools import partial
@@ -37,7 +36,6 @@ SEEDS = (0, 1, 2)
 TUNING_SEED = 1000
 BUDGETS = (75, 150, 300)  # steps
 NUM_SUBNETS = 20
-BEGIN, END = "<!-- table begins -->", "<!-- table ends -->"
 
 
 def train(arm: str, *, lr: float, seed: int, steps: int) -> tuple[Generator, float]:
@@ -91,53 +89,15 @@ def run(*, budgets: tuple[int, ...], seeds: tuple[int, ...]) -> list[dict]:
     return rows
 
 
-def table(rows: list[dict[str, str]]) -> str:
-    """Markdown: each arm's mean over seeds, with the lowest and highest seed."""
-    lines = [
-        "| steps | generator | parameters stored | learning rate | largest subnet | mean of 20 random subnets |",
-        "|---|---|---|---|---|---|",
-    ]
-    for (steps, arm), group in itertools.groupby(rows, key=lambda row: (row["steps"], row["arm"])):
-        members = list(group)
-        lr, stored = members[0]["lr"], int(members[0]["stored"])
-        lines.append(
-            f"| {steps} | `{arm}` | {stored:,} | {lr} | {spread(members, 'largest')} "
-            f"| {spread(members, 'random')} |"
-        )
-    return "\n".join(lines)
-
-
-def spread(rows: list[dict[str, str]], kind: str) -> str:
-    """The mean over seeds of a kind of subnet's accuracy in %, with the lowest and highest seed."""
-    seeds: dict[str, list[float]] = {}
-    for row in rows:
-        if row["subnet"].startswith(kind):
-            seeds.setdefault(row["seed"], []).append(100 * float(row["calibrated_accuracy"]))
-    means = [sum(values) / len(values) for values in seeds.values()]
-    return f"{sum(means) / len(means):.2f} [{min(means):.2f}, {max(means):.2f}]"
-
-
-def rewrite(path: Path, made: str) -> None:
-    """Put a table between the markers of a Markdown file."""
-    before, rest = path.read_text().split(BEGIN)
-    path.write_text(f"{before}{BEGIN}\n{made}\n{END}{rest.split(END)[1]}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--table", action="store_true", help="only make the table again")
     parser.add_argument("--quick", action="store_true", help="a few steps, writing nothing")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.quick:
-        print(table([{k: str(v) for k, v in row.items()} for row in run(budgets=(5,), seeds=(0,))]))
-        return
-    if not arguments.table:
+        run(budgets=(5,), seeds=(0,))
+    else:
         write_csv(HERE / "results.csv", run(budgets=BUDGETS, seeds=SEEDS))
-    with (HERE / "results.csv").open() as file:
-        made = table(list(csv.DictReader(file)))
-    rewrite(HERE / "README.md", made)
-    print(made)
 
 
 if __name__ == "__main__":

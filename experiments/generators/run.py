@@ -1,8 +1,8 @@
 """What does each generator store, and what does a training step cost, on each ready-made space?
 
-    python experiments/generators/run.py            measure everything, write results.csv and the tables
-    python experiments/generators/run.py --table    only make the tables again from results.csv
+    python experiments/generators/run.py            measure everything, write results.csv
     python experiments/generators/run.py --quick    two spaces, few rounds; writes nothing
+    hypernas report experiments/generators --into README.md          make the tables of results.csv
 
 A step generates the weights of a new random architecture, runs it forward and backward on a batch, and
 updates all parameters with AdamW. Generator and weight sharing take turns on the same architectures in
@@ -10,7 +10,6 @@ one process of one thread; what is reported is the median over rounds of the rat
 """
 
 import argparse
-import csv
 import itertools
 import statistics
 import time
@@ -28,7 +27,6 @@ from hypernas.evaluation import write_csv
 from hypernas.generators import Generator
 
 HERE = Path(__file__).parent
-BEGIN, END = "<!-- generators begin -->", "<!-- generators end -->"
 IMAGES, SYMBOLS = (3, 16, 16), (32,)
 SPACES = {  # name -> shape of an example, examples a batch
     "mlp": (IMAGES, 128),
@@ -115,81 +113,18 @@ def measure(name: str, space_name: str, *, rounds: int) -> dict:
     }
 
 
-def tables(rows: list[dict[str, str]]) -> str:
-    """Markdown: stored parameters per weight of the largest subnet, and the ratio of step times."""
-    names = list(dict.fromkeys(row["space"] for row in rows))
-    head = (
-        "| generator | "
-        + " | ".join(f"`{name}`" for name in names)
-        + " |\n|---"
-        + "|---" * len(names)
-        + "|"
-    )
-    size, cost = [], []
-    for generator, group in itertools.groupby(rows, key=lambda row: row["generator"]):
-        found = {row["space"]: row for row in group}
-        cells = [f"{float(found[n]['stored_per_weight']):.2f}" for n in names]
-        size.append(f"| `{generator}` | " + " | ".join(cells) + " |")
-        cells = [f"{float(found[n]['ratio_median']):.2f}" for n in names]
-        cost.append(f"| `{generator}` | " + " | ".join(cells) + " |")
-    weights = {row["space"]: int(row["weights"]) for row in rows}
-    total = (
-        "| weights of the largest subnet | " + " | ".join(f"{weights[n]:,}" for n in names) + " |"
-    )
-    return "\n".join(
-        [
-            "Parameters stored for each weight of the largest subnet:\n",
-            head, total, *size,
-            "\nCPU time of a training step, in units of weight sharing's (median of "
-            f"{rows[0]['rounds']} rounds):\n",
-            head, *cost,
-        ]
-    )  # fmt: skip
-
-
-def summary(rows: list[dict[str, str]], *, space: str) -> str:
-    """Markdown: how each generator makes the largest matrix of a space's largest subnet."""
-    lines = [
-        "| generator | how a matrix comes about | stored | step | hypernetwork |",
-        "|---|---|---|---|---|",
-    ]
-    for row in rows:
-        if row["space"] == space:
-            stored, step = float(row["stored_per_weight"]), float(row["ratio_median"])
-            cell = row["taxonomy"].split(", ")[1] if row["taxonomy"] else "–"
-            lines.append(
-                f"| `{row['generator']}` | {row['how']} | {stored:.2f} | {step:.2f} | {cell} |"
-            )
-    return "\n".join(lines)
-
-
-def rewrite(path: Path, made: str) -> None:
-    """Put tables between the markers of a Markdown file."""
-    before, rest = path.read_text().split(BEGIN)
-    path.write_text(f"{before}{BEGIN}\n{made}\n{END}{rest.split(END)[1]}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--table", action="store_true", help="only make the tables again")
     parser.add_argument("--quick", action="store_true", help="little, and nothing is written")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     names, rounds = (["mlp", "conv2d"], 4) if arguments.quick else (list(SPACES), 15)
     rows: list[dict] = []
-    for generator, space in itertools.product([] if arguments.table else GENERATORS, names):
+    for generator, space in itertools.product(GENERATORS, names):
         rows.append(measure(generator, space, rounds=rounds))
         print(f"{generator}, {space}: {rows[-1]['ratio_median']}", flush=True)
-    if arguments.quick:
-        print(tables([{key: str(value) for key, value in row.items()} for row in rows]))
-        return
-    if not arguments.table:
+    if not arguments.quick:
         write_csv(HERE / "results.csv", rows)
-    with (HERE / "results.csv").open() as file:
-        measured = list(csv.DictReader(file))
-    rewrite(HERE / "README.md", tables(measured))
-    rewrite(HERE.parent.parent / "README.md", summary(measured, space="conv2d"))
-    print(tables(measured))
 
 
 if __name__ == "__main__":

@@ -122,6 +122,7 @@ def measure(bench: Bench, family: str, seed: int, lrs: Mapping[str, float]) -> l
         steps = bench.grown_steps(arm, grown, spent)
         bench.train(grown, lr=lrs[arm], seed=seed, steps=steps, points=points, memory=memory)
         head = {"task": bench.name, "arm": arm, "seed": seed}
+        head |= {"measure": task.measure, "unit": task.unit}
         tail = {
             "lr": lrs[arm],
             "member_lr": lrs.get("member", ""),

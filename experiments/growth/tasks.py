@@ -20,7 +20,7 @@ class Task:
         lrs: to choose from, of what is trained from scratch.
         grown_lrs: the same for what is grown.
         divided: what is divided so that logits are averaged.
-        measure: that is the score, in units of 1 / `scale`.
+        measure: that is the score, in `unit`, of which a measure of 1 has `scale`.
         smoothing: of labels in training.
     """
 
@@ -34,6 +34,7 @@ class Task:
     grown_lrs: tuple[float, ...]
     divided: bool | tuple[str, ...]
     measure: str
+    unit: str
     scale: float
     smoothing: float
 
@@ -84,6 +85,7 @@ TASKS = {
         grown_lrs=(0.001, 0.003, 0.01),
         divided=True,
         measure="accuracy",
+        unit="%",
         scale=100.0,
         smoothing=0.1,
     ),
@@ -106,6 +108,7 @@ TASKS = {
         grown_lrs=(0.0015, 0.003, 0.006),
         divided=("norm.weight", "norm.bias"),
         measure="cross_entropy",
+        unit="nats",
         scale=1.0,
         smoothing=0.0,
     ),

@@ -1,9 +1,9 @@
 """Does the magnitude-invariant parametrization help a hypernetwork that writes subnets?
 
-    python experiments/mip/run.py              train what results.csv lacks; table and figure
+    python experiments/mip/run.py              train what results.csv lacks
     python experiments/mip/run.py --workers 4  in four processes of one thread
-    python experiments/mip/run.py --table      only make table and figure again from results.csv
     python experiments/mip/run.py --quick      a few steps, to see that it works; writes nothing
+    hypernas report experiments/mip            make tables and figure of results.csv
 
 A run that is stopped goes on with the next run of the grid; a run that diverges is a row like any other.
 """
@@ -19,7 +19,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import torch
-from summary import TARGET_LOSS, draw, rewrite, table, tables
+from section import TARGET_LOSS
 
 from hypernas.data import Data, mnist1d
 from hypernas.evaluation import write_csv
@@ -173,22 +173,15 @@ def read(path: Path) -> list[dict[str, str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--table", action="store_true", help="only make table and figure again")
     parser.add_argument("--quick", action="store_true", help="a few steps, writing nothing")
     parser.add_argument("--workers", type=int, default=1, help="processes of one thread")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or auto")
     arguments = parser.parse_args()
     if arguments.quick:
-        runs = itertools.product(ARMS, OPTIMIZERS, (0.01,), (0,), (25,))
-        rows = [measure(run, device=arguments.device) for run in runs]
-        print(table([{name: str(value) for name, value in row.items()} for row in rows]))
-        return
-    if not arguments.table:
+        for run in itertools.product(ARMS, OPTIMIZERS, (0.01,), (0,), (25,)):
+            print(*measure(run, device=arguments.device).values(), flush=True)
+    else:
         train(HERE / "results.csv", workers=arguments.workers, device=arguments.device)
-    rows = read(HERE / "results.csv")
-    rewrite(HERE / "README.md", tables(rows))
-    draw(rows, HERE)
-    print(tables(rows))
 
 
 if __name__ == "__main__":

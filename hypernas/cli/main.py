@@ -16,9 +16,11 @@ import hypernas
 from hypernas.cli.evaluate import evaluate_run
 from hypernas.cli.export import export_run
 from hypernas.cli.grow import grow
+from hypernas.cli.phases import growth_around
 from hypernas.cli.report import report
 from hypernas.cli.run_folder import overrides
 from hypernas.cli.study import study
+from hypernas.cli.telling import next_steps
 from hypernas.cli.train import train
 from hypernas.ranks import RankLost, launched
 from hypernas.training import Diverged
@@ -86,7 +88,7 @@ def configs() -> Path:
 
 def _run(command: str, arguments: list[str]) -> None:
     if command in _RUNS:
-        arguments = _resumed(arguments)
+        arguments = _resumed(command, arguments)
     if command == "train":
         arguments = _ranked(arguments)
     elif launched().size > 1:
@@ -107,11 +109,17 @@ def _run(command: str, arguments: list[str]) -> None:
     hydra.main(version_base="1.3", config_path=str(configs()), config_name=command)(task)()
 
 
-def _resumed(arguments: list[str]) -> list[str]:
+def _resumed(command: str, arguments: list[str]) -> list[str]:
     """With `resume=FOLDER`: that run's own overrides first, and its folder."""
     folders = [a.removeprefix("resume=") for a in arguments if a.startswith("resume=")]
     if not folders or folders[-1] in ("null", ""):
         return arguments
+    growth = growth_around(Path(folders[-1]))
+    if command == "train" and growth is not None:
+        advice = next_steps("go on with it by hypernas grow resume={quoted}", growth)
+        raise ValueError(
+            f"{folders[-1]} is of a growth, which hypernas train cannot go on with: {advice}."
+        )
     stored = [o for o in overrides(folders[-1]) if not o.startswith(("resume=", "hydra."))]
     return [*stored, *arguments, f"hydra.run.dir={folders[-1]}"]
 

@@ -45,6 +45,14 @@ def holds_growth(folder: Path) -> bool:
     return (folder / _PHASES).is_file()
 
 
+def growth_around(folder: Path) -> Path | None:
+    """The growth that a folder holds, or of which it is a phase."""
+    if holds_growth(folder):
+        return folder
+    around = folder.resolve().parent
+    return around if folder.resolve().name in [phase.name for phase in read(around)] else None
+
+
 def latest(folder: Path) -> Path:
     """The run to take for a folder: itself, or the last phase of a growth that has begun.
 

@@ -29,6 +29,9 @@ A study's README.md gets the tables for which it has markers, each alone on its 
 Another Markdown file (--into) names the study as well: <!-- report: digits/table -->. Figures go into
 figures/ in the folder of a study and report/ in that of a run, and the page beside them as report.html;
 that of several paths into the current folder. The page is one file and fetches nothing.
+
+What results are is told by their columns. A study of its own kind has a section.py beside its results.csv,
+which is run: its function section(study) returns tables and figures (see experiments/digits).
 """
 
 

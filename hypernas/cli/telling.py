@@ -6,6 +6,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
 from rich.console import Console
 
 
@@ -25,6 +27,15 @@ def shown(folder: Path) -> Path:
 def next_steps(text: str, folder: Path) -> str:
     """A text with {folder}, {quoted} for a shell, and {bin} for where our commands are."""
     return text.format(folder=shown(folder), quoted=shlex.quote(str(shown(folder))), bin=_bin())
+
+
+def _groups(*names: str) -> str:
+    """A line for each group of configurations: its name, and the files of which one is chosen."""
+    loader = GlobalHydra.instance().config_loader()
+    return "\n".join(f"{name}: {', '.join(loader.get_group_options(name))}" for name in names)
+
+
+OmegaConf.register_new_resolver("hypernas.groups", _groups)  # for the help of commands
 
 
 def _bin() -> str:

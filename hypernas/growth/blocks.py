@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hypernas.growth.net import Factors
+from hypernas.growth.net import Factors, flat
 from hypernas.slicing import Slice
 
 Run = tuple[int, int]  # from the first index to the one after the last
@@ -84,7 +84,7 @@ class _Assembled(torch.autograd.Function):
 
     @staticmethod
     def forward(factors: Factors, places: list[tuple[Run, ...]], *parts: Tensor) -> Tensor:
-        whole = parts[0].new_zeros([size for axis in factors for size in axis])
+        whole = parts[0].new_zeros(flat(factors))
         for place, part in zip(places, parts, strict=True):
             where = whole[_index(place)]
             where += part.reshape(where.shape)
@@ -97,7 +97,7 @@ class _Assembled(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        whole = gradient.reshape([size for axis in ctx.factors for size in axis])
+        whole = gradient.reshape(flat(ctx.factors))
         pairs = zip(ctx.places, ctx.shapes, strict=True)
         return None, None, *(whole[_index(p)].reshape(shape) for p, shape in pairs)
 

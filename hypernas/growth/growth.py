@@ -1,31 +1,56 @@
 """A method of growth: what small networks are, and what large one they become."""
 
 import warnings
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from hypernas.generators import Generator
+from hypernas.generators import Generator, Mixture, shared
+from hypernas.growth.single import single
 from hypernas.optimization import Memory
 from hypernas.space import SearchSpace
 
 
-class Growth(ABC):
+def ordinary(space: SearchSpace, *, architecture: Mapping[str, Any] | str, seed: int) -> Mixture:
+    """One architecture of a space with weights as its builder draws them."""
+    return shared(single(space, architecture), seed=seed)
+
+
+def nothing(memories: Sequence[Memory]) -> Memory:
+    """What is inherited where the large weights are new tensors."""
+    return {}
+
+
+class Growth:
     """Trained small networks -> a large one.
 
-    Attributes:
-        max_members: how many small networks it can use; None for any number.
+    A method is three functions. Those of this package are constructors that choose them; one of your
+    own is `Growth(grow=...)`.
+
+    Args:
+        grow: (members, space, *, to, seed) -> a generator of the large architecture.
+        member: (space, *, architecture, seed) -> an untrained generator of a small architecture.
+        inherit: what optimizers kept of each member's parameters, by name -> what is known of those
+            of the large generator.
+        max_members: how many small networks it can use, the first ones; None for any number.
     """
 
-    max_members: int | None = None
+    def __init__(
+        self,
+        grow: Callable[..., Generator],
+        *,
+        member: Callable[..., Generator] = ordinary,
+        inherit: Callable[[Sequence[Memory]], Memory] = nothing,
+        max_members: int | None = None,
+    ) -> None:
+        self._grow, self._member, self._inherit = grow, member, inherit
+        self.max_members = max_members
 
-    @abstractmethod
     def member(
         self, space: SearchSpace, architecture: Mapping[str, Any] | str, *, seed: int
     ) -> Generator:
         """An untrained generator of one small architecture."""
+        return self._member(space, architecture=architecture, seed=seed)
 
-    @abstractmethod
     def grow(
         self,
         members: Sequence[Generator],
@@ -35,10 +60,11 @@ class Growth(ABC):
         seed: int,
     ) -> Generator:
         """A generator of the large architecture; the members stay as they are."""
+        return self._grow(members[: self.max_members], space, to=to, seed=seed)
 
-    @abstractmethod
     def inherit(self, memories: Sequence[Memory]) -> Memory:
         """What an optimizer kept of each member's parameters, by their names in the large generator."""
+        return self._inherit(memories)
 
 
 def untrained(

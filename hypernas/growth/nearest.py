@@ -1,9 +1,37 @@
-"""What stands in a small network for a layer that it lacks."""
+"""What a small network has for a tensor of the large one: that tensor, or one of the nearest layer."""
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-from hypernas.growth.net import Factors
+from hypernas.growth.net import Factors, flat
+
+
+class Small(NamedTuple):
+    """What a member has for a large tensor."""
+
+    name: str
+    factors: Factors
+    owned: bool  # it is the tensor itself, not the nearest one
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Of the factors of all axes."""
+        return flat(self.factors)
+
+
+def small_of(name: str, large: Mapping[str, Factors], small: Mapping[str, Factors]) -> Small | None:
+    """What there is for a tensor; None where no tensor of as many factors is like it.
+
+    Args:
+        large, small: the factors of the networks' tensors, by name.
+    """
+    if name in small:
+        return Small(name, small[name], owned=True)
+    found = nearest(name, small, large)
+    if found is None or [len(a) for a in small[found]] != [len(a) for a in large[name]]:
+        return None
+    return Small(found, small[found], owned=False)
 
 
 def nearest(name: str, candidates: Iterable[str], shapes: Mapping[str, Factors]) -> str | None:
@@ -47,16 +75,12 @@ def channels(
             own
             for other, factors in small.items()
             if other.startswith(inside) and other in large
-            for own, there in zip(_flat(factors), _flat(large[other]), strict=False)
+            for own, there in zip(flat(factors), flat(large[other]), strict=False)
             if own < there == size
         }
         if found:
             return found.pop() if len(found) == 1 else None
     return None
-
-
-def _flat(factors: Factors) -> tuple[int, ...]:
-    return tuple(size for axis in factors for size in axis)
 
 
 def _pattern(name: str) -> str:

@@ -20,6 +20,11 @@ _STACKED = (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase)
 Factors = tuple[tuple[int, ...], ...]  # of each axis of a tensor
 
 
+def flat(factors: Factors) -> tuple[int, ...]:
+    """The sizes of the factors, axis after axis."""
+    return tuple(size for axis in factors for size in axis)
+
+
 class Net:
     """The tensors of one architecture, and what their axes are made of.
 

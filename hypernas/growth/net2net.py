@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,8 +14,6 @@ from hypernas.growth.growth import Growth
 from hypernas.growth.members import Members
 from hypernas.growth.net import Factors
 from hypernas.growth.silence import ends_of_branches
-from hypernas.growth.single import single
-from hypernas.optimization import Memory
 from hypernas.space import SearchSpace
 
 # Legend: an axis of n channels becomes one of N; copies are the channels made from the same one.
@@ -22,7 +21,7 @@ from hypernas.space import SearchSpace
 
 @torch.no_grad()
 def net2net(
-    teacher: Generator,
+    teacher: Generator | Sequence[Generator],
     space: SearchSpace,
     *,
     to: Mapping[str, Any] | str = "largest",
@@ -47,7 +46,7 @@ def net2net(
     `deviation` measures what is preserved.
 
     Args:
-        teacher: a generator of one architecture, of any kind.
+        teacher: a generator of one architecture, of any kind, or a list of just one.
         space, to: as in `grow`.
         noise: its deviation, in units of the root mean square of the weight.
         divided: patterns of parameters that are divided by the copies of their channels as well:
@@ -56,10 +55,14 @@ def net2net(
         seed: of the noise, and of the builder's draw of new layers.
 
     Raises:
-        ValueError: if the large architecture is smaller or not comparable, or a tied weight is read
-            both ways and nothing is `divided`.
+        ValueError: if there are several teachers, the large architecture is smaller or not
+            comparable, or a tied weight is read both ways and nothing is `divided`.
     """
-    found = Members([teacher], space, to)
+    found = Members(teacher, space, to)
+    if len(found.generators) > 1:
+        raise ValueError(
+            f"net2net widens one network, got {len(found.generators)}: give one of them."
+        )
     grown = found.place(shared(found.target.space, seed=seed))
     (own,) = found.weights()
     (small,) = found.nets
@@ -91,7 +94,7 @@ def net2net(
             wide = wide / _copies(small.weights[name][0], factors[0]).to(wide).view(shape)
         weight.copy_(wide)
     statistics = grown.statistics(target.architecture)
-    before = teacher.statistics(small.architecture)
+    before = found.generators[0].statistics(small.architecture)
     for name, factors in target.statistics.items():
         if name in before:
             statistics[name].copy_(_repeated(before[name], small.statistics[name], factors))
@@ -146,8 +149,6 @@ class Net2Net(Growth):
         noise, divided, silent: see `net2net`.
     """
 
-    max_members = 1
-
     def __init__(
         self,
         *,
@@ -155,31 +156,6 @@ class Net2Net(Growth):
         divided: Sequence[str] | str = (),
         silent: Sequence[str] | str | None = None,
     ) -> None:
-        self.noise, self.divided, self.silent = noise, divided, silent
-
-    def member(
-        self, space: SearchSpace, architecture: Mapping[str, Any] | str, *, seed: int
-    ) -> Generator:
-        return shared(single(space, architecture), seed=seed)
-
-    def grow(
-        self,
-        members: Sequence[Generator],
-        space: SearchSpace,
-        *,
-        to: Mapping[str, Any] | str,
-        seed: int,
-    ) -> Generator:
-        return net2net(
-            members[0],
-            space,
-            to=to,
-            noise=self.noise,
-            divided=self.divided,
-            silent=self.silent,
-            seed=seed,
+        super().__init__(
+            partial(net2net, noise=noise, divided=divided, silent=silent), max_members=1
         )
-
-    def inherit(self, memories: Sequence[Memory]) -> Memory:
-        """Nothing: the large weights are new tensors."""
-        return {}

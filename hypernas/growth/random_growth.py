@@ -1,6 +1,7 @@
 """The baseline that recombination must beat: new blocks as the builder draws them."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -8,8 +9,6 @@ import torch
 from hypernas.generators import Generator, Mixture, shared
 from hypernas.growth.growth import Growth
 from hypernas.growth.members import Divided, Members
-from hypernas.growth.single import single
-from hypernas.optimization import Memory
 from hypernas.space import SearchSpace
 
 
@@ -62,23 +61,4 @@ class RandomGrowth(Growth):
     """
 
     def __init__(self, *, average: Divided = False) -> None:
-        self.average = average
-
-    def member(
-        self, space: SearchSpace, architecture: Mapping[str, Any] | str, *, seed: int
-    ) -> Generator:
-        return shared(single(space, architecture), seed=seed)
-
-    def grow(
-        self,
-        members: Sequence[Generator],
-        space: SearchSpace,
-        *,
-        to: Mapping[str, Any] | str,
-        seed: int,
-    ) -> Generator:
-        return grow_randomly(members, space, to=to, average=self.average, seed=seed)
-
-    def inherit(self, memories: Sequence[Memory]) -> Memory:
-        """Nothing: the large weights are new tensors."""
-        return {}
+        super().__init__(partial(grow_randomly, average=average))

@@ -1,16 +1,14 @@
 """MixtureGrowth as a method of growth."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
 
-from hypernas.generators import Generator
 from hypernas.growth.coefficients import Rule
 from hypernas.growth.grow import grow
 from hypernas.growth.growth import Growth
 from hypernas.growth.member import member
 from hypernas.growth.members import Divided
 from hypernas.optimization import Memory
-from hypernas.space import SearchSpace
 
 
 class Recombine(Growth):
@@ -35,52 +33,33 @@ class Recombine(Growth):
         coefficient_lr_scale: float = 0.1,
         inherited_lr_scale: float = 1.0,
     ) -> None:
-        self.num_templates, self.templates = num_templates, templates
-        self.coefficients, self.noise = coefficients, noise
-        self.average, self.silent = average, silent
-        self.coefficient_lr_scale = coefficient_lr_scale
-        self.inherited_lr_scale = inherited_lr_scale
-
-    def member(
-        self, space: SearchSpace, architecture: Mapping[str, Any] | str, *, seed: int
-    ) -> Generator:
-        return member(
-            space,
-            architecture=architecture,
-            num_templates=self.num_templates,
-            templates=self.templates,
-            coefficient_lr_scale=self.coefficient_lr_scale,
-            seed=seed,
+        super().__init__(
+            partial(
+                grow,
+                coefficients=coefficients,
+                noise=noise,
+                average=average,
+                silent=silent,
+                coefficient_lr_scale=coefficient_lr_scale,
+                inherited_lr_scale=inherited_lr_scale,
+            ),
+            member=partial(
+                member,
+                num_templates=num_templates,
+                templates=templates,
+                coefficient_lr_scale=coefficient_lr_scale,
+            ),
+            inherit=_kept,
         )
 
-    def grow(
-        self,
-        members: Sequence[Generator],
-        space: SearchSpace,
-        *,
-        to: Mapping[str, Any] | str,
-        seed: int,
-    ) -> Generator:
-        return grow(
-            members,
-            space,
-            to=to,
-            coefficients=self.coefficients,
-            noise=self.noise,
-            average=self.average,
-            silent=self.silent,
-            coefficient_lr_scale=self.coefficient_lr_scale,
-            inherited_lr_scale=self.inherited_lr_scale,
-            seed=seed,
-        )
 
-    def inherit(self, memories: Sequence[Memory]) -> Memory:
-        """That of templates, coefficients and vectors; what is new starts afresh."""
-        places = {"bank.": "bank.banks", "source.": "source.sources"}
-        return {
-            f"{place}.{m}.{name.removeprefix(part)}": kept
-            for m, memory in enumerate(memories)
-            for name, kept in memory.items()
-            for part, place in places.items()
-            if name.startswith(part)
-        }
+def _kept(memories: Sequence[Memory]) -> Memory:
+    """That of templates, coefficients and vectors; what is new starts afresh."""
+    places = {"bank.": "bank.banks", "source.": "source.sources"}
+    return {
+        f"{place}.{m}.{name.removeprefix(part)}": kept
+        for m, memory in enumerate(memories)
+        for name, kept in memory.items()
+        for part, place in places.items()
+        if name.startswith(part)
+    }

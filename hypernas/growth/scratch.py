@@ -3,33 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hypernas.generators import Generator, shared
-from hypernas.growth.growth import Growth
-from hypernas.growth.single import single
-from hypernas.optimization import Memory
+from hypernas.generators import Generator
+from hypernas.growth.growth import Growth, ordinary
 from hypernas.space import SearchSpace
 
 
 class Scratch(Growth):
     """The large network with the builder's own initialisation; it uses no members."""
 
-    max_members = 0
+    def __init__(self) -> None:
+        super().__init__(_drawn, max_members=0)
 
-    def member(
-        self, space: SearchSpace, architecture: Mapping[str, Any] | str, *, seed: int
-    ) -> Generator:
-        return shared(single(space, architecture), seed=seed)
 
-    def grow(
-        self,
-        members: Sequence[Generator],
-        space: SearchSpace,
-        *,
-        to: Mapping[str, Any] | str,
-        seed: int,
-    ) -> Generator:
-        return shared(single(space, to), seed=seed)
-
-    def inherit(self, memories: Sequence[Memory]) -> Memory:
-        """Nothing: there is nobody to inherit from."""
-        return {}
+def _drawn(
+    members: Sequence[Generator], space: SearchSpace, *, to: Mapping[str, Any] | str, seed: int
+) -> Generator:
+    return ordinary(space, architecture=to, seed=seed)

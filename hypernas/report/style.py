@@ -16,6 +16,7 @@ COLOURS = {
     "ink": ("#1b2733", "#e6ebf0"),
     "muted": ("#566473", "#9fadba"),
     "grid": ("#dde3e9", "#303a45"),
+    "faint": ("#c3ccd5", "#465361"),
     "blue": ("#0072b2", "#4da3e6"),
     "vermillion": ("#cc5500", "#ff8c52"),
     "green": ("#00885f", "#33c99b"),
@@ -23,7 +24,9 @@ COLOURS = {
     "orange": ("#a87000", "#e8b64a"),
     "sky": ("#2b88bd", "#93d8f7"),
 }
-INK, MUTED, GRID, PAPER = (COLOURS[role][0] for role in ("ink", "muted", "grid", "paper"))
+INK, MUTED, GRID, FAINT, PAPER = (
+    COLOURS[role][0] for role in ("ink", "muted", "grid", "faint", "paper")
+)
 _HUES = ["blue", "vermillion", "green", "purple", "orange", "sky"]
 _MARKERS = {
     "o": "●",

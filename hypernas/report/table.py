@@ -1,7 +1,7 @@
 """Tables: cells that are read as text and sorted by value, as Markdown."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 MINUS, ABSENT = "\N{MINUS SIGN}", "–"
@@ -40,6 +40,11 @@ class Table:
         return bool(values) and all(not isinstance(value, str) for value in values)
 
 
+def tabulated(rows: Sequence[Mapping[str, Cell]], caption: str = "") -> Table:
+    """A table of rows that all have the same columns, by name."""
+    return Table(tuple(rows[0]), tuple(tuple(row.values()) for row in rows), caption)
+
+
 def word(text: str, *, code: bool = False) -> Cell:
     """A cell of text."""
     return Cell(f"`{text}`" if code else text, text)
@@ -69,6 +74,12 @@ def interval(
         return cell
     low_text, high_text = (figure(end, digits, signed=signed) for end in (low, high))
     return replace(cell, text=f"{cell.text} [{low_text}, {high_text}]")
+
+
+def spread(values: Sequence[float], digits: int = 2, *, signed: bool = False) -> Cell:
+    """The mean of some values; of several, with the lowest and the highest."""
+    low, high = (min(values), max(values)) if len(values) > 1 else (math.nan, math.nan)
+    return interval(sum(values) / len(values), low, high, digits, signed=signed)
 
 
 def embolden(cells: Sequence[Cell], *, highest: bool = False) -> list[Cell]:

@@ -166,6 +166,8 @@ def test_help_and_the_configuration_can_be_looked_at(run):
     status, out, _ = run("grow", "--help")
     assert status == 0
     assert "hypernas grow resume=runs/..." in out
+    assert "growth: net2net, random, recombine, scratch\n" in out
+    assert not [line for line in out.splitlines() if line.startswith(("generator:", "sampling:"))]
     assert "num_templates: 2" in run("grow", "--cfg", "job")[1]
 
 
@@ -232,6 +234,15 @@ def test_to_go_on_in_a_folder_that_holds_no_growth_is_refused_and_changes_nothin
     before = contents(folder)
     assert "is not the folder of a growth" in refused(run("grow", f"resume={folder}"))
     assert contents(folder) == before
+
+
+@pytest.mark.parametrize("folder", ["whole", "whole/member_0", "whole/grown"])
+def test_training_refuses_to_go_on_with_a_growth_and_names_what_does(run, grown, folder):
+    before = contents(grown)
+    message = refused(run("train", f"resume={folder}", "training.steps=9"))
+    assert f"{folder} is of a growth" in message
+    assert "by hypernas grow resume=whole." in message
+    assert contents(grown) == before
 
 
 def contents(folder: str) -> dict[Path, bytes]:

@@ -163,3 +163,9 @@ def test_random_growth_refuses_what_does_not_fit_too():
     large = generators.shared(single(space, {"width": 8}))
     with pytest.raises(ValueError, match="which is smaller"):
         grow_randomly(large, space, to="smallest")
+
+
+def test_net2net_refuses_several_networks():
+    net = linear()
+    with pytest.raises(ValueError, match="net2net widens one network, got 2"):
+        net2net(net.members(), net.space, to=net.large)

@@ -2,14 +2,12 @@
 
 import pytest
 import torch
-from growing_networks import NETWORKS, conv, linear
+from growing_networks import EVERY, conv, linear
 from torch.testing import assert_close
 
 from hypernas import generators
 from hypernas.growth import deviation, net2net, single
 from hypernas.spaces import resnet, transformer_lm
-
-EVERY = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.3])

@@ -124,12 +124,13 @@ def test_help_tells_of_markers(run):
 
 def test_curves_and_ratios_and_any_other_table_are_reported_too(run):
     curve = [
-        {"task": "t", "arm": arm, "seed": seed, "train_flops": 1e9 * step, "score": score + 0.1 * seed}
+        {"task": "t", "arm": arm, "seed": seed, "measure": "cross_entropy", "unit": "nats",
+         "train_flops": 1e9 * step, "score": score + 0.1 * seed}
         for arm, seed in (("scratch", 0), ("scratch", 1), ("grown", 0), ("grown", 1))
         for step, score in ((1, 0.2), (2, 0.4), *(((4, 0.8),) if arm == "scratch" else ()))
     ]  # fmt: skip
     Path("growth").mkdir()
-    write(Path("growth/results.csv"), curve, "task arm seed train_flops score")
+    write(Path("growth/results.csv"), curve, "task arm seed measure unit train_flops score")
     columns = "measure target arm device ratio_q1 ratio_median ratio_q3 rounds"
     ratio = ("step", "conv2d", "mos", "cpu", 1.1, 1.25, 1.5, 30)
     Path("speed").mkdir()
@@ -143,6 +144,7 @@ def test_curves_and_ratios_and_any_other_table_are_reported_too(run):
     )
     assert run("report", "growth", "speed", "other.csv", "--into", "all.md")[0] == 0
     text = Path("all.md").read_text()
+    assert "cross entropy at equal compute (nats) | final cross entropy (nats) |" in text
     assert "| `scratch` | 2 | 4.00 | 0.450 [0.400, 0.500] | 0.850 [0.800, 0.900] |" in text
     assert "| `grown` | 2 | 2.00 | 0.450 [0.400, 0.500] | 0.450 [0.400, 0.500] |" in text
     assert text.count("| `conv2d` | cpu | 1.25 [1.10, 1.50] |") == 2  # among all, and by itself
@@ -151,6 +153,23 @@ def test_curves_and_ratios_and_any_other_table_are_reported_too(run):
     assert Path("speed/figures/ratios-step.svg").exists()
     page = Path("report.html").read_text()
     assert all(f'<section id="{name}"' in page for name in ("growth", "speed", "other"))
+
+
+def test_a_study_can_say_itself_what_its_results_come_to(run):
+    Path("own").mkdir()
+    write(Path("own/results.csv"), [{"x": 1}, {"x": 2}], "x")
+    Path("own/README.md").write_text("# Own\n\n<!-- report: sum -->\n<!-- end -->\n")
+    Path("own/section.py").write_text(
+        "from hypernas.report import Part, Section, csv_file\n"
+        "from hypernas.report.table import number, tabulated\n"
+        "def section(study):\n"
+        "    rows = csv_file.read(study.path, {'x': csv_file.finite})\n"
+        "    table = tabulated([{'all': number(sum(row['x'] for row in rows), 0)}])\n"
+        "    return Section(study.name, study.title(), (Part('sum', 'Sum', lambda: [table]),))\n"
+    )
+    status, _, error = run("report", "own")
+    assert status == 0, error
+    assert "| all |\n|---:|\n| 3 |\n" in Path("own/README.md").read_text()
 
 
 def test_runs_show_their_curves_and_how_much_their_gates_vary(run):

@@ -1,6 +1,15 @@
 import math
 
-from hypernas.report.table import Table, embolden, interval, markdown, number, word
+from hypernas.report.table import (
+    Table,
+    embolden,
+    interval,
+    markdown,
+    number,
+    spread,
+    tabulated,
+    word,
+)
 
 
 def test_a_table_is_written_as_markdown():
@@ -31,3 +40,14 @@ def test_the_best_is_bold_only_where_there_is_a_choice():
     assert [c.strong for c in embolden([number(2), number(1), number(1)])] == [False, True, True]
     assert [c.strong for c in embolden([number(2), number(1)], highest=True)] == [True, False]
     assert [c.strong for c in embolden([number(2), number(None)])] == [False, False]
+
+
+def test_a_spread_is_the_mean_with_the_lowest_and_the_highest_of_several():
+    assert spread([1.0, -0.5, 2.5], 1).text == "1.0 [−0.5, 2.5]"
+    assert spread([0.25], signed=True).text == "+0.25"
+
+
+def test_rows_of_named_cells_make_the_table_of_their_columns():
+    rows = [{"a": word("x"), "b": number(1.0)}, {"a": word("y"), "b": number(2.0)}]
+    table = tabulated(rows, "Both.")
+    assert table == Table(("a", "b"), tuple(tuple(row.values()) for row in rows), "Both.")

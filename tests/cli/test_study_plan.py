@@ -1,0 +1,141 @@
+"""The plan of a study: its jobs, and the rows that they come to."""
+
+import math
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from tiny_study import TINY
+
+from hypernas.cli.jobs import digest
+from hypernas.cli.main import configs
+from hypernas.cli.study_plan import Plan
+from hypernas.cli.study_settings import check_comparable, study_settings
+
+
+@pytest.fixture
+def _composing():
+    with initialize_config_dir(str(configs()), version_base="1.3"):
+        yield
+
+
+def plan(*more: str) -> Plan:
+    return Plan(compose("study", overrides=[*TINY, *more]))
+
+
+def jobs_of(some: Plan) -> set[str]:
+    rates = dict.fromkeys(["standalone", *some.arms], 0.01)
+    specs = [*some.alone_trials(), *some.alone(0.01), *some.trials()]
+    specs += [spec for budget in some.budgets for spec in some.cells(rates, budget)]
+    return {digest(spec) for spec in specs}
+
+
+@pytest.mark.usefixtures("_composing")
+def test_the_jobs_of_a_part_are_among_those_of_the_whole():
+    part = plan("arms=[mos_layer]", "budgets=[2]", "seeds=[1]")
+    assert jobs_of(part) < jobs_of(plan("seeds=[0,1]"))
+
+
+@pytest.mark.usefixtures("_composing")
+def test_arms_are_in_the_order_of_the_study_and_their_steps_in_units_of_its_first_one():
+    some = plan("arms=[mos_layer,shared]")
+    assert some.arms == ["shared", "mos_layer"]
+    assert list(plan("arms=[mos_layer]").cost()["settings"]) == ["shared", "mos_layer"]
+
+
+@pytest.mark.usefixtures("_composing")
+def test_an_arm_of_another_sampler_has_as_many_steps_as_it_can_afford():
+    some = plan("+study.arms.ends=['sampling.num_random=0']", "arms=[shared,ends]")
+    steps = {spec["arm"]: spec["steps"] for spec in some.trials()}
+    assert steps["ends"] > steps["shared"]
+
+
+def tuning(*values: float, arm: str = "shared"):
+    rates = (0.01, 0.02, 0.04)
+    return [{"arm": arm, "lr": lr, "validation": v} for lr, v in zip(rates, values, strict=False)]
+
+
+@pytest.mark.usefixtures("_composing")
+def test_the_best_learning_rate_is_that_of_the_best_measure_that_is_a_number():
+    assert plan().best(tuning(0.5, 0.7, math.nan)) == {"shared": 0.02}
+    assert plan("study.measure=cross_entropy").best(tuning(2.0, 1.5, 1.8)) == {"shared": 0.02}
+    assert plan().best(tuning(0.7, 0.7)) == {"shared": 0.01}
+
+
+@pytest.mark.usefixtures("_composing")
+def test_an_arm_that_diverges_at_every_learning_rate_is_refused():
+    with pytest.raises(ValueError, match=r"every learning rate of \[0.01, 0.02\] for \['ofa'\]"):
+        plan().best([*tuning(0.5, 0.7), *tuning(math.nan, math.nan, arm="ofa")])
+
+
+@pytest.mark.usefixtures("_composing")
+def test_a_learning_rate_at_which_one_reference_diverged_has_no_mean():
+    some = plan("study.plateau_subnets=2")
+    whole = {"validation": {"accuracy": 0.5}, "test": {"accuracy": 0.4}}
+    found = list(zip(some.alone_trials()[:2], [whole, None], strict=True))
+    assert math.isnan(some.rows.tuning(found)[0]["validation"])
+    assert [row["value"] for row in some.rows.references(found)] == [0.4]
+
+
+@pytest.mark.usefixtures("_composing")
+def test_one_learning_rate_is_not_tuned():
+    single = plan("study.learning_rates=[0.01]")
+    assert single.trials() == single.alone_trials() == []
+    assert single.best([]) == {"standalone": 0.01, "shared": 0.01, "mos_layer": 0.01}
+
+
+@pytest.mark.usefixtures("_composing")
+def test_an_arm_is_not_trained_beyond_its_last_budget():
+    some = plan("study.last_budget={mos_layer:1}")
+    lrs = {"shared": 0.01, "mos_layer": 0.01}
+    assert [spec["arm"] for spec in some.cells(lrs, 1)] == ["shared", "mos_layer"]
+    assert [spec["arm"] for spec in some.cells(lrs, 2)] == ["shared"]
+    with pytest.raises(ValueError, match=r"last_budget: there is no arm \['mine'\]"):
+        plan("+study.last_budget.mine=1")
+
+
+@pytest.mark.usefixtures("_composing")
+def test_a_reference_or_a_cell_that_diverged_leaves_its_place_empty():
+    some = plan("study.plateau_subnets=3")
+    whole = {"validation": {"accuracy": 0.5}, "test": {"accuracy": 0.4}}
+    references = list(zip(some.alone(0.01)[:3], [whole, None, whole], strict=True))
+    inherited = [
+        {"subnet": name, **some.rows.subnets[name], "inherited": {"accuracy": 0.3}}
+        for name in some.subnets
+    ]
+    cell = {"train_flops": 1.0, "stored": 1, "seconds": 1.0, "diverged": False, "trajectory": []}
+    lost = {**cell, "diverged": True, "rows": [], "trajectory": [{"step": 1}]}
+    specs = some.cells({"shared": 0.01, "mos_layer": 0.01}, 2)
+    found = list(zip(specs, [{**cell, "rows": inherited}, lost], strict=True))
+    results = some.rows.results(found, references)
+    assert [row["standalone"] for row in results] == [0.4, None, 0.4]
+    assert {row["arm"] for row in results} == {"shared"}
+    assert [row["diverged"] for row in some.rows.runs(found)] == [False, True]
+    assert some.rows.stability(found) == []
+
+
+@pytest.mark.usefixtures("_composing")
+@pytest.mark.parametrize("scale", ["cpu", "gpu"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in (configs() / "study").glob("*.yaml")))
+def test_every_arm_of_every_study_composes_and_can_be_compared(name, scale):
+    told = study_settings(compose("study", overrides=[f"study={name}", f"scale={scale}"]))
+
+    def settings(*added: str):
+        return OmegaConf.to_container(compose("train", overrides=[*told["settings"], *added]))
+
+    arms = {arm: settings(*told["supernet"], *added) for arm, added in told["arms"].items()}
+    arms["recipe"] = settings("generator=standalone", "sampling=fixed", *told["recipe"])
+    check_comparable(settings(), arms)
+    assert len({str(own) for own in arms.values()}) == len(arms)  # no two are the same
+
+
+@pytest.mark.usefixtures("_composing")
+def test_everything_that_is_wrong_is_told_at_once():
+    with pytest.raises(ValueError, match=r"(?s)measure: .*split: .*seeds: .*budgets: "):
+        plan("study.measure=loss", "split=train", "seeds=[]", "budgets=[-1]")
+
+
+@pytest.mark.usefixtures("_composing")
+def test_an_arm_that_changes_the_task_is_refused():
+    with pytest.raises(ValueError, match="wide changes space"):
+        plan("+study.arms.wide=['space.widths=[4,8]']", "arms=[shared,wide]")

@@ -1,0 +1,24 @@
+"""A study of digits and subnets of a few hundred parameters."""
+
+import csv
+from pathlib import Path
+
+SETTINGS = ["data=digits", "space=mlp", "space.depths=[1]", "space.widths=[4,8,16]"]
+TINY = [
+    "study.settings=[" + ",".join(f'"{s}"' for s in SETTINGS) + "]",
+    "study.reference_steps=10",
+    "study.subnets=3",
+    "study.plateau_subnets=1",
+    "study.last_budget={mos_layer:2}",
+    "study.learning_rates=[0.01,0.02]",
+    "study.budgets=[1,2]",
+    "study.seeds=[0]",
+    "arms=[shared,mos_layer]",
+    "device=cpu",
+    "out=out",
+]
+
+
+def rows(folder: Path, name: str) -> list[dict[str, str]]:
+    with (folder / "out" / f"{name}.csv").open() as file:
+        return list(csv.DictReader(file))
