@@ -2,7 +2,7 @@
 
     python experiments/digits/run.py            train everything, write results.csv
     python experiments/digits/run.py --quick    a few steps, to see that it works; writes nothing
-    hypernas report experiments/digits          make the table of results.csv
+    hypernas report experiments/digits --trust          make the table of results.csv
 
 The learning rate of each arm is tuned on the validation split, with the same number of trials and a
 seed that is not reported; the test split is read once for each run that is.

@@ -3,7 +3,7 @@
     python experiments/mip/run.py              train what results.csv lacks
     python experiments/mip/run.py --workers 4  in four processes of one thread
     python experiments/mip/run.py --quick      a few steps, to see that it works; writes nothing
-    hypernas report experiments/mip            make tables and figure of results.csv
+    hypernas report experiments/mip --trust            make tables and figure of results.csv
 
 A run that is stopped goes on with the next run of the grid; a run that diverges is a row like any other.
 """

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 _ABOUT = """hypernas report: tables, figures and one page, made of studies and runs.
 
-  hypernas report experiments/digits                       a study: a folder with results.csv, or a CSV file
+  hypernas report experiments/gap_conv1d                   a study: a folder with results.csv, or a CSV file
   hypernas report runs/A runs/B                            runs of hypernas train, their curves overlaid
   hypernas report runs/GROWTH                              the phases of hypernas grow
-  hypernas report experiments/* --into README.md --check   is every table up to date?
+  hypernas report experiments/* --trust --into README.md --check        is every table up to date?
 
 A study's README.md gets the tables for which it has markers, each alone on its line:
 
@@ -31,7 +31,7 @@ figures/ in the folder of a study and report/ in that of a run, and the page bes
 that of several paths into the current folder. The page is one file and fetches nothing.
 
 What results are is told by their columns. A study of its own kind has a section.py beside its results.csv,
-which is run: its function section(study) returns tables and figures (see experiments/digits).
+whose function section(study) returns tables and figures (see experiments/digits); it is run with --trust.
 """
 
 
@@ -47,7 +47,7 @@ def report(arguments: Sequence[str]) -> None:
     from hypernas.report import document, is_run, section_of_runs  # slow to load, for matplotlib
 
     folders = [path for path in options.paths if is_run(path)]
-    studies = _studies([path for path in options.paths if path not in folders])
+    studies = _studies([path for path in options.paths if path not in folders], trust=options.trust)
     _refresh(studies, options.into, check=options.check)
     if options.check:
         return
@@ -90,6 +90,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         action="store_true",
         help="write nothing; exit with status 1 if a table is not up to date, and name it",
     )
+    parser.add_argument(
+        "--trust", action="store_true", help="run the code of studies that have a section.py"
+    )
     options = parser.parse_args(arguments)
     options.paths = list(dict.fromkeys(run for path in options.paths for run in _runs_of(path)))
     return options
@@ -100,7 +103,7 @@ def _runs_of(path: Path) -> list[Path]:
     return [path / phase.name for phase in phases.read(path)] or [path]
 
 
-def _studies(paths: Sequence[Path]) -> dict[Path, "Section"]:
+def _studies(paths: Sequence[Path], *, trust: bool) -> dict[Path, "Section"]:
     """The section of each study, by its CSV file."""
     from hypernas.report import open_study, section_of
 
@@ -111,7 +114,7 @@ def _studies(paths: Sequence[Path]) -> dict[Path, "Section"]:
                 f"two studies are called {study.name!r}: {study.path} and {twins[0]}. Markers and the "
                 f"page tell studies apart by name: rename one, or report them one by one."
             )
-    return {study.path: section_of(study) for study in studies}
+    return {study.path: section_of(study, trust=trust) for study in studies}
 
 
 def _refresh(studies: dict[Path, "Section"], into: Sequence[Path], *, check: bool) -> None:
