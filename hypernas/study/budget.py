@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import (
+    FlopCounterMode,
+    sdpa_backward_flop_count,
+    sdpa_flop_count,
+)
 
 from hypernas.architecture import Architecture
 from hypernas.cost import flops
@@ -92,7 +96,7 @@ def step_flops(
     rng = torch.Generator().manual_seed(0)
     steps: Sequence[Sequence[Architecture]] = [sampler(generator.space, rng) for _ in range(num)]
     shadow = copy.deepcopy(generator, {id(generator.space): generator.space}).train()
-    counter = FlopCounterMode(display=False, custom_mapping={torch.ops.aten.mv: _mv_flops})
+    counter = FlopCounterMode(display=False, custom_mapping=_UNCOUNTED)
     devices = [generator.device] if generator.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), counter:
         for architectures in steps:
@@ -102,6 +106,32 @@ def step_flops(
     return counter.get_total_flops() / num
 
 
+# Each by the shapes of its arguments.
+
+
 def _mv_flops(matrix: Sequence[int], vector: Sequence[int], **_: Any) -> int:
-    """Of a matrix times a vector, by their shapes; torch counts only products of matrices."""
     return 2 * matrix[0] * matrix[1]
+
+
+def _attention_flops(
+    query: Sequence[int], key: Sequence[int], value: Sequence[int], *_: Any, **__: Any
+) -> int:
+    return sdpa_flop_count(query, key, value)
+
+
+def _attention_backward_flops(
+    gradient: Sequence[int],
+    query: Sequence[int],
+    key: Sequence[int],
+    value: Sequence[int],
+    *_: Any,
+    **__: Any,
+) -> int:
+    return sdpa_backward_flop_count(gradient, query, key, value)
+
+
+_UNCOUNTED = {  # by torch, which knows only products of matrices, and the attention of GPUs
+    torch.ops.aten.mv: _mv_flops,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward_flops,
+}
