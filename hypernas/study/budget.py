@@ -6,14 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import (
-    FlopCounterMode,
-    sdpa_backward_flop_count,
-    sdpa_flop_count,
-)
 
 from hypernas.architecture import Architecture
-from hypernas.cost import flops
+from hypernas.cost import counting, flops
 from hypernas.data import Batches, Data
 from hypernas.generators import Generator
 from hypernas.objectives import Objective
@@ -84,11 +79,11 @@ def step_flops(
 ) -> float:
     """Mean FLOPs of a training step over `num` steps: generation, forward and backward passes.
 
-    Counted by torch's own counter while the steps are computed on a copy: matrix products,
-    convolutions and attention; products of matrices and vectors too, by which experts and templates
-    are mixed. Left out is element-wise work, as in scaling, and what settling free channels takes.
-    Weights are generated for one subnet after the other; where training generates those of a step
-    together, it may do a little less. The generator and torch's random state stay as they are.
+    Counted while the steps are computed on a copy (see `counting`): matrix products, convolutions
+    and attention; products of matrices and vectors too, by which experts and templates are mixed.
+    Left out is element-wise work, as in scaling, and what settling free channels takes. Weights are
+    generated for one subnet after the other; where training generates those of a step together, it
+    may do a little less. The generator and torch's random state stay as they are.
     """
     batch: tuple[Any, Any] = next(
         Batches(data.train, batch_size=batch_size, device=generator.device).starting_at(0)
@@ -96,42 +91,10 @@ def step_flops(
     rng = torch.Generator().manual_seed(0)
     steps: Sequence[Sequence[Architecture]] = [sampler(generator.space, rng) for _ in range(num)]
     shadow = copy.deepcopy(generator, {id(generator.space): generator.space}).train()
-    counter = FlopCounterMode(display=False, custom_mapping=_UNCOUNTED)
     devices = [generator.device] if generator.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices), counter:
+    with torch.random.fork_rng(devices=devices), counting() as counter:
         for architectures in steps:
             for architecture in architectures:
                 outputs = shadow.call(architecture, *positional(batch[0]))
                 objective.loss(outputs, batch[1]).backward()
     return counter.get_total_flops() / num
-
-
-# Each by the shapes of its arguments.
-
-
-def _mv_flops(matrix: Sequence[int], vector: Sequence[int], **_: Any) -> int:
-    return 2 * matrix[0] * matrix[1]
-
-
-def _attention_flops(
-    query: Sequence[int], key: Sequence[int], value: Sequence[int], *_: Any, **__: Any
-) -> int:
-    return sdpa_flop_count(query, key, value)
-
-
-def _attention_backward_flops(
-    gradient: Sequence[int],
-    query: Sequence[int],
-    key: Sequence[int],
-    value: Sequence[int],
-    *_: Any,
-    **__: Any,
-) -> int:
-    return sdpa_backward_flop_count(gradient, query, key, value)
-
-
-_UNCOUNTED = {  # by torch, which knows only products of matrices, and the attention of GPUs
-    torch.ops.aten.mv: _mv_flops,
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops,
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward_flops,
-}

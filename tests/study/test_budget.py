@@ -94,7 +94,7 @@ class Attending(torch.nn.Module):
         return self.attention(images.flatten(1, 2)).mean(1)
 
 
-def test_attention_costs_five_products_on_the_way_back_as_it_computes_its_scores_again():
+def test_a_step_counts_the_products_of_attention_twice_on_the_way_back():
     space = SearchSpace({"heads": [2, 3]}, lambda a: Attending(a["heads"]), layouts=FUSED_QKV)
     data = dataclasses.replace(
         DATA, train=TensorDataset(DATA.train.tensors[0], DATA.train.tensors[1] % 8)
@@ -109,7 +109,7 @@ def test_attention_costs_five_products_on_the_way_back_as_it_computes_its_scores
     )
     product = 2 * 3 * 8 * 8 * 4  # queries times keys, or scores times values
     project, qkv = 2 * 8 * 12 * 8, 2 * 8 * 8 * 36  # images get no gradient
-    assert found == 16 * (3 * project + 2 * qkv + 7 * product)
+    assert found == 16 * (3 * project + 2 * qkv + 3 * 2 * product)
 
 
 def test_generating_weights_is_counted():
