@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from hypernas.architecture import Architecture
+from hypernas.building import build_skeleton
 from hypernas.cost import counting, flops
 from hypernas.data import Batches, Data
 from hypernas.generators import Generator
@@ -44,7 +45,7 @@ class Budget:
 
         def cost(architecture: Architecture) -> int:
             if architecture not in known:
-                known[architecture] = flops(space.build(architecture), inputs)
+                known[architecture] = flops(build_skeleton(space, architecture), inputs)
             return known[architecture]
 
         rng = torch.Generator().manual_seed(0)

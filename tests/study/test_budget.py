@@ -49,6 +49,12 @@ def test_steps_of_a_sampler_times_their_mean_cost_are_the_budget(space):
     )
 
 
+def test_a_budget_leaves_the_random_state_as_it_is():
+    random = torch.get_rng_state()
+    Budget.of(SPACE, DATA, Sandwich(), reference_steps=100)
+    assert_close(torch.get_rng_state(), random)
+
+
 def test_a_sampler_of_twice_as_many_architectures_has_half_of_the_steps():
     one, two = (
         Budget.of(SPACE, DATA, Fixed(architectures=["largest"] * n), reference_steps=100)
