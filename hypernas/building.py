@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.utils.parametrize import ParametrizationList
 
 from hypernas.space import SearchSpace
 from hypernas.target import skeleton, without_storage
@@ -31,8 +32,8 @@ def build_skeleton(space: SearchSpace, architecture: Mapping[str, Any]) -> nn.Mo
     initialisers to fill; buffers are computed as ever. Where this could show, the module is built
     with its weights after all, and so are the others of the space from then on: if the builder fails or
     warns (it reads a parameter's values, or loads some), if a tensor that a module keeps is made of
-    them, or if anything is drawn but by initialisers of registered parameters, as draws come after
-    those of the weights. So write `nn.init.normal_` of an `nn.Parameter(torch.empty(...))` that has
+    them, if a parameter is parametrized (which swallows failures), or if anything is drawn but by
+    initialisers of registered parameters, as draws come after those of the weights. So write `nn.init.normal_` of an `nn.Parameter(torch.empty(...))` that has
     its place in the module, not `nn.Parameter(torch.randn(...))`.
     """
     if space not in _NEED_WEIGHTS:
@@ -52,7 +53,10 @@ def _built_hollow(space: SearchSpace, architecture: Mapping[str, Any]) -> nn.Mod
         except Exception:  # the true build tells what is wrong, if anything is
             return None
         drawn = not torch.equal(before, torch.default_generator.get_state())
-    if drawn or any(tensor.is_meta for part in module.modules() for tensor in _kept(part)):
+    parts = list(module.modules())
+    if drawn or any(isinstance(part, ParametrizationList) for part in parts):
+        return None
+    if any(tensor.is_meta for part in parts for tensor in _kept(part)):
         return None
     return module
 

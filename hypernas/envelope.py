@@ -37,8 +37,9 @@ class Envelope:
         shapes: parameter name -> largest shape.
 
     Raises:
-        ValueError: if a subnet does not fit inside, naming each parameter and both shapes; or if a
-            layout matches no parameter.
+        ValueError: if a subnet does not fit inside, naming each parameter and both shapes; if a
+            layout matches no parameter; or if there is no parameter, or one not of torch's default
+            dtype.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -52,6 +53,7 @@ class Envelope:
                 self.shapes.setdefault(name, shape)
             for name in [*weight_shapes(module), *norm_statistics(module)]:
                 self._home.setdefault(name, (architecture, module))
+        self._check_dtypes()
         unused = [p for p in space.layouts if not any(layout_of(n, {p: 1}) for n in self._home)]
         if unused:
             raise ValueError(
@@ -63,6 +65,27 @@ class Envelope:
             self._place(architecture, module)
         for architecture in probes:
             self.subnet(architecture)
+
+    def _check_dtypes(self) -> None:
+        dtype = torch.get_default_dtype()
+        wrong = [
+            f"{name}: {parameter.dtype}"
+            for name, parameter in ((n, _tensor(self._home[n][1], n)) for n in self.shapes)
+            if parameter.dtype != dtype
+        ]
+        if wrong:
+            raise ValueError(
+                f"generated weights are of torch's default type, {dtype}, but these parameters are not:"
+                "\n  "
+                + "\n  ".join(wrong)
+                + "\nBuild the module in the default type, and move the "
+                "generator to another (generator.to(torch.float64)); keep what is no weight by register_buffer."
+            )
+        if not self.shapes:
+            raise ValueError(
+                f"the module of {self.space.largest()} has no parameters, so there is nothing to "
+                f"generate."
+            )
 
     def owner(self, name: str) -> nn.Module:
         """The module that holds parameter `name`, on the meta device."""

@@ -67,7 +67,7 @@ def export_file(
 
     Raises:
         ExportError: if the suffix is unknown, the file exists and `overwrite` is not set, a package
-            is missing, or the outputs differ.
+            is missing, torch.export cannot follow the module, or the outputs differ.
     """
     path = Path(path)
     refuse(path, overwrite=overwrite)
@@ -95,6 +95,18 @@ def export_file(
             _record_of(draft).write_text(json.dumps(record, indent=1) + "\n")
         except (OSError, SafetensorError) as error:
             raise ExportError(f"{path} could not be written: {error}") from error
+        except ExportError:
+            raise
+        except Exception as error:
+            if path.suffix == ".safetensors":
+                raise
+            why = str(error).strip().partition("\n\n")[0]
+            raise ExportError(
+                f"{path} was not written: torch.export cannot follow {type(module).__name__} for any "
+                f"batch size.\n{type(error).__name__}: {why}\nIts forward must not make a Python number "
+                f"of the batch size (write x.shape[0] for len(x)) or of a tensor's values; "
+                f".safetensors holds weights alone and needs nothing of it."
+            ) from error
         scale = max(1.0, float(expected.abs().max()))
         difference = float((outputs.detach() - expected).abs().max()) / scale
         if not difference <= FORMATS[path.suffix]:
@@ -174,6 +186,9 @@ def _onnx(module: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> Tensor:
             verbose=False,
         )
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        for x in session.get_inputs():
+            if isinstance(x.shape[0], int):  # torch's exporter falls back to that without a word
+                raise ValueError(f"{x.name} would always be a batch of {x.shape[0]}.")
         (outputs,) = session.run(None, {n: x.numpy() for n, x in zip(names, inputs, strict=True)})
     return torch.from_numpy(outputs)
 

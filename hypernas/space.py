@@ -141,8 +141,15 @@ class SearchSpace:
         Raises:
             ValueError: if the architecture is not of this space.
             TypeError: if the builder returns something other than a module.
+
+        What the builder raises has a note that names the architecture.
         """
-        module = self._build(self.architecture(architecture))
+        architecture = self.architecture(architecture)
+        try:
+            module = self._build(architecture)
+        except Exception as error:
+            error.add_note(f"The builder of the search space raised this for {architecture}.")
+            raise
         if not isinstance(module, nn.Module):
             raise TypeError(
                 f"build must return an nn.Module, got {type(module).__name__} for {architecture}."

@@ -7,6 +7,7 @@ import torch
 from example_spaces import EXAMPLES
 from ready_made import READY
 from torch import nn
+from torch.nn.utils.parametrizations import orthogonal
 from torch.testing import assert_close
 
 from hypernas import SearchSpace
@@ -103,7 +104,17 @@ class Infers(Buffers):
             self.third = nn.Linear(self.one(torch.zeros(1, width)).shape[1], 3)
 
 
-@pytest.mark.parametrize("make", [Buffers, Random, Reads, Derives, DerivesList, Loads, Infers])
+class Parametrized(Buffers):
+    """A buffer that is made of a weight, where what fails on the way is swallowed."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.third = orthogonal(nn.Linear(width, 3))
+
+
+@pytest.mark.parametrize(
+    "make", [Buffers, Random, Reads, Derives, DerivesList, Loads, Infers, Parametrized]
+)
 def test_whatever_a_module_does_while_it_is_built_its_skeleton_is_right(make):
     space = space_of(make)
     found = build_skeleton(space, {"width": 4})

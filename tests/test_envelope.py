@@ -6,7 +6,7 @@ from example_spaces import EXAMPLES
 from torch import nn
 from torch.testing import assert_close
 
-from hypernas import SearchSpace
+from hypernas import SearchSpace, generators
 from hypernas.building import build_seeded
 from hypernas.envelope import Envelope
 from hypernas.target import norm_statistics, weight_shapes
@@ -129,3 +129,30 @@ def test_index_sets_are_derived_once_from_a_module_made_only_when_needed(space):
 def test_a_description_outside_the_space_is_refused():
     with pytest.raises(ValueError, match="is not an architecture of this space"):
         Envelope(SearchSpace({"a": [1]}, lambda a: nn.Linear(1, 1))).subnet({"a": 2})
+
+
+def test_parameters_that_no_generator_can_write_are_refused_at_once():
+    def build(architecture):
+        layer = nn.Linear(2, architecture["width"])
+        layer.scale = nn.Parameter(torch.ones(1, dtype=torch.float64))
+        layer.order = nn.Parameter(torch.arange(3), requires_grad=False)
+        return layer
+
+    with pytest.raises(ValueError, match="but these parameters are not") as caught:
+        Envelope(SearchSpace({"width": [2, 4]}, build))
+    for words in ("scale: torch.float64", "order: torch.int64", "register_buffer"):
+        assert words in str(caught.value)
+    assert "weight:" not in str(caught.value)
+
+
+def test_a_module_without_parameters_is_refused():
+    with pytest.raises(ValueError, match="has no parameters"):
+        Envelope(SearchSpace({"slope": [0.1, 0.2]}, lambda a: nn.LeakyReLU(a["slope"])))
+
+
+def test_a_generator_moved_to_another_type_computes_in_it():
+    space = SearchSpace({"width": [2, 4]}, lambda a: nn.Linear(3, a["width"]))
+    for make in (generators.shared, generators.hypernas, generators.mip_hypernetwork):
+        generator, inputs = make(space).to(torch.float64), torch.randn(2, 3, dtype=torch.float64)
+        outputs = generator.call("smallest", inputs)
+        assert_close(generator.export("smallest")(inputs), outputs)

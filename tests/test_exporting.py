@@ -4,9 +4,10 @@ import sys
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 from torch.testing import assert_close
 
-from hypernas import exporting, generators
+from hypernas import SearchSpace, exporting, generators
 from hypernas.exporting import ExportError, export_file
 from hypernas.spaces import conv1d, conv2d, mlp
 
@@ -85,6 +86,27 @@ def test_an_unknown_suffix_is_refused_with_those_there_are(tmp_path):
     generator, inputs = trained("mlp")
     with pytest.raises(ExportError, match=r"\.safetensors.*\.pt2.*\.onnx"):
         export_file(generator, generator.space.smallest(), tmp_path / "net.tflite", inputs=inputs)
+
+
+class Flat(nn.Module):
+    """Makes a number of the batch size."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.linear = nn.Linear(20, width)
+
+    def forward(self, x):
+        return self.linear(x.reshape(len(x), -1))
+
+
+@pytest.mark.parametrize("suffix", [".pt2", ".onnx"])
+def test_a_module_that_fixes_its_batch_size_is_refused_with_what_to_write(suffix, tmp_path):
+    generator = generators.shared(SearchSpace({"width": [4, 8]}, lambda a: Flat(a["width"])))
+    inputs, small = torch.randn(6, 1, 20), generator.space.smallest()
+    with pytest.raises(ExportError, match=r"cannot follow Flat for any batch size(.|\n)*x\.shape"):
+        export_file(generator, small, tmp_path / f"a{suffix}", inputs=inputs)
+    assert not list(tmp_path.iterdir())
+    assert export_file(generator, small, tmp_path / "a.safetensors", inputs=inputs).path.exists()
 
 
 def test_a_file_that_computes_something_else_is_not_kept(tmp_path, monkeypatch):

@@ -22,8 +22,10 @@ def evaluate_run(config: DictConfig) -> None:
         raise ValueError(f"split must be train, validation or test, got {config.split!r}.")
     if config.standalone and config.split == "train":
         raise ValueError("standalone=true compares on validation or test, got split=train.")
-    if config.subnets < 0:
-        raise ValueError(f"subnets must be 0 or more, got {config.subnets}.")
+    for name, least in (("subnets", 0), ("calibration_batches", 1), ("seed", 0)):
+        value = config[name]
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ValueError(f"{name} must be a whole number, {least} or more, got {value!r}.")
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     parts, state = reopen(config.run)
@@ -36,6 +38,7 @@ def evaluate_run(config: DictConfig) -> None:
             parts,
             configuration(config.run),
             config.recipe,
+            calibration_batches=config.calibration_batches,
             folder=config.references,
             device=config.device,
         )

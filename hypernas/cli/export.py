@@ -18,9 +18,11 @@ def export_run(config: DictConfig) -> None:
         torch.set_num_threads(config.threads)
     out = Path(config.out)
     refuse(out, overwrite=config.overwrite)
+    wanted = config.architecture
+    if isinstance(wanted, DictConfig):
+        wanted = OmegaConf.to_object(wanted)
     parts, _ = reopen(config.run)
     generator = parts.generator.to(pick_device(config.device))
-    wanted = OmegaConf.to_container(config, resolve=True)["architecture"]  # type: ignore[index,call-overload]
     architecture = parts.space.named(wanted)
     statistics = None
     if config.calibration_batches:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
@@ -46,12 +46,18 @@ _HELP = f"""hypernas {hypernas.__version__}: one generator writes the weights of
 hypernas COMMAND --help tells the settings. An error exits with status 2 and one message; set
 HYPERNAS_TRACEBACK=1 to see where it arose.
 """
+_LAUNCHERS = {  # of Hydra -> extra of this package
+    "hydra/launcher/joblib": "joblib",
+    "hydra/launcher/submitit_local": "submitit",
+    "hydra/launcher/submitit_slurm": "submitit",
+}
 _EXPECTED = (
     HydraException,
     OmegaConfBaseException,
     ValueError,
     TypeError,
     OSError,
+    ImportError,
     Diverged,
     RankLost,
 )
@@ -93,6 +99,8 @@ def _run(command: str, arguments: list[str]) -> None:
         arguments = _ranked(arguments)
     elif launched().size > 1:
         raise ValueError(f"hypernas {command} runs in one process: start it without torchrun.")
+    sweep = {"--multirun", "-m"}  # between settings, argparse would not know what follows
+    arguments = sorted(arguments, key=lambda argument: argument not in sweep)
     sys.argv = [f"hypernas {command}", *arguments]
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # where a user's own modules are
@@ -149,9 +157,13 @@ def _refuse_error(error: BaseException) -> None:
     cause = error
     while isinstance(cause, HydraException) and cause.__cause__ is not None:
         cause = cause.__cause__  # what a constructor said, not where Hydra called it
+    notes = "".join(f"\n{note}" for note in getattr(cause, "__notes__", ()))
+    _, called, key = str(error).rpartition("full_key: ")
+    if isinstance(cause, TypeError) and called:
+        notes += f"\nThis came of the settings of {key}."
     if isinstance(cause, _EXPECTED):
-        _refuse(_words(cause))
-    _refuse(f"{type(cause).__name__}: {cause}\nHYPERNAS_TRACEBACK=1 shows where it arose.")
+        _refuse(_words(cause) + notes)
+    _refuse(f"{type(cause).__name__}: {cause}{notes}\nHYPERNAS_TRACEBACK=1 shows where it arose.")
 
 
 def _words(error: BaseException) -> str:
@@ -160,6 +172,16 @@ def _words(error: BaseException) -> str:
         return f"{error.full_key} is missing: give {error.full_key}=... (see --help)."
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"no space left on the device ({error.filename or 'while writing'})."
+    if isinstance(error, OSError) and error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return (
+            f"{error.filename} cannot be made: a file stands where a folder should be. Move it, or "
+            f"choose another folder."
+        )
+    if isinstance(error, ImportError):
+        return f"{error}\nYour own modules are looked for in the current folder and on PYTHONPATH."
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file in _LAUNCHERS:
+        extra = _LAUNCHERS[error.missing_cfg_file]
+        return f"{error.missing_cfg_file} is not installed: pip install 'hypernas[{extra}]'."
     if isinstance(error, OmegaConfBaseException) and isinstance(error.parent_node, DictConfig):
         there = sorted(str(key) for key in error.parent_node)
         return f"there is no setting {error.full_key}, expected one of {there}."

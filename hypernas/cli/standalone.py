@@ -43,11 +43,19 @@ class Standalone:
     Args:
         run: the configuration of the run.
         recipe: steps (None to find the plateau), lr (None for the run's), seeds.
+        calibration_batches: as for the inherited weights.
         folder: of references that were trained before.
     """
 
     def __init__(
-        self, parts: Parts, run: DictConfig, recipe: DictConfig, *, folder: str, device: str
+        self,
+        parts: Parts,
+        run: DictConfig,
+        recipe: DictConfig,
+        *,
+        calibration_batches: int,
+        folder: str,
+        device: str,
     ) -> None:
         seeds = OmegaConf.to_object(recipe)["seeds"]  # type: ignore[index]
         if not isinstance(seeds, list) or not seeds or len(set(seeds)) < len(seeds):
@@ -62,6 +70,7 @@ class Standalone:
             training=instantiate(run.training),
             objective=parts.objective,
             optimizer=instantiate(optimizer),
+            calibration_batches=calibration_batches,
         )
 
     def references(self, steps: int) -> References:

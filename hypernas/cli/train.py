@@ -45,6 +45,8 @@ def _train(config: DictConfig, ranks: Ranks) -> None:
         )
     if config.threads is not None:
         torch.set_num_threads(config.threads)
+    if not isinstance(config.seed, int) or isinstance(config.seed, bool):
+        raise ValueError(f"seed must be a whole number, got {config.seed!r}.")
     parts = assemble(config)
     told = {key: value for key, value in flat(config).items() if key not in _OF_A_MACHINE}
     ranks.check_alike(parts.generator, told)

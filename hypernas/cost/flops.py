@@ -2,9 +2,10 @@
 
 import copy
 
+import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
+from hypernas.cost.counting import counting
 from hypernas.target import positional
 
 
@@ -12,13 +13,30 @@ def flops(module: nn.Module, inputs: Tensor | tuple[Tensor, ...]) -> int:
     """Floating-point operations of one forward pass on `inputs`, 2 for each multiply-add.
 
     Counted by torch's own counter on a copy on the meta device, in evaluation mode: matrix
-    products, convolutions and attention; element-wise work is left out.
+    products, convolutions and attention; element-wise work is left out. What cannot run there, as it
+    reads values or keeps tensors that are no buffers, is computed in earnest, parameters without storage
+    as zeros.
     """
     shadow = copy.deepcopy(module).to("meta").eval()
-    counter = FlopCounterMode(display=False)
-    with counter:
-        shadow(*(tensor.to("meta") for tensor in positional(inputs)))
+    try:
+        return _counted(shadow, tuple(tensor.to("meta") for tensor in positional(inputs)))
+    except Exception:  # what is wrong with the module itself, if anything is, shows below
+        real = _with_storage(copy.deepcopy(module)).cpu().eval()
+        return _counted(real, tuple(tensor.cpu() for tensor in positional(inputs)))
+
+
+def _counted(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
+    with torch.no_grad(), counting() as counter:
+        module(*inputs)
     return counter.get_total_flops()
+
+
+def _with_storage(module: nn.Module) -> nn.Module:
+    for owner in module.modules():
+        for name, parameter in owner._parameters.items():
+            if parameter is not None and parameter.is_meta:
+                owner._parameters[name] = nn.Parameter(torch.zeros_like(parameter, device="cpu"))
+    return module
 
 
 def num_parameters(module: nn.Module) -> int:

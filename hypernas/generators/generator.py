@@ -41,7 +41,9 @@ class Generator(nn.Module, ABC):
     `generator(architecture)` returns exactly the names and shapes of that module's parameters, and
     gradients reach the generator's own parameters through them. `call`, `export` and `calibrate`
     put them to use. An architecture is given as any mapping; inactive choices are ignored. Weights are
-    generated in the generator's own precision, also under autocast, which is for the target.
+    generated in the generator's own precision, also under autocast, which is for the target. All
+    parameters of the target are trained, also those that do not require a gradient there (but by
+    `Standalone`): what is to stay as it is belongs in a buffer.
 
     A generator may read a *condition* beside the architecture: a vector of `condition_dim` numbers
     (a task's embedding, noise, a summary of the batch), which gradients reach. Every method that

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from hypernas.architecture import Architecture
-from hypernas.cost import flops
+from hypernas.building import build_skeleton
+from hypernas.cost import counting, flops
 from hypernas.data import Batches, Data
 from hypernas.generators import Generator
 from hypernas.objectives import Objective
@@ -45,7 +45,7 @@ class Budget:
 
         def cost(architecture: Architecture) -> int:
             if architecture not in known:
-                known[architecture] = flops(space.build(architecture), inputs)
+                known[architecture] = flops(build_skeleton(space, architecture), inputs)
             return known[architecture]
 
         rng = torch.Generator().manual_seed(0)
@@ -80,11 +80,11 @@ def step_flops(
 ) -> float:
     """Mean FLOPs of a training step over `num` steps: generation, forward and backward passes.
 
-    Counted by torch's own counter while the steps are computed on a copy: matrix products,
-    convolutions and attention; products of matrices and vectors too, by which experts and templates
-    are mixed. Left out is element-wise work, as in scaling, and what settling free channels takes.
-    Weights are generated for one subnet after the other; where training generates those of a step
-    together, it may do a little less. The generator and torch's random state stay as they are.
+    Counted while the steps are computed on a copy (see `counting`): matrix products, convolutions
+    and attention; products of matrices and vectors too, by which experts and templates are mixed.
+    Left out is element-wise work, as in scaling, and what settling free channels takes. Weights are
+    generated for one subnet after the other; where training generates those of a step together, it
+    may do a little less. The generator and torch's random state stay as they are.
     """
     batch: tuple[Any, Any] = next(
         Batches(data.train, batch_size=batch_size, device=generator.device).starting_at(0)
@@ -92,16 +92,10 @@ def step_flops(
     rng = torch.Generator().manual_seed(0)
     steps: Sequence[Sequence[Architecture]] = [sampler(generator.space, rng) for _ in range(num)]
     shadow = copy.deepcopy(generator, {id(generator.space): generator.space}).train()
-    counter = FlopCounterMode(display=False, custom_mapping={torch.ops.aten.mv: _mv_flops})
     devices = [generator.device] if generator.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices), counter:
+    with torch.random.fork_rng(devices=devices), counting() as counter:
         for architectures in steps:
             for architecture in architectures:
                 outputs = shadow.call(architecture, *positional(batch[0]))
                 objective.loss(outputs, batch[1]).backward()
     return counter.get_total_flops() / num
-
-
-def _mv_flops(matrix: Sequence[int], vector: Sequence[int], **_: Any) -> int:
-    """Of a matrix times a vector, by their shapes; torch counts only products of matrices."""
-    return 2 * matrix[0] * matrix[1]

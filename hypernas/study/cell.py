@@ -65,7 +65,7 @@ def run_cell(
     """
     every = max(1, training.steps // (2 * _CHECKPOINTS)) if follow else training.steps
     training = dataclasses.replace(training, num_validation=0, validate_every=every)
-    trajectory = _Trajectory(data, subnets, objective, training.steps, calibration_batches)
+    trajectory = _Trajectory(data, subnets, objective, training, calibration_batches)
     started = time.perf_counter()
     diverged = False
     try:
@@ -124,10 +124,11 @@ class _Trajectory(Monitor):
         data: Data,
         subnets: Mapping[str, Architecture],
         objective: Objective,
-        steps: int,
+        training: Training,
         calibration_batches: int,
     ) -> None:
-        self.data, self.subnets, self.objective, self.steps = data, subnets, objective, steps
+        self.data, self.subnets, self.objective = data, subnets, objective
+        self.steps, self.every = training.steps, training.validate_every
         self.calibration_batches = calibration_batches
         self.rows: list[dict[str, Any]] = []
         self.seconds = 0.0
@@ -139,8 +140,8 @@ class _Trajectory(Monitor):
         """Single steps do not matter."""
 
     def validation(self, step: int, subnets: Subnets, generator: Generator) -> None:
-        if 2 * step <= self.steps:
-            return
+        if 2 * step <= self.steps or self.steps - self.every < step < self.steps:
+            return  # in the first half, or so near the last step that rankings could not differ
         started = time.perf_counter()
         for found in evaluate(
             generator,

@@ -1,4 +1,5 @@
 import csv
+import importlib.metadata
 import json
 import signal
 import subprocess
@@ -266,6 +267,8 @@ def test_impossible_values_are_refused(run):
     assert "steps: expected 1 or more" in refused(run("train", *FAST, "training.steps=0"))
     assert "batch_size must be between" in refused(run("train", *FAST, "training.batch_size=5000"))
     assert "device" in refused(run("train", *FAST, "device=abacus"))
+    assert "seed must be a whole number, got 'x'" in refused(run("train", *FAST, "seed=x"))
+    assert "settings of sampling" in refused(run("train", *FAST, "sampling.num_random=x"))
     assert not list(Path().iterdir())
 
 
@@ -274,6 +277,55 @@ def test_a_builder_that_breaks_is_told_without_a_traceback(run, tmp_path):
     message = refused(run("train", *FAST, "space=own", "space._target_=broken.space"))
     assert "out of order" in message
     assert "HYPERNAS_TRACEBACK=1" in message
+
+
+def test_a_builder_that_breaks_names_the_architecture(run, monkeypatch, tmp_path):
+    (tmp_path / "fragile.py").write_text(
+        "from torch import nn\n"
+        "from hypernas import SearchSpace\n"
+        "def space(**_):\n"
+        "    return SearchSpace({'width': [4, 8]}, lambda a: nn.Linear(8, 8 // (a['width'] - 4)))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    message = refused(run("train", *FAST, "space=own", "space._target_=fragile.space"))
+    assert "ZeroDivisionError" in message
+    assert "for {width: 4}" in message
+
+
+def test_a_module_that_is_not_found_is_refused_with_where_it_is_looked_for(run):
+    message = refused(run("train", *FAST, "space=own", "space._target_=gone.space"))
+    assert "No module named 'gone'" in message
+    assert "current folder and on PYTHONPATH" in message
+
+
+@pytest.mark.parametrize("name", ["joblib", "submitit_slurm"])
+def test_a_launcher_that_is_not_installed_is_refused_with_what_to_install(run, name):
+    extra = name.partition("_")[0]
+    if f"hydra-{extra}-launcher" in {found.name for found in importlib.metadata.distributions()}:
+        pytest.skip("it is installed")
+    message = refused(run("train", *FAST, "--multirun", f"hydra/launcher={name}"))
+    assert message == f"hydra/launcher/{name} is not installed: pip install 'hypernas[{extra}]'.\n"
+
+
+@pytest.mark.parametrize("folder", ["occupied", "occupied/run"])
+def test_a_run_where_a_file_is_is_refused_and_the_file_kept(run, folder):
+    Path("occupied").write_text("precious")
+    message = refused(run("train", *FAST, f"hydra.run.dir={folder}"))
+    assert f"{folder} cannot be made: a file stands where a folder should be" in message
+    assert Path("occupied").read_text() == "precious"
+
+
+@pytest.mark.parametrize("setting", ["subnets=some", "subnets=-1", "calibration_batches=0"])
+def test_an_evaluation_of_impossible_numbers_is_refused(run, trained, setting):
+    name, _, value = setting.partition("=")
+    message = refused(run("evaluate", f"run={trained}", setting))
+    assert message.startswith(f"{name} must be a whole number")
+    assert value in message
+
+
+def test_an_export_without_an_architecture_asks_for_one(run, trained):
+    message = refused(run("export", f"run={trained}", "out=net.pt2"))
+    assert "architecture is missing: give architecture=" in message
 
 
 def test_ctrl_c_saves_the_step_and_says_how_to_go_on(tmp_path):

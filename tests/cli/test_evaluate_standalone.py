@@ -1,6 +1,7 @@
 """`hypernas evaluate standalone=true`."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,12 @@ def test_without_steps_the_plateau_is_looked_for(evaluate):
     assert status == 0, error
     assert "stand-alone training takes " in out
     assert "validation accuracy by steps 6: " in out
+
+
+def test_norms_of_both_are_calibrated_by_as_many_batches(evaluate):
+    assert evaluate("recipe.steps=6", "calibration_batches=3")[0] == 0
+    entries = [json.loads(path.read_text()) for path in Path("known").iterdir()]
+    assert {entry["recipe"]["calibration_batches"] for entry in entries} == {3}
 
 
 @pytest.mark.parametrize(

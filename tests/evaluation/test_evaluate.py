@@ -1,22 +1,87 @@
 import csv
 
+import pytest
 import torch
 from torch import nn
 from torch.testing import assert_close
 
 from hypernas import SearchSpace, generators
-from hypernas.cost import flops, num_parameters
+from hypernas.cost import counting, flops, num_parameters
 from hypernas.data import digits
 from hypernas.evaluation import evaluate, mean, write_csv
 from hypernas.objectives import CrossEntropy, assess
 from hypernas.sampling import sample_subnets
 from hypernas.spaces import conv2d, mlp
+from hypernas.target import skeleton
 
 
 def test_flops_of_a_generated_subnet_are_those_of_its_closed_form():
     module = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Flatten(), nn.Linear(8 * 16, 10))
     expected = 2 * (8 * 3 * 9 * 16 + 8 * 16 * 10)
     assert flops(module, torch.zeros(1, 3, 4, 4)) == expected
+
+
+class Row(nn.Module):
+    """A recurrent net, or a transformer layer, of rows of 6 channels."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        outputs = self.layer(x)
+        return outputs[0] if isinstance(outputs, tuple) else outputs
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (nn.LSTM(6, 8, batch_first=True), 2 * 4 * 8 * (6 + 8)),
+        (nn.GRU(6, 8, batch_first=True), 2 * 3 * 8 * (6 + 8)),
+        (
+            nn.TransformerEncoderLayer(6, 2, 16, batch_first=True),
+            2 * (4 * 6 * 6 + 2 * 6 * 16 + 2 * 6 * 5),  # projections, feed-forward, 5 positions
+        ),
+    ],
+    ids=["lstm", "gru", "transformer"],
+)
+def test_fused_kernels_are_counted_on_every_device_whether_there_are_gradients_or_not(
+    layer, expected
+):
+    inputs = torch.randn(4, 5, 6)
+    assert flops(Row(layer), inputs) == 4 * 5 * expected
+    for gradients in (True, False):
+        with torch.set_grad_enabled(gradients), counting() as counter:
+            Row(layer).eval()(inputs)
+        assert counter.get_total_flops() == 4 * 5 * expected
+    with torch.no_grad(), counting() as counter:
+        outputs = Row(layer)(inputs)
+    with counting() as both:
+        Row(layer.train())(inputs).sum().backward()
+    assert both.get_total_flops() > 2 * counter.get_total_flops()
+    assert outputs.shape[:2] == (4, 5)
+
+
+class Masked(nn.Module):
+    """Keeps a tensor that is no buffer, and reads a value."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.mask = nn.Linear(4, 3), torch.ones(3)
+
+    def forward(self, x):
+        x = self.linear(x) * self.mask
+        return -x if float(x.sum()) > 0 else x
+
+
+@pytest.mark.parametrize("make", [lambda module: module, skeleton])
+def test_flops_of_what_cannot_run_without_values_are_counted_with_them(make):
+    assert flops(make(Masked()), torch.zeros(2, 4)) == 2 * 2 * 4 * 3
+
+
+def test_flops_of_a_module_that_fails_say_why():
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        flops(nn.Linear(4, 3), torch.zeros(2, 5))
 
 
 def test_flops_do_not_touch_the_module():

@@ -1,13 +1,17 @@
+import dataclasses
+
 import pytest
 import torch
 from torch.testing import assert_close
+from torch.utils.data import TensorDataset
 
-from hypernas import generators, growth
+from hypernas import SearchSpace, generators, growth
 from hypernas.cost import flops
 from hypernas.data import digits
 from hypernas.objectives import CrossEntropy, InPlaceDistillation
 from hypernas.sampling import Fixed, Sandwich, Uniform
 from hypernas.spaces import conv2d, mlp
+from hypernas.spaces.attention import FUSED_QKV, SelfAttention
 from hypernas.study import Budget, step_flops
 
 DATA = digits()
@@ -45,6 +49,12 @@ def test_steps_of_a_sampler_times_their_mean_cost_are_the_budget(space):
     )
 
 
+def test_a_budget_leaves_the_random_state_as_it_is():
+    random = torch.get_rng_state()
+    Budget.of(SPACE, DATA, Sandwich(), reference_steps=100)
+    assert_close(torch.get_rng_state(), random)
+
+
 def test_a_sampler_of_twice_as_many_architectures_has_half_of_the_steps():
     one, two = (
         Budget.of(SPACE, DATA, Fixed(architectures=["largest"] * n), reference_steps=100)
@@ -77,6 +87,35 @@ def test_a_step_of_weight_sharing_costs_three_forward_passes_but_the_gradient_of
             )
             expected += 16 * (3 * flops(module, DATA.example(num=1)) - flops(first, inputs))
     assert count(generator, sampler) == expected / 3
+
+
+class Attending(torch.nn.Module):
+    """Rows of an image attend to each other."""
+
+    def __init__(self, heads):
+        super().__init__()
+        self.attention = SelfAttention(model_dim=8, heads=heads, head_dim=4)
+
+    def forward(self, images):
+        return self.attention(images.flatten(1, 2)).mean(1)
+
+
+def test_a_step_counts_the_products_of_attention_twice_on_the_way_back():
+    space = SearchSpace({"heads": [2, 3]}, lambda a: Attending(a["heads"]), layouts=FUSED_QKV)
+    data = dataclasses.replace(
+        DATA, train=TensorDataset(DATA.train.tensors[0], DATA.train.tensors[1] % 8)
+    )
+    found = step_flops(
+        generators.shared(space),
+        data,
+        sampler=Fixed(),
+        objective=CrossEntropy(),
+        batch_size=16,
+        num=1,
+    )
+    product = 2 * 3 * 8 * 8 * 4  # queries times keys, or scores times values
+    project, qkv = 2 * 8 * 12 * 8, 2 * 8 * 8 * 36  # images get no gradient
+    assert found == 16 * (3 * project + 2 * qkv + 3 * 2 * product)
 
 
 def test_generating_weights_is_counted():

@@ -1,4 +1,5 @@
 import functools
+import itertools
 
 import pytest
 import torch
@@ -96,6 +97,17 @@ def test_subnets_are_followed_on_validation_in_the_last_half_up_to_the_last_step
         calibration_batches=8,
     )
     assert last == {evaluation.label: evaluation.calibrated for evaluation in again}
+
+
+@pytest.mark.parametrize("steps", [36, 37, 40, 41])
+def test_checkpoints_are_as_far_apart_whatever_the_number_of_steps(steps):
+    found = cell(steps=steps, follow=True)
+    followed = [row["step"] for row in found.trajectory if row["subnet"] == "small"]
+    apart = [after - before for before, after in itertools.pairwise(followed)]
+    assert followed[-1] == steps
+    assert len(followed) == 3
+    assert apart[0] == steps // 6
+    assert steps // 6 <= apart[1] < 2 * (steps // 6)
 
 
 def test_a_cell_that_diverges_says_so_and_has_no_rows():
