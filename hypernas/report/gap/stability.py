@@ -27,12 +27,19 @@ def stability_table(task: Task, path: Path) -> Table:
     """S-tau of each arm at its largest budget, of single evaluations and of means of the last few.
 
     Raises:
-        ValueError: if the file is broken, or a run lacks subnets at some of its steps.
+        ValueError: if the file is broken, a run lacks subnets at some of its steps, or runs were
+            evaluated unequally often.
     """
     rows = csv_file.read(path, _COLUMNS)
     csv_file.distinct(rows, ("task", "arm", "seed", "budget", "step", "subnet"), path)
     lists = _lists([row for row in rows if row["task"] == task.name], path)
-    num = min((len(values) for runs in lists.values() for values in runs), default=0)
+    nums = {arm: sorted({len(values) for values in runs}) for arm, runs in lists.items()}
+    if len({num for found in nums.values() for num in found}) > 1:
+        raise ValueError(
+            f"{path}: evaluations of a run are as many in all arms, or S-tau cannot be compared; "
+            f"got {nums}."
+        )
+    num = next((found[0] for found in nums.values()), 0)
     width = max(2, num // 2)
     lines = []
     for arm in (arm for arm in task.arms if arm in lists):
