@@ -50,7 +50,8 @@ class DividedBanks(Storage):
     def place(self, device: torch.device) -> None:
         for stack in self._stacks:
             if not self._ours(stack):
-                stack.parameter.data = stack.parameter.data.new_empty(0)
+                # without entries, but of as many axes, by which an optimizer tells them apart
+                stack.parameter.data = stack.parameter.data.new_empty(0, *stack.shape[1:])
         self._guard = self.generator.bank.register_forward_pre_hook(self._check)
         self.generator.to(device)
 
