@@ -1,7 +1,7 @@
 """Every rank has a part of the bank."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -11,11 +11,11 @@ from hypernas.architecture import Architecture
 from hypernas.generators import Generator
 from hypernas.ranks.bringing import bring
 from hypernas.ranks.copies import norm
+from hypernas.ranks.delivery import Delivery
 from hypernas.ranks.ranks import Ranks
 from hypernas.ranks.sharding import Maker
 from hypernas.ranks.stacks import Stack, stacks_of
 from hypernas.ranks.storage import States, Storage, Weights
-from hypernas.ranks.swapping import swap
 
 _WEIGHT = "weight"  # beside what an optimizer keeps of it
 
@@ -71,32 +71,39 @@ class DividedBanks(Storage):
         read: Sequence[int] = (),
         rng: torch.Generator | None = None,
     ) -> Iterator[Weights]:
-        mixed = self._mixed(architectures, rng)
-        weights = self._send(
-            mixed, architectures, [list(dict.fromkeys([*own, *read])) for own in trained]
-        )
-        leaves = {
-            (i, name): leaf.requires_grad_()
-            for i in trained[self.ranks.rank]
-            for name, leaf in weights[i].items()
-        }
+        delivery, mixed = self._delivery(architectures), self._mixed(architectures, rng)
+        weights = delivery.send(mixed, [list(dict.fromkeys([*own, *read])) for own in trained])
+        for i in trained[self.ranks.rank]:
+            for leaf in weights[i].values():
+                leaf.requires_grad_()
         yield weights
-        self._send_back(mixed, architectures, trained, leaves)
+        gradients = delivery.send_back(weights, trained)
+        reached = [
+            (mixed[i][name], gradient)
+            for (i, name), gradient in gradients.items()
+            if mixed[i][name].requires_grad
+        ]
+        if reached:
+            torch.autograd.backward(*map(list, zip(*reached, strict=True)))
 
     @torch.no_grad()
     def weights(
         self, architectures: Sequence[Architecture], wanted: Sequence[Sequence[int]]
     ) -> Weights:
-        return self._send(self._mixed(architectures, None), architectures, wanted)
+        return self._delivery(architectures).send(self._mixed(architectures, None), wanted)
 
     def exchange(self, loss: Tensor, remembered: list[Tensor]) -> Tensor:
-        return self.ranks.exchange(self.generator, self._copied(), loss, remembered)
+        copied = [p for p in self.generator.parameters() if id(p) not in self._divided]
+        return self.ranks.exchange(self.generator, copied, loss, remembered)
 
     def norm(self, parameters: Iterable[nn.Parameter]) -> Tensor:  # shape: ()
+        divided, copied = [], []
+        for parameter in parameters:
+            (divided if id(parameter) in self._divided else copied).append(parameter)
         found = self._stacks[0].parameter.new_zeros(self.ranks.size + 1)
-        found[self.ranks.rank] = norm(s.parameter for s in self._stacks if self._ours(s))
+        found[self.ranks.rank] = norm(divided)  # those of other ranks have no gradient
         self.ranks.add(found)
-        found[-1] = norm(self._copied())
+        found[-1] = norm(copied)
         return torch.linalg.vector_norm(found)
 
     @torch.no_grad()
@@ -135,9 +142,6 @@ class DividedBanks(Storage):
     def _ours(self, stack: Stack) -> bool:
         return stack.rank == self.ranks.rank
 
-    def _copied(self) -> list[nn.Parameter]:
-        return [p for p in self.generator.parameters() if id(p) not in self._divided]
-
     def _check(self, bank: nn.Module, arguments: tuple[str]) -> None:
         (name,) = arguments
         if self._rank[name] != self.ranks.rank:
@@ -155,74 +159,13 @@ class DividedBanks(Storage):
         with _drawing(rng, self.generator.device):
             return self.generator.mixed(architectures, conditions, names=ours)
 
-    def _names(self, architecture: Architecture, rank: int) -> list[str]:
-        """What a rank mixes of an architecture."""
-        return [n for n in self.generator.slices(architecture) if self._rank[n] == rank]
-
-    def _send(
-        self,
-        mixed: Sequence[Mapping[str, Tensor]],
-        architectures: Sequence[Architecture],
-        wanted: Sequence[Sequence[int]],
-    ) -> Weights:
-        """To each rank what we mixed of what it wants; what comes is ours."""
-        slices = {i: self.generator.slices(architectures[i]) for i in wanted[self.ranks.rank]}
-        awaited = [
-            [(i, name) for i in slices for name in self._names(architectures[i], rank)]
-            for rank in range(self.ranks.size)
+    def _delivery(self, architectures: Sequence[Architecture]) -> Delivery:
+        shapes = [
+            {name: where.shape for name, where in self.generator.slices(architecture).items()}
+            for architecture in architectures
         ]
-        received = swap(
-            self.ranks,
-            [[w.detach() for i in positions for w in mixed[i].values()] for positions in wanted],
-            [[slices[i][name].shape for i, name in places] for places in awaited],
-            like=self._stacks[0].parameter.detach(),
-        )
-        found: Weights = {i: {} for i in slices}
-        for places, tensors in zip(awaited, received, strict=True):
-            for (i, name), tensor in zip(places, tensors, strict=True):
-                found[i][name] = tensor
-        return found
-
-    def _send_back(
-        self,
-        mixed: Sequence[Mapping[str, Tensor]],
-        architectures: Sequence[Architecture],
-        trained: Sequence[Sequence[int]],
-        leaves: Mapping[tuple[int, str], Tensor],
-    ) -> None:
-        """To each rank the gradients of what it mixed for us; what comes goes through our stacks."""
-        every = [(i, n) for i, a in enumerate(architectures) for n in self.generator.slices(a)]
-        flags = [int(p in leaves and leaves[p].grad is not None) for p in every]
-        reached = torch.tensor(flags, dtype=torch.int32)
-        self.ranks.add(reached)
-        alive = {place for place, num in zip(every, reached.tolist(), strict=True) if num}
-
-        def places(rank: int, positions: Sequence[int]) -> list[tuple[int, str]]:
-            pairs = [(i, n) for i in positions for n in self._names(architectures[i], rank)]
-            return [pair for pair in pairs if pair in alive]
-
-        own = trained[self.ranks.rank]
-        awaited = [places(self.ranks.rank, positions) for positions in trained]
-        received = swap(
-            self.ranks,
-            [
-                [_gradient(leaves[place]) for place in places(rank, own)]
-                for rank in range(self.ranks.size)
-            ],
-            [[mixed[i][name].shape for i, name in some] for some in awaited],
-            like=self._stacks[0].parameter.detach(),
-        )
-        sums: dict[tuple[int, str], Tensor] = {}
-        for some, tensors in zip(awaited, received, strict=True):
-            for place, tensor in zip(some, tensors, strict=True):
-                sums[place] = sums[place] + tensor if place in sums else tensor
-        found = [(mixed[i][n], g) for (i, n), g in sums.items() if mixed[i][n].requires_grad]
-        if found:
-            torch.autograd.backward(*map(list, zip(*found, strict=True)))
-
-
-def _gradient(leaf: Tensor) -> Tensor:
-    return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
+        like = self._stacks[0].parameter.detach()
+        return Delivery(self.ranks, shapes, self._rank, like=like)
 
 
 @contextlib.contextmanager
