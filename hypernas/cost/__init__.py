@@ -1,6 +1,18 @@
 """What an architecture costs, and what ranks do."""
 
 from hypernas.cost.flops import flops, num_parameters
-from hypernas.cost.traffic import all_reduce_seconds, training_bytes
+from hypernas.cost.traffic import (
+    all_reduce_bytes,
+    all_reduce_seconds,
+    delivery_bytes,
+    training_bytes,
+)
 
-__all__ = ["all_reduce_seconds", "flops", "num_parameters", "training_bytes"]
+__all__ = [
+    "all_reduce_bytes",
+    "all_reduce_seconds",
+    "delivery_bytes",
+    "flops",
+    "num_parameters",
+    "training_bytes",
+]

@@ -26,14 +26,16 @@ class DividedBanks(Storage):
     A step sends weights, not banks: a rank mixes what it keeps for every architecture of the step,
     and each rank is sent the weights of those it trains. Their gradients come back the same way, and
     make that of the stack where it is kept. So of a bank, its gradient and the optimizer's memory a
-    rank stores about 1/N; nothing is gathered for a while, as in ZeRO stage 3 (Rajbhandari et
-    al., 2020, arXiv 1910.02054). As stacks stay whole, every optimizer moves them as on one process.
+    rank stores about 1/N; no bank is gathered for a while, as in ZeRO stage 3 (Rajbhandari et al.,
+    2020, arXiv 1910.02054). Beside that it has, during a step, the weights of the subnets it trains,
+    with gradients, and about as many that it mixed for others. As stacks stay whole, an optimizer that
+    moves parameters one by one does what it does on one process.
 
     All else, such as a hypernetwork of coefficients, is copied: each rank computes the coefficients of
     all architectures, from one draw of dropout, and gradients are added up.
 
-    No rank can keep less than the largest stack. From `place` to `collect` the generator makes no weights
-    by itself.
+    No rank can keep less than the largest stack. From `place` to `collect` the generator makes no
+    weights by itself. Before and after, every rank has all of it, on the CPU.
 
     Raises:
         ValueError: if the generator is none of which the bank can be divided, or there are fewer stacks

@@ -22,8 +22,10 @@ from training_on_ranks import (
 )
 
 from hypernas import checkpoint, generators
+from hypernas.cost import delivery_bytes
 from hypernas.generators import Generator
 from hypernas.objectives import CrossEntropy
+from hypernas.optimization import Groups
 from hypernas.ranks import Alone, Copies, DividedBanks, Joined
 from hypernas.ranks.stacks import stacks_of
 from hypernas.sampling import Sandwich
@@ -122,6 +124,17 @@ def test_what_an_optimizer_is_to_remember_is_not_divided():
 def test_banks_and_optimizer_are_not_divided_in_two_ways_at_once():
     with pytest.raises(ValueError, match="shard_optimizer: expected False"):
         Training(shard_banks=True, shard_optimizer=True)
+
+
+def test_an_optimizer_takes_back_only_what_it_moves(tmp_path):
+    first_half(Alone(), "hypernas", tmp_path)
+    generator = made("hypernas").double()
+    state = checkpoint.load(checkpoint.newest(tmp_path), generator=generator)
+    groups = Groups(generator, ADAMW)
+    one = groups.parameters()[1]
+    state.restore_optimizer(groups.optimizer, holds=lambda parameter: parameter is one)
+    assert list(groups.optimizer.state) == [one]
+    assert groups.optimizer.state[one]["exp_avg"].shape == one.shape
 
 
 # --- gradients ----------------------------------------------------------------------------------
@@ -253,6 +266,35 @@ def stored(ranks):
 def test_a_rank_stores_half_of_the_bank_its_gradient_and_the_moments(pair):
     for held, copied, total in pair(stored):
         assert held - copied == pytest.approx((total - copied) / 2, rel=0.05)
+
+
+def sent(ranks):
+    """Bytes that this rank sends to the other in a step in which each trains the largest subnet."""
+    counts, swap = [], ranks.swap
+
+    def counting(tensor, to, sizes):
+        counts.append(to[1 - ranks.rank] * tensor.element_size())
+        return swap(tensor, to, sizes)
+
+    ranks.swap = counting
+    generator = made("hypernas")
+    storage = DividedBanks(generator, ranks)
+    storage.place(CPU)
+    add_gradients(
+        storage,
+        [generator.space.largest()] * 2,
+        tuple(tensor[:16] for tensor in blobs().train.tensors),
+        CrossEntropy(),
+        combine="mean",
+        precision="float32",
+    )
+    return sum(counts)
+
+
+def test_ranks_send_the_weights_that_they_do_not_have_and_their_gradients(pair):
+    weights = made("hypernas")(made("hypernas").space.largest())
+    num = sum(weight.numel() for weight in weights.values())
+    assert sum(pair(sent)) == 2 * delivery_bytes(num, num_ranks=2)
 
 
 def files(folder):
