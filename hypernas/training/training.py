@@ -18,7 +18,7 @@ from hypernas.interruption import Interrupted, Interruption
 from hypernas.monitors import Monitor, mean_over_subnets
 from hypernas.objectives import Objective
 from hypernas.optimization import Groups, Memory, OptimizerMaker
-from hypernas.ranks import Alone, Copies, DividedBanks, Ranks, Storage
+from hypernas.ranks import Alone, Copies, DividedBanks, Ranks
 from hypernas.sampling import Sampler, sample_subnets
 from hypernas.training.divergence import check_finite
 from hypernas.training.gradients import add_gradients
@@ -120,7 +120,11 @@ class Training:
             RankLost: if another rank ended, or did not answer in time.
         """
         ranks = ranks or Alone()
-        storage = self._storage(generator, ranks)
+        storage = (
+            DividedBanks(generator, ranks)
+            if self.shard_banks
+            else Copies(generator, ranks, shard_optimizer=self.shard_optimizer)
+        )
         for name in ("shard_optimizer", "shard_banks"):
             if getattr(self, name) and memory is not None and ranks.size > 1:
                 raise ValueError(
@@ -194,12 +198,7 @@ class Training:
                             monitor.step(step, values)
                     if step % self.validate_every == 0 or step == self.steps:
                         subnets = validate(
-                            storage,
-                            watched,
-                            data,
-                            batches,
-                            objective,
-                            calibration_batches=self.calibration_batches,
+                            storage, watched, data, batches, objective, self.calibration_batches
                         )
                         final = mean_over_subnets(subnets)
                         for monitor in monitors:
@@ -247,8 +246,3 @@ class Training:
             precision=self.precision,
             rng=rng,
         )
-
-    def _storage(self, generator: Generator, ranks: Ranks) -> Storage:
-        if self.shard_banks:
-            return DividedBanks(generator, ranks)
-        return Copies(generator, ranks, shard_optimizer=self.shard_optimizer)

@@ -20,7 +20,6 @@ def validate(
     data: Data,
     batches: Batches,
     objective: Objective,
-    *,
     calibration_batches: int,
 ) -> Subnets:
     """The measures of subnets, by label, on the validation split; ranks divide the subnets."""

@@ -1,38 +1,15 @@
-"""Ranks that divide a bank train as one process that has all of it."""
-
-import json
-import shutil
-from functools import partial
+"""Ranks that divide a bank have the gradients of one process, in a part of its memory."""
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from torch.testing import assert_close
-from training_on_ranks import (
-    ADAMW,
-    FACTORIES,
-    Recorder,
-    assert_same_gradient,
-    blobs,
-    first_half,
-    gradients,
-    made,
-    second_half,
-    trained,
-)
+from training_on_ranks import DIVISIBLE, assert_same_gradient, blobs, gradients, made
 
-from hypernas import checkpoint, generators
 from hypernas.cost import delivery_bytes
-from hypernas.generators import Generator
 from hypernas.objectives import CrossEntropy
-from hypernas.optimization import Groups
-from hypernas.ranks import Alone, Copies, DividedBanks, Joined
-from hypernas.ranks.stacks import stacks_of
-from hypernas.sampling import Sandwich
-from hypernas.training import Training
+from hypernas.ranks import Alone, Copies, DividedBanks
 from hypernas.training.gradients import add_gradients
 
-NAMES = ["shared", "mos_layer", "mos_neuron", "hypernas", "soft_sharing"]
 CPU = torch.device("cpu")
 
 
@@ -47,10 +24,7 @@ def union(parts):
     return found
 
 
-# --- one process --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", DIVISIBLE)
 def test_one_rank_that_divides_its_bank_among_none_has_the_same_gradients(name):
     step = name, 2, "mean", True, "batch", torch.float32
     expected, loss = gradients(Alone(), *step, Copies)
@@ -68,80 +42,8 @@ def test_what_a_loss_does_not_reach_has_no_gradient():
     assert reached == {"bank.stacks.head/bias"}
 
 
-@pytest.mark.parametrize("num_ranks", [1, 2, 3, 7])
-@pytest.mark.parametrize("name", NAMES)
-def test_ranks_keep_about_as_much_as_each_other(name, num_ranks):
-    stacks = stacks_of(made(name), num_ranks)
-    kept = [0] * num_ranks
-    for stack in stacks:
-        kept[stack.rank] += stack.parameter.numel()
-    assert min(kept) > 0
-    largest = max(stack.parameter.numel() for stack in stacks)
-    assert max(kept) - min(kept) <= largest
-
-
-@pytest.mark.parametrize(
-    ("name", "why"),
-    [
-        ("ofa", "go through KernelTransforms"),
-        ("cafenet", "go through FreeChannels"),
-        ("few_shot", "FewShot is none"),
-        ("mip_hypernetwork", "FullHypernetwork is none"),
-        ("standalone", "Standalone is none"),
-        ("ssn", "makes the stack of"),
-    ],
-)
-def test_banks_that_cannot_be_divided_are_refused(name, why):
-    factories = {**FACTORIES, "ssn": generators.ssn, "ofa": generators.ofa}
-    generator = factories[name](made("shared").space)
-    with pytest.raises(ValueError, match=rf"{why}.*leave training\.shard_banks off"):
-        run(generator, Alone())
-
-
-def run(generator: Generator, ranks, **options):
-    return Training(steps=1, shard_banks=True).run(
-        generator,
-        blobs(),
-        sampler=Sandwich(),
-        objective=CrossEntropy(),
-        optimizer=ADAMW,
-        device="cpu",
-        ranks=ranks,
-        **options,
-    )
-
-
-def test_more_ranks_than_stacks_are_refused():
-    with pytest.raises(ValueError, match=r"99 ranks cannot divide a bank of \d+ stacks"):
-        run(made("shared"), Joined(0, 99))
-
-
-def test_what_an_optimizer_is_to_remember_is_not_divided():
-    with pytest.raises(ValueError, match=r"leave training\.shard_banks off"):
-        run(made("shared"), Joined(0, 2), memory={})
-
-
-def test_banks_and_optimizer_are_not_divided_in_two_ways_at_once():
-    with pytest.raises(ValueError, match="shard_optimizer: expected False"):
-        Training(shard_banks=True, shard_optimizer=True)
-
-
-def test_an_optimizer_takes_back_only_what_it_moves(tmp_path):
-    first_half(Alone(), "hypernas", tmp_path)
-    generator = made("hypernas").double()
-    state = checkpoint.load(checkpoint.newest(tmp_path), generator=generator)
-    groups = Groups(generator, ADAMW)
-    one = groups.parameters()[1]
-    state.restore_optimizer(groups.optimizer, holds=lambda parameter: parameter is one)
-    assert list(groups.optimizer.state) == [one]
-    assert groups.optimizer.state[one]["exp_avg"].shape == one.shape
-
-
-# --- gradients ----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("num_random", [-1, 1, 2])  # one architecture, of which ranks split rows
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", DIVISIBLE)
 def test_the_gradient_of_two_ranks_is_that_of_one_process(pair, name, num_random):
     step = name, num_random, "mean", True, "layer"
     for dtype, each, whole in ((torch.float32, 1e-5, 1e-6), (torch.float64, 1e-12, 1e-12)):
@@ -199,48 +101,6 @@ def test_ranks_mix_with_one_draw_of_dropout(pair):
     assert_close(second, {1: expected[1], 0: expected[0]})
 
 
-# --- runs ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_two_ranks_take_the_steps_of_one_process(pair, name):
-    expected, heard, final = trained(Alone(), name, 8)  # distillation; norms are clipped at 1
-    (first, told, result), (second, untold, same) = pair(trained, name, 8, None, None, True)
-    assert_close(first, expected, rtol=1e-6, atol=1e-9)  # all of it, on both
-    assert_close(second, first, rtol=0, atol=0)
-    assert_close(result, final, rtol=1e-6, atol=1e-9)
-    assert same == result
-    assert untold == []
-    assert [place for place, _ in told] == [place for place, _ in heard]
-    assert_close([v for _, v in told][1:], [v for _, v in heard][1:], rtol=1e-6, atol=1e-9)
-
-
-def clipped(ranks, shard_banks):
-    """The norms of gradients that are far longer than allowed, and parameters after 4 steps."""
-    generator, recorder = made("hypernas").double(), Recorder()
-    Training(steps=4, batch_size=32, log_every=1, max_grad_norm=1e-3, shard_banks=shard_banks).run(
-        generator,
-        blobs(torch.float64),
-        sampler=Sandwich(num_random=0),
-        objective=CrossEntropy(),
-        optimizer=partial(torch.optim.SGD, lr=1.0),
-        monitors=[recorder],
-        device="cpu",
-        ranks=ranks,
-    )
-    norms = [values["gradient_norm"] for step, values in recorder.heard[1:5]]
-    return norms, dict(generator.named_parameters())
-
-
-def test_gradients_are_clipped_by_the_norm_of_all_of_them(pair):
-    norms, expected = clipped(Alone(), False)
-    (told, first), (_, second) = pair(clipped, True)
-    assert min(norms) > 1e-2
-    assert_close(told, norms)
-    assert_close(first, expected, rtol=1e-9, atol=1e-12)
-    assert_close(second, first, rtol=0, atol=0)
-
-
 def stored(ranks):
     """Elements of parameters, gradients and moments on this rank, of all and of what is copied."""
     generator = made("hypernas")
@@ -295,31 +155,6 @@ def test_ranks_send_the_weights_that_they_do_not_have_and_their_gradients(pair):
     weights = made("hypernas")(made("hypernas").space.largest())
     num = sum(weight.numel() for weight in weights.values())
     assert sum(pair(sent)) == 2 * delivery_bytes(num, num_ranks=2)
-
-
-def files(folder):
-    """What is in the newest checkpoint."""
-    place = checkpoint.newest(folder).folder
-    return load_file(place / "state.safetensors"), json.loads((place / "state.json").read_text())
-
-
-@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2), (2, 2)])
-def test_a_checkpoint_is_the_same_and_a_run_goes_on_with_any_number_of_ranks(
-    pair, tmp_path, before, after
-):
-    ranks = {1: lambda f, *a: [f(Alone(), *a)], 2: lambda f, *a: pair(f, *a, True)}
-    plain, divided = tmp_path / "plain", tmp_path / "divided"
-    first_half(Alone(), "hypernas", plain)
-    said = ranks[before](first_half, "hypernas", divided)
-    assert said == ["stopped after step 5 of 8"] * before
-    (expected, record), (found, told) = files(plain), files(divided)
-    del expected["rng.cpu"], found["rng.cpu"]  # each rank draws its own
-    assert_close(found, expected, rtol=1e-6, atol=1e-9)
-    assert told.pop("figures") == pytest.approx(record.pop("figures"))
-    assert told == record
-    whole = second_half(Alone(), "hypernas", shutil.copytree(plain, tmp_path / "copy"))
-    for parameters in ranks[after](second_half, "hypernas", divided):
-        assert_close(parameters, whole, rtol=1e-6, atol=1e-9)
 
 
 def told(ranks):

@@ -31,6 +31,7 @@ FACTORIES = {
     "mos_neuron": partial(generators.mos_neuron, dropout=0.0),
     "soft_sharing": generators.soft_sharing,
 }
+DIVISIBLE = ["shared", "mos_layer", "mos_neuron", "hypernas", "soft_sharing"]
 
 
 def blobs(dtype=torch.float32) -> Data:
