@@ -3,14 +3,14 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from hypernas.generators import Generator
 
@@ -36,19 +36,25 @@ def save(
     generator: Generator,
     optimizer: torch.optim.Optimizer,
     figures: Mapping[str, float] | None = None,
+    states: tuple[Mapping[str, Tensor], Mapping[str, Any]] | None = None,
 ) -> Checkpoint:
     """Write `folder/<step>/`, whole or not at all, and drop all but the newest two.
 
     The files are written beside their place and renamed at the end: a killed process or a full disk
     leaves the earlier checkpoints as they were.
+
+    Args:
+        figures: measures of the last validation.
+        states: of the generator and the optimizer, where ranks divide them; by default their own
+            `state_dict()`.
     """
+    weights, state = states or (generator.state_dict(), optimizer.state_dict())
     place = Path(folder) / f"{step:08d}"
     draft = place.with_name(f".{place.name}.part")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
-        state = optimizer.state_dict()
-        tensors = {f"generator.{name}": t for name, t in generator.state_dict().items()}
+        tensors = {f"generator.{name}": t for name, t in weights.items()}
         plain: dict[str, Any] = {}
         for index, entries in state["state"].items():
             for key, value in entries.items():
@@ -135,8 +141,16 @@ class State:
     _optimizer: dict[str, Any]
     _tensors: dict[str, Tensor]
 
-    def restore_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
+    def restore_optimizer(
+        self,
+        optimizer: torch.optim.Optimizer,
+        *,
+        holds: Callable[[nn.Parameter], bool] | None = None,
+    ) -> None:
         """Fill an optimizer of the loaded generator's parameters; its options stay its own.
+
+        Args:
+            holds: which parameters it is to move, where ranks divide them; None for all.
 
         Raises:
             CheckpointError: if its groups are of other sizes.
@@ -152,6 +166,9 @@ class State:
             raise CheckpointError(
                 f"the optimizer's groups have {sizes[1]} parameters, those saved {sizes[0]}."
             )
+        if holds is not None:
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            entries = {i: entry for i, entry in entries.items() if holds(parameters[i])}
         optimizer.load_state_dict({"state": entries, "param_groups": groups})
 
     def restore_rng(self, device: torch.device) -> None:

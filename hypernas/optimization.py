@@ -1,16 +1,17 @@
 """A generator's parameters in an optimizer's hands."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hypernas.generators import Generator
 
 Memory = Mapping[str, Mapping[str, Any]]  # parameter name -> what an optimizer keeps of it
 OptimizerMaker = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
+Norm = Callable[[Iterable[nn.Parameter]], Tensor]  # parameters -> of their gradients, shape ()
 
 
 class Groups:
@@ -43,16 +44,26 @@ class Groups:
         for group, scale in zip(self.optimizer.param_groups, self._scales, strict=True):
             group["lr"] = self._base * scale * factor
 
-    def parameters(self) -> list[torch.nn.Parameter]:
+    def parameters(self) -> list[nn.Parameter]:
         return [p for group in self.optimizer.param_groups for p in group["params"]]
 
-    def step(self, max_grad_norm: float | None) -> Tensor:  # shape: ()
-        """Clip the gradients to a norm, take a step, drop them; returns the norm they had."""
+    def step(
+        self,
+        max_grad_norm: float | None,
+        norm: Norm | None = None,
+    ) -> Tensor:  # shape: ()
+        """Clip the gradients to a norm, take a step, drop them; returns the norm they had.
+
+        Args:
+            norm: of the gradients of some parameters; None for that of these alone.
+        """
         self._take_in_new_parameters()
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters(), max_grad_norm or math.inf)
+        parameters = self.parameters()
+        found = (norm or _norm)(parameters)
+        torch.nn.utils.clip_grads_with_norm_(parameters, max_grad_norm or math.inf, found)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return norm
+        return found
 
     def memory(self) -> Memory:
         """What the optimizer keeps of the parameters that it has moved (copies)."""
@@ -96,6 +107,10 @@ class Groups:
             fresh = [p for p in now.parameters if id(p) not in self._known]
             group["params"].extend(fresh)
             self._known.update(id(p) for p in fresh)
+
+
+def _norm(parameters: Iterable[nn.Parameter]) -> Tensor:  # shape: ()
+    return torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
 
 
 def _copied(value: Any) -> Any:

@@ -15,9 +15,10 @@ from hypernas import checkpoint, generators
 from hypernas.checkpoint import CheckpointError
 from hypernas.interruption import Interrupted
 from hypernas.objectives import CrossEntropy
+from hypernas.optimization import Groups
 from hypernas.sampling import Sandwich, Uniform
 from hypernas.spaces import mlp
-from hypernas.training import Diverged, Groups, Training
+from hypernas.training import Diverged, Training
 
 
 @pytest.mark.parametrize("factory", FACTORIES)

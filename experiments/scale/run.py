@@ -5,11 +5,12 @@ python experiments/scale/run.py    make the table in the project's README.md aga
 
 from pathlib import Path
 
-from hypernas.cost import all_reduce_seconds, training_bytes
+from hypernas.cost import all_reduce_bytes, all_reduce_seconds, delivery_bytes, training_bytes
 
 README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- scale begins -->", "<!-- scale ends -->"
 RANKS = 8
+ENTRIES = 4  # of the bank, for each weight: a base and three experts
 LINKS = {  # bytes a second, one way
     "10 Gbit/s Ethernet": 10e9 / 8,
     "200 Gbit/s InfiniBand": 200e9 / 8,
@@ -19,7 +20,8 @@ LINKS = {  # bytes a second, one way
 
 def table() -> str:
     """Markdown: a row for each size of the bank."""
-    head = ["parameters", "gradients", *LINKS, "stored a rank", "moments divided by 8"]
+    head = ["parameters", "sent", *LINKS, "stored a rank", "moments divided by 8"]
+    head += ["banks divided by 8: stored", "sent"]
     lines = [f"| {' | '.join(head)} |", f"|{'---:|' * len(head)}"]
     for exponent in (6, 7, 8, 9):
         num = 10**exponent
@@ -27,8 +29,10 @@ def table() -> str:
             _time(all_reduce_seconds(num, num_ranks=RANKS, bytes_per_second=speed))
             for speed in LINKS.values()
         ]
-        stored = [training_bytes(num), training_bytes(num, num_shards=RANKS)]
-        cells = [f"10{'⁶⁷⁸⁹'[exponent - 6]}", _bytes(4 * num), *times, *map(_bytes, stored)]
+        sizes = [training_bytes(num), training_bytes(num, num_shards=RANKS)]
+        sizes += [training_bytes(num // RANKS), delivery_bytes(num // ENTRIES, num_ranks=RANKS)]
+        sent = _bytes(all_reduce_bytes(num, num_ranks=RANKS))
+        cells = [f"10{'⁶⁷⁸⁹'[exponent - 6]}", sent, *times, *map(_bytes, sizes)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

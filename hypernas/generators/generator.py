@@ -235,16 +235,23 @@ class Generator(nn.Module, ABC):
         batches: Iterable[Any],
         *,
         condition: Tensor | None = None,
+        weights: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Tensor]:
-        """Fresh norm statistics of a subnet from batches of inputs: see `hypernas.target.calibrate`."""
+        """Fresh norm statistics of a subnet from batches of inputs: see `hypernas.target.calibrate`.
+
+        Args:
+            condition, weights: as in `call`.
+        """
         with torch.no_grad(), evaluating(self):
-            return calibrate(self.skeleton(architecture), self(architecture, condition), batches)
+            weights = self(architecture, condition) if weights is None else weights
+            return calibrate(self.skeleton(architecture), weights, batches)
 
     def export(
         self,
         architecture: Mapping[str, Any],
         *,
         condition: Tensor | None = None,
+        weights: Mapping[str, Tensor] | None = None,
         statistics: Mapping[str, Tensor] | None = None,
     ) -> nn.Module:
         """A plain module, of the builder's own class, that holds copies of the generated weights.
@@ -252,12 +259,12 @@ class Generator(nn.Module, ABC):
         It is on the generator's device, in evaluation mode, and knows nothing of hypernas.
 
         Args:
-            condition, statistics: as in `call`.
+            condition, weights, statistics: as in `call`.
         """
         module = build_seeded(self.space, architecture).to(self._like.device, self._like.dtype)
         with torch.no_grad(), evaluating(self):
             buffers = self.statistics(architecture) if statistics is None else statistics
-            weights = self(architecture, condition)
+            weights = self(architecture, condition) if weights is None else weights
             for name, parameter in module.named_parameters():
                 parameter.copy_(weights[name])
             own = dict(module.named_buffers())

@@ -1,6 +1,6 @@
 """The generator that is one equation: a bank, coefficients of the architecture, and slices."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -62,12 +62,24 @@ class Mixture(Generator):
         self, architectures: Sequence[Architecture], conditions: Tensor
     ) -> list[dict[str, Tensor]]:
         subnets = [self._subnet(architecture) for architecture in architectures]
-        found = self.source(self.inputs(architectures, conditions))
-        located = [self.slicer.locate(subnet).slices for subnet in subnets]
-        names = dict.fromkeys(name for slices in located for name in slices)
-        bank = {name: self.bank(name) for name in names}
-        mixed = mix_all(bank, list(zip(found, located, strict=True)))
+        mixed = self.mixed(architectures, conditions)
         return [self.slicer(*pair) for pair in zip(mixed, subnets, strict=True)]
+
+    def mixed(
+        self,
+        architectures: Sequence[Architecture],
+        conditions: Tensor,
+        *,
+        names: Container[str] | None = None,
+    ) -> list[dict[str, Tensor]]:
+        """What `generate` gives the slicer: the mixed slices, of these names only, if any are given."""
+        found = self.source(self.inputs(architectures, conditions))
+        located = [self.slices(architecture) for architecture in architectures]
+        if names is not None:
+            located = [{n: where for n, where in s.items() if n in names} for s in located]
+        read = dict.fromkeys(name for slices in located for name in slices)
+        bank = {name: self.bank(name) for name in read}
+        return mix_all(bank, list(zip(found, located, strict=True)))
 
     def coefficients(
         self, architecture: Mapping[str, Any], condition: Tensor | None = None

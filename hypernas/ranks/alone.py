@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hypernas.architecture import Architecture
 from hypernas.generators import Generator
 from hypernas.ranks.ranks import Ranks
 from hypernas.ranks.sharding import Maker
-from hypernas.ranks.share import Share, share
 
 
 class Alone(Ranks):
@@ -27,13 +26,16 @@ class Alone(Ranks):
     def reseed(self, seed: int, step: int) -> None:
         """The generators run on."""
 
-    def share(self, num_architectures: int, num_examples: int, *, split: bool) -> Share:
-        return share(0, 1, num_architectures, num_examples, split=split)
-
     def remember(self, generator: Generator, architectures: Sequence[Architecture]) -> list[Tensor]:
         return []
 
-    def exchange(self, generator: Generator, loss: Tensor, remembered: list[Tensor]) -> Tensor:
+    def exchange(
+        self,
+        generator: Generator,
+        parameters: Sequence[nn.Parameter],
+        loss: Tensor,
+        remembered: list[Tensor],
+    ) -> Tensor:
         return loss
 
     def sharded(self, make: Maker) -> Maker:
@@ -45,8 +47,14 @@ class Alone(Ranks):
     def any(self, flag: bool) -> bool:
         return flag
 
-    def own(self, labels: Sequence[str]) -> list[str]:
-        return list(labels)
+    def add(self, tensor: Tensor) -> None:
+        """It is the sum."""
+
+    def swap(self, sent: Tensor, counts: Sequence[int], sizes: Sequence[int]) -> Tensor:
+        return sent
+
+    def spread(self, tensor: Tensor, source: int) -> None:
+        """It is there."""
 
     def gather(self, results: Mapping[str, Any]) -> dict[str, Any]:
         return dict(results)

@@ -17,7 +17,6 @@ from hypernas.ranks.alone import Alone
 from hypernas.ranks.buckets import add_up
 from hypernas.ranks.ranks import RankLost, Ranks
 from hypernas.ranks.sharding import Maker
-from hypernas.ranks.share import Share, share
 
 
 class Launched(NamedTuple):
@@ -79,9 +78,10 @@ class Joined(Ranks):
     element by element, by the mean of the changes on the ranks that changed them; one process goes
     through its architectures one by one.
 
-    *What is not divided:* banks. Each is stored, and has its gradient, on every rank. FSDP2
-    (`fully_shard`) would send gradients of the layers a rank used, which other ranks may not have, and
-    fails then; and as `mix_all` reads all banks at once, it would gather them whole twice a step.
+    *What is divided:* nothing, unless it is asked for: see `sharding` for the optimizer's memory and
+    `DividedBanks` for banks. FSDP2 (`fully_shard`) would send gradients of the layers a rank used,
+    which other ranks may not have, and fails then; and as `mix_all` reads all banks at once, it would
+    gather them whole twice a step.
 
     Losses are taken to be means over the examples of a batch, where ranks divide it.
 
@@ -129,18 +129,20 @@ class Joined(Ranks):
     def reseed(self, seed: int, step: int) -> None:
         torch.manual_seed(((seed * 1_000_003 + step) * 65_537 + self.rank) % 2**63)
 
-    def share(self, num_architectures: int, num_examples: int, *, split: bool) -> Share:
-        return share(self.rank, self.size, num_architectures, num_examples, split=split)
-
     def remember(self, generator: Generator, architectures: Sequence[Architecture]) -> list[Tensor]:
         wake(generator, architectures)  # the same parameters on all ranks
         return [statistic.clone() for statistic in running_statistics(generator)]
 
     @torch.no_grad()
-    def exchange(self, generator: Generator, loss: Tensor, remembered: list[Tensor]) -> Tensor:
-        parameters = list(generator.parameters())
+    def exchange(
+        self,
+        generator: Generator,
+        parameters: Sequence[nn.Parameter],
+        loss: Tensor,
+        remembered: list[Tensor],
+    ) -> Tensor:
         used = torch.tensor([p.grad is not None for p in parameters], dtype=torch.int32)
-        self._sum(used)
+        self.add(used)  # on the CPU: no GPU has to be waited for
         touched = [p for p, num in zip(parameters, used.tolist(), strict=True) if num]
         for parameter in touched:
             if parameter.grad is None:
@@ -168,11 +170,22 @@ class Joined(Ranks):
 
     def any(self, flag: bool) -> bool:
         found = torch.tensor([int(flag)])
-        self._sum(found)
+        self.add(found)
         return bool(found)
 
-    def own(self, labels: Sequence[str]) -> list[str]:
-        return list(labels[self.rank :: self.size])
+    def add(self, tensor: Tensor) -> None:
+        with _telling():
+            dist.all_reduce(tensor)
+
+    def swap(self, sent: Tensor, counts: Sequence[int], sizes: Sequence[int]) -> Tensor:
+        received = sent.new_empty(sum(sizes))
+        with _telling():
+            dist.all_to_all_single(received, sent, list(sizes), list(counts))
+        return received
+
+    def spread(self, tensor: Tensor, source: int) -> None:
+        with _telling():
+            dist.broadcast(tensor, source)
 
     def gather(self, results: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -181,11 +194,6 @@ class Joined(Ranks):
 
     def from_first(self, value: Any) -> Any:
         return self._all(value if self.first else None)[0]
-
-    def _sum(self, tensor: Tensor) -> None:
-        """Add up a tensor of the CPU: no GPU has to be waited for."""
-        with _telling():
-            dist.all_reduce(tensor)
 
     def _all(self, value: Any) -> list[Any]:
         found: list[Any] = [None] * self.size

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hypernas.architecture import Architecture
 from hypernas.generators import Generator
 from hypernas.ranks.sharding import Maker
-from hypernas.ranks.share import Share
+from hypernas.ranks.share import Share, share
 
 
 class RankLost(RuntimeError):
@@ -18,10 +18,10 @@ class RankLost(RuntimeError):
 
 
 class Ranks(ABC):
-    """Some ranks, 0 to `size` - 1, each with a copy of the generator, that take steps together.
+    """Some ranks, 0 to `size` - 1, that take steps together; `Storage` says what each one holds.
 
     N ranks take the steps that one would: of a step's architectures and its batch each rank trains
-    its `share`, and the gradients are added up. What differs is said at `Joined`.
+    its share, and the gradients are added up. What differs is said at `Joined`.
 
     Attributes:
         rank: which of them this process is.
@@ -56,17 +56,27 @@ class Ranks(ABC):
     def reseed(self, seed: int, step: int) -> None:
         """Where there are several, give torch's global generators a state of this rank and step."""
 
-    @abstractmethod
-    def share(self, num_architectures: int, num_examples: int, *, split: bool) -> Share:
-        """What we train of a step: see `hypernas.ranks.share`."""
+    def shares(self, num_architectures: int, num_examples: int, *, split: bool) -> list[Share]:
+        """What each rank trains of a step: see `hypernas.ranks.share`."""
+        ranks = range(self.size)
+        return [share(r, self.size, num_architectures, num_examples, split=split) for r in ranks]
 
     @abstractmethod
     def remember(self, generator: Generator, architectures: Sequence[Architecture]) -> list[Tensor]:
         """To be called before the backward passes of a step: what `exchange` wants to know."""
 
     @abstractmethod
-    def exchange(self, generator: Generator, loss: Tensor, remembered: list[Tensor]) -> Tensor:
+    def exchange(
+        self,
+        generator: Generator,
+        parameters: Sequence[nn.Parameter],
+        loss: Tensor,
+        remembered: list[Tensor],
+    ) -> Tensor:
         """To be called after them: add up the gradients, and the losses, of all ranks.
+
+        Args:
+            parameters: those of the generator that every rank has a copy of.
 
         Returns:
             The sum of the losses, shape ().
@@ -85,8 +95,21 @@ class Ranks(ABC):
         """Whether the flag is set on any rank; the same answer on all."""
 
     @abstractmethod
-    def own(self, labels: Sequence[str]) -> list[str]:
-        """Those that are ours of what is computed once; `gather` brings the results together."""
+    def add(self, tensor: Tensor) -> None:
+        """Sum a tensor, in place, over all ranks."""
+
+    @abstractmethod
+    def swap(
+        self,
+        sent: Tensor,  # shape: (S,), the parts for ranks 0, 1, ...
+        counts: Sequence[int],  # numbers for each rank, together S
+        sizes: Sequence[int],  # numbers from each rank, together R
+    ) -> Tensor:  # shape: (R,), the parts from ranks 0, 1, ...
+        """Send a part of a tensor to each rank, and get one from each."""
+
+    @abstractmethod
+    def spread(self, tensor: Tensor, source: int) -> None:
+        """Overwrite a tensor, of the same shape on all ranks, with that of one; on the CPU."""
 
     @abstractmethod
     def gather(self, results: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,7 @@
+"""Training one generator over a search space."""
+
+from hypernas.training.divergence import Diverged
+from hypernas.training.memory import memory_of
+from hypernas.training.training import Training
+
+__all__ = ["Diverged", "Training", "memory_of"]

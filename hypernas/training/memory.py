@@ -1,0 +1,23 @@
+"""What a finished run's optimizer knows, for another run to begin with."""
+
+import os
+
+from hypernas import checkpoint
+from hypernas.generators import Generator
+from hypernas.optimization import Groups, Memory, OptimizerMaker
+
+
+def memory_of(
+    folder: str | os.PathLike[str], generator: Generator, optimizer: OptimizerMaker
+) -> Memory:
+    """What an optimizer kept of a generator's parameters at the newest checkpoint, by name.
+
+    The generator too is put back to that checkpoint.
+
+    Raises:
+        CheckpointError: if there is none, or it does not fit.
+    """
+    state = checkpoint.load(checkpoint.newest(folder), generator=generator)
+    groups = Groups(generator, optimizer)
+    state.restore_optimizer(groups.optimizer)
+    return groups.memory()

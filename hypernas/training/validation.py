@@ -1,0 +1,46 @@
+"""Measuring some subnets while their generator trains."""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import torch
+
+from hypernas.architecture import Architecture
+from hypernas.data import Batches, Data, in_order
+from hypernas.monitors import Subnets
+from hypernas.objectives import Objective, assess
+from hypernas.ranks import Storage
+
+
+@torch.no_grad()
+def validate(
+    storage: Storage,
+    watched: Mapping[str, Architecture],
+    data: Data,
+    batches: Batches,
+    objective: Objective,
+    calibration_batches: int,
+) -> Subnets:
+    """The measures of subnets, by label, on the validation split; ranks divide the subnets."""
+    generator, ranks = storage.generator, storage.ranks
+    generator.eval()
+    labels: dict[Architecture, str] = {}  # of the distinct ones
+    for label, architecture in watched.items():
+        labels.setdefault(architecture, label)
+    distinct = list(labels)
+    own = {}
+    for first in range(0, len(distinct), ranks.size):
+        some = distinct[first : first + ranks.size]  # one a rank
+        wanted = [[r] if r < len(some) else [] for r in range(ranks.size)]
+        for i, weights in storage.weights(some, wanted).items():
+            taken: Iterator[Any] = islice(batches.starting_at(0), calibration_batches)
+            statistics = generator.calibrate(
+                some[i], (inputs for inputs, _ in taken), weights=weights
+            )
+            module = generator.export(some[i], weights=weights, statistics=statistics)
+            examples = in_order(data.validation, device=generator.device)
+            own[labels[some[i]]] = assess(module, examples, objective)
+    generator.train()
+    measures = ranks.gather(own)
+    return {label: (a, measures[labels[a]]) for label, a in watched.items()}
