@@ -1,5 +1,6 @@
 """Banks: the trained tensors that weights are mixed and sliced from."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 
@@ -38,7 +39,9 @@ class PerParameterBank(Bank):
     depend on K, and what the builder sets to a constant (norm scales of 1) stays that constant.
     Published mixtures of experts draw each B_k independently, which shrinks the mixed weights by
     1/√K; `spread=1` keeps experts as far apart as there, `spread=0` starts them as copies (without
-    a base) or as zeros (beside one).
+    a base) or as zeros (beside one). Beside a base, experts whose draws are all the same, as one expert's is
+    and those of a constant are, start as normal noise of deviation spread/√fan_in: they and gates of zero
+    would wait for each other for ever.
 
     Args:
         envelope: the largest shapes.
@@ -71,6 +74,7 @@ class PerParameterBank(Bank):
         most = max(self.num_experts.values(), default=0)
         common = envelope.draw(seed)
         draws = [envelope.draw(seed, k + 1) for k in range(most if spread else 0)]
+        rng = torch.Generator().manual_seed(seed)
         self.stacks = nn.ParameterDict()
         for name, tensor in common.items():
             if names is not None and name not in names:
@@ -80,6 +84,8 @@ class PerParameterBank(Bank):
                 own = [draw[name] for draw in draws[:num]]
                 apart = torch.stack(own) if own else torch.zeros(num, *tensor.shape)
                 apart = (apart - apart.mean(0)) * spread
+                if base and spread and not apart.any():
+                    apart = _noise(apart, rng) * spread
                 entries = torch.cat([entries, apart]) if base else entries + apart
             self.stacks[key(name)] = nn.Parameter(entries)
 
@@ -95,6 +101,14 @@ class PerParameterBank(Bank):
 
     def words(self, name: str) -> str:
         return ""
+
+
+def _noise(like: Tensor, rng: torch.Generator) -> Tensor:  # shape: (K, *largest)
+    """Of mean zero over several entries, and variance 1 / fan_in."""
+    drawn = torch.randn(like.shape, generator=rng, dtype=like.dtype)
+    if len(drawn) > 1:
+        drawn = drawn - drawn.mean(0)
+    return drawn / math.sqrt(max(1, like[0, 0].numel()))
 
 
 class JoinedBank(Bank):

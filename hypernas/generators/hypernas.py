@@ -23,8 +23,8 @@ def hypernas(
     offsets: Sequence[str] | str | None = "*",
     base: bool = True,
     gate: Gate = "linear",
-    gate_scale: float = 1.0,
-    spread: float = 0.0,
+    gate_scale: float = 0.0,
+    spread: float = 1.0,
     hidden_dims: Sequence[int] = (64, 32),
     encode: bool = True,
     normalize: bool = False,
@@ -38,9 +38,11 @@ def hypernas(
     A shared base as in weight sharing, K experts beside it as in Mixture-of-Supernets (Jawahar et
     al., 2023, arXiv 2306.04845), and gains of channels, all emitted by one network of the
     magnitude-invariant encoding of the architecture (Ortiz et al., 2023, arXiv 2304.07645). Biases
-    and norms get an offset. Experts start at zero and gains at one: at the start every subnet is
-    exactly that of weight sharing. Without a base it is so for linear and softmax gates, where experts
-    start as copies, or apart with a `spread`.
+    and norms get an offset. Experts start as noise under gates of zero, as low-rank adapters do (Hu et al.,
+    2021, arXiv 2106.09685), and gains at one: at the start every subnet is that of weight sharing, up to
+    rounding, and without a base too but for sigmoid gates. The other way round, experts of zero under random
+    gates (`gate_scale=1, spread=0`), trains worse (see experiments/ablation): every expert learns from the first
+    step on, for architectures that nothing but chance put together.
 
     Args:
         num_experts: K, beside the base.
@@ -48,8 +50,8 @@ def hypernas(
         offsets: patterns of the parameters of one axis that get an offset.
         base: False leaves the experts alone to make the weights.
         gate: linear, softmax or sigmoid.
-        gate_scale: size of linear gates at the start.
-        spread: how far experts start from zero (see `PerParameterBank`).
+        gate_scale: size of what makes the gates at the start.
+        spread: how far experts start from zero (see `PerParameterBank`); not 0 where `gate_scale` is.
         hidden_dims: of the hypernetwork.
         encode, normalize, centre: see `CoefficientHypernetwork`.
         coefficient_lr_scale: learning rate of the hypernetwork, relative to that of the bank. With Adam a
@@ -60,8 +62,13 @@ def hypernas(
         seed: of the initialisation.
 
     Raises:
-        ValueError: if a pattern matches no parameter.
+        ValueError: if a pattern matches no parameter, or neither gates nor experts could ever learn.
     """
+    if base and experts is not None and gate_scale == 0 and spread == 0:
+        raise ValueError(
+            "gate_scale and spread are both 0: experts of zero under gates of zero have no gradient. "
+            "Give one of them, as by default spread=1."
+        )
     envelope = Envelope(space)
     matrices = [name for name, shape in envelope.shapes.items() if len(shape) > 1]
     vectors = [name for name, shape in envelope.shapes.items() if len(shape) == 1]

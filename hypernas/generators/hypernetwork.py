@@ -44,7 +44,7 @@ class CoefficientHypernetwork(CoefficientSource):
         base: whether the bank has a shared entry before the experts; its coefficient is 1.
         hidden_dims: widths of the trunk.
         gate: see `activate`.
-        gate_scale: size of the gates at the start.
+        gate_scale: size of the gates at the start (with softmax and sigmoid, of their logits).
         encode: the cos/sin map; False feeds the plain features.
         normalize: divide the encoding by √D (see `hypernas.encoding.mip`); the first layer starts √D
             times as large then, so that only its learning differs.
