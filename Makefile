@@ -10,7 +10,7 @@ demo: $(INSTALLED)  ## train a generator on embedded data, then print a table of
 	$(BIN)/hypernas evaluate run=$$(ls -d runs/demo-* | tail -n 1) subnets=10 threads=1
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
