@@ -1,6 +1,6 @@
 """What do generated weights cost: time of a step, memory, and how both grow?
 
-    python experiments/speed/run.py                  everything, about ten minutes; writes results.csv
+    python experiments/speed/run.py                  everything, a quarter of an hour; writes results.csv
     python experiments/speed/run.py --quick          a minute; two targets, few arms; writes nothing
     python experiments/speed/run.py --device cuda    on a GPU, its rows beside those of the CPU
     python experiments/speed/run.py --only mixing,skeletons      some measures; the other rows stay
