@@ -17,7 +17,7 @@ from hypernas.sampling import Uniform
 from hypernas.training import Training
 
 ROUTED = {"layer": generators.mos_layer, "neuron": generators.mos_neuron}
-CONDITIONED = {**ROUTED, "hypernas": partial(generators.hypernas, spread=1.0)}
+CONDITIONED = {**ROUTED, "hypernas": partial(generators.hypernas, gate_scale=1.0)}
 
 
 def samples(space, num=5):
