@@ -26,7 +26,9 @@ def space_of() -> SearchSpace:
     return SearchSpace({"width": [WIDTH * 3 // 4, WIDTH]}, _build)
 
 
-def memory(clock: Clock, *, sizes: Sequence[str], repeats: int = 3) -> None:
+def memory(
+    clock: Clock, *, sizes: Sequence[str] = ("largest", "smallest"), repeats: int = 3
+) -> None:
     """(4) Of each arm in a process of its own: what it takes above all that it must hold.
 
     In units of the weights of the subnet: those of the bank, their gradients and two moments are
