@@ -1,4 +1,4 @@
-"""Networks to grow: convolutions, linear layers, attention; each with two members and a batch."""
+"""Networks to grow: convolutions, linear layers, attention, a language model; each with a batch."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,6 +10,18 @@ from torch import Tensor, nn
 from hypernas import Architecture, SearchSpace
 from hypernas.generators import Mixture
 from hypernas.growth import member
+from hypernas.spaces import transformer_lm
+
+LANGUAGE = transformer_lm(
+    input_shape=(6,),
+    num_classes=7,
+    depths=[1, 2],
+    embed_dims=[8, 16],
+    heads=[1, 2],
+    head_dim=4,
+    ratios=[2],
+)
+TOKENS = torch.randint(7, (3, 6), generator=torch.Generator().manual_seed(0))
 
 
 class Grown(NamedTuple):

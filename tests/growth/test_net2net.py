@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from growing_networks import EVERY, conv, linear
+from growing_networks import EVERY, LANGUAGE, TOKENS, conv, linear
 from torch.testing import assert_close
 
 from hypernas import generators
 from hypernas.growth import deviation, net2net, single
-from hypernas.spaces import resnet, transformer_lm
+from hypernas.spaces import resnet
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.3])
@@ -33,19 +33,9 @@ def test_so_does_a_deeper_one_and_one_of_uneven_widths():
 
 
 def test_so_does_a_language_model_whose_head_is_its_embedding():
-    space = transformer_lm(
-        input_shape=(6,),
-        num_classes=7,
-        depths=[1, 2],
-        embed_dims=[8, 16],
-        heads=[1, 2],
-        head_dim=4,
-        ratios=[2],
-    )
-    tokens = torch.randint(7, (3, 6), generator=torch.Generator().manual_seed(0))
-    teacher = generators.shared(single(space, "smallest"))
-    student = net2net(teacher, space, divided=["norm.weight", "norm.bias"])
-    assert deviation(student, [teacher], tokens) < 1e-6
+    teacher = generators.shared(single(LANGUAGE, "smallest"))
+    student = net2net(teacher, LANGUAGE, divided=["norm.weight", "norm.bias"])
+    assert deviation(student, [teacher], TOKENS) < 1e-6
 
 
 def test_noise_tells_copies_apart_where_they_are_read():

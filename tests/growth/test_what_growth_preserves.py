@@ -4,14 +4,22 @@ from itertools import pairwise
 
 import pytest
 import torch
-from growing_networks import EVERY, coefficients_of, conv, outputs_of, weights_of
+from growing_networks import (
+    EVERY,
+    LANGUAGE,
+    TOKENS,
+    coefficients_of,
+    conv,
+    outputs_of,
+    weights_of,
+)
 from torch import nn
 from torch.testing import assert_close
 
 from hypernas import SearchSpace
 from hypernas.growth import deviation, grow, member
 from hypernas.growth.coefficients import RULES
-from hypernas.spaces import resnet, transformer_lm
+from hypernas.spaces import resnet
 
 
 @pytest.mark.parametrize("average", [False, True])
@@ -123,18 +131,6 @@ def test_members_of_other_depths_are_summed_where_stages_begin_with_other_channe
                 for n, whole in zip(own.shape, large[name].shape, strict=True)
             )
             assert_close(large[name][last], own, rtol=0, atol=0)
-
-
-LANGUAGE = transformer_lm(
-    input_shape=(6,),
-    num_classes=7,
-    depths=[1, 2],
-    embed_dims=[8, 16],
-    heads=[1, 2],
-    head_dim=4,
-    ratios=[2],
-)
-TOKENS = torch.randint(7, (3, 6), generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize("average", [False, ["norm.weight", "norm.bias"]])
