@@ -40,7 +40,7 @@ def hypernas(
     magnitude-invariant encoding of the architecture (Ortiz et al., 2023, arXiv 2304.07645). Biases
     and norms get an offset. Experts start as noise under gates of zero, as low-rank adapters do (Hu et al.,
     2021, arXiv 2106.09685), and gains at one: at the start every subnet is that of weight sharing, up to
-    rounding, and without a base too but for sigmoid gates. The other way round, experts of zero under random
+    rounding (one expert beside a base: with linear gates), and without a base too but for sigmoid gates. The other way round, experts of zero under random
     gates (`gate_scale=1, spread=0`), trains worse (see experiments/ablation): every expert learns from the first
     step on, for architectures that nothing but chance put together.
 

@@ -70,7 +70,8 @@ def test_from_the_start_gates_learn_and_then_experts_do(num_experts):
         nn.init.zeros_(layer.weight)  # draws of it are all the same
         return layer
 
-    generator = hypernas(SearchSpace({"width": [2, 4]}, build), num_experts=num_experts)
+    space = SearchSpace({"width": [2, 4]}, build)
+    generator = hypernas(space, num_experts=num_experts, gains=None, offsets=None)
     optimizer = torch.optim.SGD(generator.parameters(), lr=0.1)
     for _ in range(2):
         optimizer.zero_grad()
@@ -78,6 +79,13 @@ def test_from_the_start_gates_learn_and_then_experts_do(num_experts):
         optimizer.step()
     assert generator.source.weight.grad.abs().max() > 0
     assert generator.bank("weight").grad[1:].abs().max() > 0
+
+
+@pytest.mark.parametrize("spread", [0.5, 1.0])
+def test_one_expert_starts_as_noise_of_the_size_of_its_inputs(spread):
+    space = SearchSpace({"width": [64]}, lambda a: nn.Linear(100, a["width"]))
+    expert = hypernas(space, num_experts=1, spread=spread).bank("weight")[1]
+    assert_close(expert.std().item(), spread / 100**0.5, rtol=0.05, atol=0)
 
 
 def test_gates_and_experts_that_would_wait_for_each_other_are_refused():
