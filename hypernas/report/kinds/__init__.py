@@ -30,11 +30,11 @@ def section_of(study: Study, *, trust: bool = False) -> Section:
         ValueError: if a file of the study is broken, or there is code that may not be run.
     """
     own = study.beside(OWN)
-    if own is not None and not trust:
-        raise ValueError(
-            f"{own} is code that makes the tables of this study: read it, and give --trust to run it."
-        )
     if own is not None:
+        if not trust:
+            raise ValueError(
+                f"{own} is code that makes the tables of this study: read it, and give --trust to run it."
+            )
         spec = importlib.util.spec_from_file_location(f"section_of_{study.name}", own)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
