@@ -67,13 +67,22 @@ def test_the_gap_is_the_mean_over_subnets_with_its_interval_and_the_lowest_is_bo
 
 
 def test_the_difference_to_the_baseline_is_paired(study):
-    found = texts(study(rows()), "gap", 1)
+    found = texts(study(rows()), "differences")
     assert list(found) == ["hypernas"]
     assert found["hypernas"][0] == "−2.00 [−2.00, −2.00]"
     expected = paired(np.array([GAP["hypernas", 2]] * 2), np.array([GAP["shared", 2]] * 2))
     assert found["hypernas"][1] == (
         f"{expected.value:+.2f} [{expected.low:+.2f}, {expected.high:+.2f}]".replace("-", "−")
     )
+
+
+def test_with_a_third_arm_the_difference_to_the_flagship_stands_beside_that_to_the_baseline(study):
+    third = [{**row, "arm": "ofa"} for row in rows() if row["arm"] == "shared"]
+    section = study(rows() + third)
+    assert list(texts(section, "differences")) == ["hypernas", "ofa"]
+    assert list(texts(section, "differences", 1)) == ["shared", "ofa"]
+    assert texts(section, "differences")["ofa"][0] == "+0.00 [+0.00, +0.00]"
+    assert texts(section, "differences", 1)["ofa"][0] == "+2.00 [+2.00, +2.00]"
 
 
 def test_a_measure_of_which_less_is_better_has_the_same_gap_in_nats(study):
@@ -90,7 +99,9 @@ def test_seeds_and_subnets_that_lack_a_result_are_left_out(study):
     found = study(some)
     assert texts(found, "gap")["shared"][0].startswith("3.00")  # of 4, 2 and 3
     assert "±" not in texts(found, "gap")["shared"][0]
-    assert texts(found, "gap", 1)["hypernas"][0].startswith("−2.00")  # needs no stand-alone result
+    assert texts(found, "differences")["hypernas"][0].startswith(
+        "−2.00"
+    )  # needs no stand-alone result
     assert "1 to 2 seeds" in found.part("gap").tables()[0].caption
 
 
@@ -146,7 +157,7 @@ def test_the_other_tables_come_from_the_files_beside_the_results(tmp_path):
         ("stability", "there is no stability.csv beside results.csv"),
         ("cost", "there is no cost.csv beside results.csv"),
         ("ablation", "it is for results of one budget"),
-        ("nonsense", r"expected one of \['gap', 'ablation', 'ranking'"),
+        ("nonsense", r"expected one of \['gap', 'differences', 'ablation', 'ranking'"),
     ],
 )
 def test_a_table_that_cannot_be_made_says_why(study, name, expected):
@@ -157,7 +168,7 @@ def test_a_table_that_cannot_be_made_says_why(study, name, expected):
 def test_tables_of_several_tasks_are_told_apart(study):
     some = rows() + [{**row, "task": "u"} for row in rows("cross_entropy")]
     captions = [table.caption for table in study(some).part("gap").tables()]
-    assert [caption[:6] for caption in captions] == ["**t.**", "**t.**", "**u.**", "**u.**"]
+    assert [caption[:6] for caption in captions] == ["**t.**", "**u.**"]
     names = [figure.name for part in study(some).parts for figure in part.figures]
     assert names == ["gap-t", "gap-u", *(f"{n}-t" for n in ("scatter", "ranks")),
                      *(f"{n}-u" for n in ("scatter", "ranks")), "pareto-t", "pareto-u"]  # fmt: skip

@@ -1,18 +1,17 @@
-"""The tables of the gap itself: over budgets, and of ablations."""
+"""The tables of the gap itself: over budgets, against other arms, and of ablations."""
 
 from dataclasses import replace
 
 from hypernas.evaluation import Estimate
-from hypernas.report.gap.analysis import difference, gap, measure, rival, sizes, times, trainings
+from hypernas.report.gap.analysis import difference, gap, measure, sizes, times, trainings
 from hypernas.report.gap.results import Task
-from hypernas.report.style import FLAGSHIP
+from hypernas.report.style import BASELINE, FLAGSHIP
 from hypernas.report.table import ABSENT, Cell, Table, embolden, figure, interval, word
 
 
-def gap_tables(task: Task) -> list[Table]:
-    """The gap of each arm at each budget, and the difference to the baseline."""
+def gap_table(task: Task) -> Table:
+    """The gap of each arm at each budget."""
     unit, digits = measure(task).unit, digits_of(task)
-    heads = tuple(f"{times(budget)} ({unit})" for budget in task.budgets)
     columns = [
         embolden([spread(gap(task, arm, budget), digits) for arm in task.arms])
         for budget in task.budgets
@@ -27,14 +26,18 @@ def gap_tables(task: Task) -> list[Table]:
         f"budgets: training FLOPs in units of one stand-alone training of the largest subnet. Mean "
         f"[95 % interval over subnets] ± standard deviation over seeds; {sizes(task)}; lowest in bold."
     )
-    tables = [Table(("arm", *heads), rows, caption)]
-    other = rival(task)
-    if other is not None and len(task.arms) > 1:
-        tables.append(_differences(task, other, heads))
-    return tables
+    return Table(("arm", *_budgets(task)), rows, caption)
 
 
-def _differences(task: Task, other: str, heads: tuple[str, ...]) -> Table:
+def difference_tables(task: Task) -> list[Table]:
+    """The gap of each arm against that of the baseline, and against that of the flagship."""
+    others = [arm for arm in (BASELINE, FLAGSHIP) if arm in task.arms]
+    if len(task.arms) == len(others) == 2:
+        others.pop()  # the same difference again
+    return [_differences(task, other) for other in others if len(task.arms) > 1]
+
+
+def _differences(task: Task, other: str) -> Table:
     rows = tuple(
         (
             word(arm, code=True),
@@ -48,7 +51,12 @@ def _differences(task: Task, other: str, heads: tuple[str, ...]) -> Table:
         f"{measure(task).unit} (below 0: better than `{other}`). Mean [95 % interval over seeds and "
         f"subnets]."
     )
-    return Table(("arm", *heads), rows, caption)
+    return Table(("arm", *_budgets(task)), rows, caption)
+
+
+def _budgets(task: Task) -> tuple[str, ...]:
+    """Heads of columns."""
+    return tuple(f"{times(budget)} ({measure(task).unit})" for budget in task.budgets)
 
 
 def ablation_table(task: Task) -> Table:

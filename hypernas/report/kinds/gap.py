@@ -15,18 +15,18 @@ from hypernas.report.gap.panels import pareto, ranks, scatter
 from hypernas.report.gap.ranking import ranking_table
 from hypernas.report.gap.results import Task
 from hypernas.report.gap.subnets import subnet_table
-from hypernas.report.gap.tables import ablation_table, gap_tables
+from hypernas.report.gap.tables import ablation_table, difference_tables, gap_table
 from hypernas.report.kinds.kind import Kind
 from hypernas.report.section import Part, Section
 from hypernas.report.study import Study
-from hypernas.report.style import FLAGSHIP, Look, looks
+from hypernas.report.style import BASELINE, FLAGSHIP, Look, looks
 from hypernas.report.table import Table
 
 Draw = Callable[[Task, Mapping[str, Look], float], Canvas]
 
 
 class Gap(Kind):
-    """Tables `gap`, `ablation`, `ranking`, `stability`, `task`, `cost`, `tuning` and `subnets`."""
+    """Tables `gap`, `differences`, `ablation`, `ranking`, `stability`, `task`, `cost`, `tuning` and `subnets`."""
 
     def fits(self, columns: Sequence[str]) -> bool:
         return {"inherited", "standalone"} <= set(columns)
@@ -36,6 +36,7 @@ class Gap(Kind):
         arms = looks(list(dict.fromkeys(arm for task in tasks for arm in task.arms)))
         parts = (
             _gap(tasks, arms),
+            _differences(tasks),
             _ablation(tasks),
             _ranking(tasks, arms),
             _pareto(tasks, arms),
@@ -84,9 +85,19 @@ def _gap(tasks: Sequence[Task], arms: Mapping[str, Look]) -> Part:
     return Part(
         "gap",
         title,
-        _tables(tasks, gap_tables),
+        _tables(tasks, lambda task: [gap_table(task)]),
         tuple(figures),
     )
+
+
+def _differences(tasks: Sequence[Task]) -> Part:
+    title = "Gap against other arms"
+    if any(rival(task) is None or len(task.arms) < 2 for task in tasks):
+        why = (
+            f"it compares arms with `{BASELINE}` and `{FLAGSHIP}`, and there is nothing to compare"
+        )
+        return Part("differences", title, missing=why)
+    return Part("differences", title, _tables(tasks, difference_tables))
 
 
 def _ablation(tasks: Sequence[Task]) -> Part:
