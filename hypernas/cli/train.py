@@ -15,6 +15,7 @@ from hypernas.interruption import Interrupted
 from hypernas.monitors import Console, JsonLines
 from hypernas.monitors.tensorboard import TensorBoard
 from hypernas.ranks import Ranks, join
+from hypernas.training import check_teacher
 
 _OF_A_MACHINE = ("data.root", "resume", "threads")  # settings in which ranks may differ
 _DONE = """
@@ -52,6 +53,7 @@ def _train(config: DictConfig, ranks: Ranks) -> None:
     ranks.check_alike(parts.generator, told)
     training = instantiate(config.training)
     sampler = instantiate(config.sampling)
+    check_teacher(parts.objective, sampler, parts.space)
     optimizer = instantiate(config.optimizer)
     console = RichConsole(stderr=True, quiet=not ranks.first)
     say(

@@ -15,7 +15,7 @@ from hypernas.objectives import Objective
 from hypernas.optimization import OptimizerMaker
 from hypernas.sampling import Sampler
 from hypernas.study.budget import step_flops
-from hypernas.training import Diverged, Training
+from hypernas.training import Diverged, Training, check_teacher
 
 _CHECKPOINTS = 3  # of a run, evenly spaced over its last half, at which subnets are ranked
 
@@ -62,7 +62,11 @@ def run_cell(
 
     Args:
         follow: rank the subnets during the last half of training too, on validation.
+
+    Raises:
+        ValueError: if subnets are to be distilled, and no step has a teacher.
     """
+    check_teacher(objective, sampler, generator.space)
     every = max(1, training.steps // (2 * _CHECKPOINTS)) if follow else training.steps
     training = dataclasses.replace(training, num_validation=0, validate_every=every)
     trajectory = _Trajectory(data, subnets, objective, training, calibration_batches)

@@ -2,6 +2,7 @@
 
 from hypernas.training.divergence import Diverged
 from hypernas.training.memory import memory_of
+from hypernas.training.teacher import check_teacher
 from hypernas.training.training import Training
 
-__all__ = ["Diverged", "Training", "memory_of"]
+__all__ = ["Diverged", "Training", "check_teacher", "memory_of"]

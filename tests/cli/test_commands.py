@@ -268,7 +268,11 @@ def test_impossible_values_are_refused(run):
     assert "batch_size must be between" in refused(run("train", *FAST, "training.batch_size=5000"))
     assert "device" in refused(run("train", *FAST, "device=abacus"))
     assert "seed must be a whole number, got 'x'" in refused(run("train", *FAST, "seed=x"))
-    assert "settings of sampling" in refused(run("train", *FAST, "sampling.num_random=x"))
+    assert "settings of sampling" in refused(
+        run("train", *FAST, "sampling=sandwich", "sampling.num_random=x")
+    )
+    untaught = "objective=distillation", "sampling=uniform"
+    assert "draws no step that begins with it" in refused(run("train", *FAST, *untaught))
     assert not list(Path().iterdir())
 
 
