@@ -11,6 +11,7 @@ TINY = [
     "study.plateau_subnets=1",
     "study.last_budget={mos_layer:2}",
     "study.learning_rates=[0.01,0.02]",
+    "study.tuning_seeds=[1000]",
     "study.budgets=[1,2]",
     "study.seeds=[0]",
     "arms=[shared,mos_layer]",

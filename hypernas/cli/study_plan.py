@@ -138,7 +138,8 @@ class Plan:
     # --- stand-alone training ----------------------------------------------------------------
 
     def alone_trials(self) -> list[Spec]:
-        seed = self.told["tuning_seed"]
+        """Several subnets at each learning rate, with the first seed of tuning."""
+        seed = self.told["tuning_seeds"][0]
         some = self._some(self.told["plateau_subnets"])
         return [
             self._alone(label, seed=seed, lr=lr, steps=self._steps_alone)
@@ -183,16 +184,18 @@ class Plan:
     # --- arms ----------------------------------------------------------------------------------
 
     def trials(self) -> list[Spec]:
+        """Each arm at each learning rate, with every seed of tuning."""
         return [
             self._cell(
                 arm,
-                seed=self.told["tuning_seed"],
+                seed=seed,
                 budget=self.told["tuning_budget"],
                 lr=lr,
                 split="validation",
             )
             for arm in self.arms
             for lr in self.told["learning_rates"]
+            for seed in self.told["tuning_seeds"]
             if self._tuned
         ]
 

@@ -37,6 +37,8 @@ class Rows:
             found = values.setdefault((spec["arm"], spec["budget"], spec["lr"]), [])
             if spec["kind"] == "reference":
                 found.append(math.nan if result is None else result["validation"][self.measure])
+            elif result["diverged"]:
+                found.append(math.nan)
             else:
                 found += [row["inherited"][self.measure] for row in result["rows"]]
         return [
@@ -45,7 +47,7 @@ class Rows:
                 "arm": arm,
                 "budget": budget,
                 "lr": lr,
-                "validation": sum(found) / len(found) if found else math.nan,
+                "validation": sum(found) / len(found),
             }
             for (arm, budget, lr), found in values.items()
         ]

@@ -11,7 +11,7 @@ from hypernas.evaluation import MEASURES
 ALONE = "standalone"  # the arm of stand-alone training, in tuning.csv
 _KEYS = (
     *("name", "measure", "settings", "supernet", "recipe", "arms", "learning_rates"),
-    *("tuning_budget", "tuning_seed", "budgets", "seeds", "subnets", "reference_steps"),
+    *("tuning_budget", "tuning_seeds", "budgets", "seeds", "subnets", "reference_steps"),
     *("plateau_subnets", "last_budget"),
 )
 _ALIKE = (("data",), ("space",), ("training", "batch_size"))  # else arms cannot be compared
@@ -58,8 +58,6 @@ def _wrong(told: Mapping[str, Any]) -> list[str]:
         )
     if unknown := [arm for arm in told["last_budget"] if arm not in told["arms"]]:
         wrong.append(f"last_budget: there is no arm {unknown}, expected of {list(told['arms'])}")
-    if not _whole(told["tuning_seed"]):
-        wrong.append(f"tuning_seed: expected an integer, got {told['tuning_seed']!r}")
     if not _positive(told["tuning_budget"]):
         wrong.append(f"tuning_budget: expected a positive number, got {told['tuning_budget']!r}")
     return wrong
@@ -80,6 +78,7 @@ def _wrong_choice(config: DictConfig, told: Mapping[str, Any]) -> list[str]:
         ("arms", arms, lambda arm: arm in told["arms"], f"of {list(told['arms'])}"),
         ("seeds", asked["seeds"], _whole, "integers"),
         ("budgets", asked["budgets"], _positive, "positive numbers"),
+        ("tuning_seeds", told["tuning_seeds"], _whole, "integers"),
         ("learning_rates", rates, _positive, "positive numbers"),
     ):
         if not isinstance(values, list) or not values or len(set(values)) < len(values):

@@ -45,7 +45,9 @@ def test_arms_are_in_the_order_of_the_study_and_their_steps_in_units_of_its_firs
 
 @pytest.mark.usefixtures("_composing")
 def test_an_arm_of_another_sampler_has_as_many_steps_as_it_can_afford():
-    some = plan("+study.arms.ends=['sampling.num_random=0']", "arms=[shared,ends]")
+    some = plan(
+        "+study.arms.ends=['sampling=sandwich','sampling.num_random=0']", "arms=[shared,ends]"
+    )
     steps = {spec["arm"]: spec["steps"] for spec in some.trials()}
     assert steps["ends"] > steps["shared"]
 
@@ -75,6 +77,21 @@ def test_a_learning_rate_at_which_one_reference_diverged_has_no_mean():
     found = list(zip(some.alone_trials()[:2], [whole, None], strict=True))
     assert math.isnan(some.rows.tuning(found)[0]["validation"])
     assert [row["value"] for row in some.rows.references(found)] == [0.4]
+
+
+@pytest.mark.usefixtures("_composing")
+def test_an_arm_is_tried_with_every_seed_and_has_no_mean_where_one_diverged():
+    some = plan("study.tuning_seeds=[7,8]", "arms=[shared]")
+    trials = some.trials()
+    assert [(spec["lr"], spec["seed"]) for spec in trials] == [
+        (0.01, 7), (0.01, 8), (0.02, 7), (0.02, 8)
+    ]  # fmt: skip
+    runs = [{"diverged": False, "rows": [{"inherited": {"accuracy": v}}]} for v in (0.4, 0.6, 0.9)]
+    runs.append({"diverged": True, "rows": []})
+    found = some.rows.tuning(list(zip(trials, runs, strict=True)))
+    assert found[0]["validation"] == pytest.approx(0.5)
+    assert math.isnan(found[1]["validation"])
+    assert {spec["seed"] for spec in some.alone_trials()} == {7}
 
 
 @pytest.mark.usefixtures("_composing")

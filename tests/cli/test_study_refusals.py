@@ -24,6 +24,8 @@ def refused(result: tuple[int, str]) -> str:
         ("budgets=[0]", "budgets: expected positive numbers, got [0]"),
         ("budgets=[0.001]", "a budget of 0.001 is less than one step"),
         ("study.learning_rates=[]", "learning_rates: expected a list of one or more"),
+        ("study.tuning_seeds=[]", "tuning_seeds: expected a list of one or more"),
+        ("study.tuning_seeds=[a]", "tuning_seeds: expected integers, got ['a']"),
         ("scale=tpu", "scale must be one of ['cpu', 'gpu'], got 'tpu'"),
         ("split=train", "split: expected validation or test, got 'train'"),
         ("study.measure=loss", "measure: expected one of ['accuracy', 'cross_entropy']"),
