@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 .PHONY: demo test lint format clean
 
 demo: $(INSTALLED)  ## train a generator on embedded data, then print a table of its subnets
-	$(BIN)/hypernas train hydra.run.dir=runs/demo-$$(date +%Y%m%d-%H%M%S) training.steps=400 threads=1
+	$(BIN)/hypernas train hydra.run.dir=runs/demo-$$(date +%Y%m%d-%H%M%S) training.steps=1600 threads=1
 	$(BIN)/hypernas evaluate run=$$(ls -d runs/demo-* | tail -n 1) subnets=10 threads=1
 
 test: $(INSTALLED)

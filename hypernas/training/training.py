@@ -59,7 +59,7 @@ class Training:
         ValueError: naming every argument that is out of its range.
     """
 
-    steps: int = 1000
+    steps: int = 4000
     batch_size: int = 128
     warmup: float = 0.1
     final_lr: float = 0.0
@@ -67,10 +67,10 @@ class Training:
     combine: Literal["mean", "sum"] = "mean"
     precision: Literal["auto", "float32"] = "auto"
     log_every: int = 10
-    validate_every: int = 250
+    validate_every: int = 1000
     num_validation: int = 6
     calibration_batches: int = 4
-    checkpoint_every: int = 250
+    checkpoint_every: int = 1000
     shard_optimizer: bool = False
     shard_banks: bool = False
 
