@@ -62,12 +62,15 @@ def hypernas(
         seed: of the initialisation.
 
     Raises:
-        ValueError: if a pattern matches no parameter, or neither gates nor experts could ever learn.
+        ValueError: if a pattern matches no parameter, or experts could never learn, or never differ.
     """
-    if base and experts is not None and gate_scale == 0 and spread == 0:
+    if experts is not None and gate_scale == 0 and spread == 0 and (base or num_experts > 1):
+        told = (
+            "of zero under gates of zero have no gradient" if base else "that are alike stay alike"
+        )
         raise ValueError(
-            "gate_scale and spread are both 0: experts of zero under gates of zero have no gradient. "
-            "Give one of them, as by default spread=1."
+            f"gate_scale and spread are both 0: experts {told}. "
+            f"Give one of them, as by default spread=1."
         )
     envelope = Envelope(space)
     matrices = [name for name, shape in envelope.shapes.items() if len(shape) > 1]

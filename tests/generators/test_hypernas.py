@@ -89,8 +89,12 @@ def test_one_expert_starts_as_noise_of_the_size_of_its_inputs(spread):
 
 
 def test_gates_and_experts_that_would_wait_for_each_other_are_refused():
-    with pytest.raises(ValueError, match="gate_scale and spread are both 0"):
-        hypernas(EXAMPLES["mlp"]().space, gate_scale=0, spread=0)
+    space = EXAMPLES["mlp"]().space
+    with pytest.raises(ValueError, match="both 0: experts of zero under gates of zero"):
+        hypernas(space, gate_scale=0, spread=0)
+    with pytest.raises(ValueError, match="both 0: experts that are alike stay alike"):
+        hypernas(space, base=False, gate_scale=0, spread=0)
+    hypernas(space, base=False, num_experts=1, gate_scale=0, spread=0)  # learns, and is alone
 
 
 @SPACES
