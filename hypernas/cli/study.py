@@ -45,22 +45,22 @@ def _run(plan: Plan, jobs: Jobs, out: Path, console: Console) -> None:
     specs = plan.alone_trials()
     tuning = rows.tuning(_pair(specs, jobs.run("tuning stand-alone training", specs)))
     _write(out, "tuning", tuning)
-    lrs = plan.best(tuning)
 
-    specs = plan.alone(lrs[ALONE])
+    specs = plan.alone(plan.best(tuning, plan.budgets[0])[ALONE])
     references = _pair(specs, jobs.run("stand-alone training", specs))
     _write(out, "references", rows.references(references))
 
     specs = plan.trials()
     tuning += rows.tuning(_pair(specs, jobs.run("tuning", specs)))
     _write(out, "tuning", tuning)
-    lrs = plan.best(tuning)
-    chosen = ", ".join(f"{arm} {lr}" for arm, lr in lrs.items())
-    say(console, f"learning rates of {plan.told['learning_rates']}: {chosen}")
+    lrs = {budget: plan.best(tuning, budget) for budget in plan.budgets}
+    for budget, chosen in lrs.items():
+        told = ", ".join(f"{arm} {lr}" for arm, lr in chosen.items())
+        say(console, f"learning rates of {plan.told['learning_rates']}, budget {budget}: {told}")
 
     found: list = []
     for budget in plan.budgets:  # what there is can be looked at while the rest is computed
-        specs = plan.cells(lrs, budget)
+        specs = plan.cells(lrs[budget], budget)
         found += _pair(specs, jobs.run(f"budget {budget}", specs))
         _write(out, "results", rows.results(found, references))
         _write(out, "runs", rows.runs(found))

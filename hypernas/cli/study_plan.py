@@ -69,7 +69,7 @@ class Plan:
             for sampling in set(samplings.values())
         }
         self._budget = {arm: known[sampling] for arm, sampling in samplings.items()}
-        for budget in (told["tuning_budget"], *self.budgets):
+        for budget in (*told["tuning"], *self.budgets):
             for arm in self.arms:
                 self._budget[arm].steps(budget)
         subnets: dict[str, Row] = {}
@@ -96,8 +96,10 @@ class Plan:
             f"{len(self.subnets)} subnets, {self._steps_alone} steps alone; steps by budget {by_arms}"
         )
 
-    def best(self, tuning: Sequence[Row]) -> dict[str, float]:
-        """The learning rate of the best validation measure, by arm.
+    def best(self, tuning: Sequence[Row], budget: float) -> dict[str, float]:
+        """The learning rates for a budget, by arm: those of the best validation measures.
+
+        Arms are tuned at some budgets; what counts is the largest of them that is not beyond `budget`.
 
         Raises:
             ValueError: if all those of an arm diverged.
@@ -107,6 +109,7 @@ class Plan:
             return dict.fromkeys([ALONE, *self.arms], rate)
         chosen: dict[str, Row] = {}
         score = MEASURES[self.rows.measure].score
+        tuning = [r for r in tuning if r["arm"] == ALONE or r["budget"] == self._tuned_at(budget)]
         for row in tuning:
             if math.isnan(row["validation"]):
                 continue
@@ -119,6 +122,11 @@ class Plan:
                 f"{lost}: give study.learning_rates smaller ones, or leave arms out by arms=[...]."
             )
         return {arm: row["lr"] for arm, row in chosen.items()}
+
+    def _tuned_at(self, budget: float) -> float:
+        """The budget at which arms are tuned for another."""
+        at = self.told["tuning"]
+        return max((b for b in at if b <= budget), default=min(at))
 
     def _settings(self, arm: Sequence[str], *, seed: int, lr: float, steps: int) -> Settings:
         """A whole configuration of `hypernas train`."""
@@ -139,7 +147,7 @@ class Plan:
 
     def alone_trials(self) -> list[Spec]:
         """Several subnets at each learning rate, with the first seed of tuning."""
-        seed = self.told["tuning_seeds"][0]
+        seed = self.told["tuning"][min(self.told["tuning"])][0]
         some = self._some(self.told["plateau_subnets"])
         return [
             self._alone(label, seed=seed, lr=lr, steps=self._steps_alone)
@@ -184,24 +192,26 @@ class Plan:
     # --- arms ----------------------------------------------------------------------------------
 
     def trials(self) -> list[Spec]:
-        """Each arm at each learning rate, with every seed of tuning."""
+        """Each arm at each learning rate, at the budgets where it is tuned, with the seeds of each."""
+        wanted = {
+            arm: {self._tuned_at(b) for b in self.budgets if b <= last}
+            for arm, last in self._last_budgets().items()
+        }
         return [
-            self._cell(
-                arm,
-                seed=seed,
-                budget=self.told["tuning_budget"],
-                lr=lr,
-                split="validation",
-            )
+            self._cell(arm, seed=seed, budget=budget, lr=lr, split="validation")
+            for budget, seeds in sorted(self.told["tuning"].items())
             for arm in self.arms
             for lr in self.told["learning_rates"]
-            for seed in self.told["tuning_seeds"]
-            if self._tuned
+            for seed in seeds
+            if self._tuned and budget in wanted[arm]
         ]
+
+    def _last_budgets(self) -> dict[str, float]:
+        return {arm: self.told["last_budget"].get(arm, math.inf) for arm in self.arms}
 
     def cells(self, lrs: Mapping[str, float], budget: float) -> list[Spec]:
         """Each arm that is trained for so long, with each seed; followed at its largest of several."""
-        last = {arm: self.told["last_budget"].get(arm, math.inf) for arm in self.arms}
+        last = self._last_budgets()
         several = len(self.told["budgets"]) > 1
         largest = {
             arm: max((b for b in self.told["budgets"] if b <= last[arm]), default=None)

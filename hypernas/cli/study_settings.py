@@ -11,8 +11,8 @@ from hypernas.evaluation import MEASURES
 ALONE = "standalone"  # the arm of stand-alone training, in tuning.csv
 _KEYS = (
     *("name", "measure", "settings", "supernet", "recipe", "arms", "learning_rates"),
-    *("tuning_budget", "tuning_seeds", "budgets", "seeds", "subnets", "reference_steps"),
-    *("plateau_subnets", "last_budget"),
+    *("tuning", "budgets", "seeds", "subnets", "reference_steps", "plateau_subnets"),
+    "last_budget",
 )
 _ALIKE = (("data",), ("space",), ("training", "batch_size"))  # else arms cannot be compared
 
@@ -58,8 +58,10 @@ def _wrong(told: Mapping[str, Any]) -> list[str]:
         )
     if unknown := [arm for arm in told["last_budget"] if arm not in told["arms"]]:
         wrong.append(f"last_budget: there is no arm {unknown}, expected of {list(told['arms'])}")
-    if not _positive(told["tuning_budget"]):
-        wrong.append(f"tuning_budget: expected a positive number, got {told['tuning_budget']!r}")
+    if not told["tuning"] or not all(map(_positive, told["tuning"])):
+        wrong.append(
+            f"tuning: expected positive budgets, each with its seeds, got {told['tuning']!r}"
+        )
     return wrong
 
 
@@ -78,7 +80,7 @@ def _wrong_choice(config: DictConfig, told: Mapping[str, Any]) -> list[str]:
         ("arms", arms, lambda arm: arm in told["arms"], f"of {list(told['arms'])}"),
         ("seeds", asked["seeds"], _whole, "integers"),
         ("budgets", asked["budgets"], _positive, "positive numbers"),
-        ("tuning_seeds", told["tuning_seeds"], _whole, "integers"),
+        *((f"tuning.{b}", told["tuning"][b], _whole, "integers") for b in told["tuning"] or ()),
         ("learning_rates", rates, _positive, "positive numbers"),
     ):
         if not isinstance(values, list) or not values or len(set(values)) < len(values):

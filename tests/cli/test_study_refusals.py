@@ -15,7 +15,7 @@ def refused(result: tuple[int, str]) -> str:
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
-        ("arms=[shared,shraed]", "arms: expected of ['shared', 'shared_distilled', "),
+        ("arms=[shared,shraed]", "arms: expected of ['shared', 'shared_single', "),
         ("arms=shared", "arms: expected a list of one or more, each once, got 'shared'"),
         ("arms=[]", "arms: expected a list of one or more"),
         ("seeds=[0,0]", "seeds: expected a list of one or more, each once, got [0, 0]"),
@@ -24,8 +24,9 @@ def refused(result: tuple[int, str]) -> str:
         ("budgets=[0]", "budgets: expected positive numbers, got [0]"),
         ("budgets=[0.001]", "a budget of 0.001 is less than one step"),
         ("study.learning_rates=[]", "learning_rates: expected a list of one or more"),
-        ("study.tuning_seeds=[]", "tuning_seeds: expected a list of one or more"),
-        ("study.tuning_seeds=[a]", "tuning_seeds: expected integers, got ['a']"),
+        ("study.tuning={1:[]}", "tuning.1: expected a list of one or more"),
+        ("study.tuning={1:[a]}", "tuning.1: expected integers, got ['a']"),
+        ("+study.tuning={-1:[1]}", "tuning: expected positive budgets"),
         ("scale=tpu", "scale must be one of ['cpu', 'gpu'], got 'tpu'"),
         ("split=train", "split: expected validation or test, got 'train'"),
         ("study.measure=loss", "measure: expected one of ['accuracy', 'cross_entropy']"),
