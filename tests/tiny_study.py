@@ -12,6 +12,7 @@ TINY = [
     "study.last_budget={mos_layer:2}",
     "study.learning_rates=[0.01,0.02]",
     "study.tuning={1:[1000]}",
+    "+study.tuning={2:[1000]}",
     "study.budgets=[1,2]",
     "study.seeds=[0]",
     "arms=[shared,mos_layer]",

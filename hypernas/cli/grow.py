@@ -29,7 +29,7 @@ from hypernas.objectives import assess
 from hypernas.optimization import Groups, Memory
 from hypernas.sampling import Fixed
 from hypernas.study import step_flops
-from hypernas.training import Training, memory_of
+from hypernas.training import Training, check_teacher, memory_of
 
 _DONE = """
 growth    {folder}
@@ -77,6 +77,7 @@ class _Growing:
         check(self.plain)
         self.data: Data = instantiate(config.data)
         self.space = space_of(config, self.data)
+        check_teacher(instantiate(config.objective), Fixed(), self.space)
         self.method: Growth = instantiate(config.growth)
         self.device = pick_device(config.device)
         self.members = list(self.plain["members"])[: self.method.max_members]

@@ -19,6 +19,7 @@ from hypernas.objectives import Objective
 from hypernas.space import SearchSpace
 
 CHECKPOINTS = "checkpoints"
+OF_A_MACHINE = ("data.root", "device", "rank_timeout", "resume", "threads")  # not of a run
 _SETTINGS, _OVERRIDES = "settings.yaml", "overrides.json"
 
 
@@ -92,6 +93,35 @@ def overrides(folder: str) -> list[str]:
     """
     configuration(folder)
     return json.loads((Path(folder) / _OVERRIDES).read_text())
+
+
+def check_resumed(config: DictConfig, folder: str, given: Sequence[str]) -> None:
+    """Refuse to go on with a run with settings that it did not have and nobody asked for.
+
+    They come about where defaults have changed since it was started.
+
+    Args:
+        given: the overrides of today, the run's own among them.
+
+    Raises:
+        ValueError: naming all of them.
+    """
+    asked = [o.split("=")[0].lstrip("+~") for o in given if o not in overrides(folder)]
+    if "experiment" in asked:
+        return  # a preset, of anything
+    then, now = flat(configuration(folder)), flat(config)
+    changed = [
+        f"{key}: {then.get(key, 'nothing')} in the run, {now.get(key, 'nothing')} now"
+        for key in sorted({*then, *now})
+        if then.get(key) != now.get(key)
+        and key not in OF_A_MACHINE
+        and not any(key == name or key.startswith(f"{name}.") for name in asked)
+    ]
+    if changed:
+        raise ValueError(
+            f"{folder} was started with other defaults:\n  " + "\n  ".join(changed) + "\nGive what "
+            "it had to go on with that (sampling=sandwich, training.steps=1000), or what is to change."
+        )
 
 
 class Settings(Monitor):

@@ -27,6 +27,7 @@ from hypernas.evaluation import (
     find_plateau,
 )
 from hypernas.sampling import stratified_subnets
+from hypernas.study import Budget
 
 
 def stratified(parts: Parts, num: int, *, seed: int) -> dict[str, Architecture]:
@@ -42,7 +43,7 @@ class Standalone:
 
     Args:
         run: the configuration of the run.
-        recipe: steps (None to find the plateau), lr (None for the run's), seeds.
+        recipe: steps (None to find the plateau, from the FLOPs of the run on), lr (None for the run's), seeds.
         calibration_batches: as for the inherited weights.
         folder: of references that were trained before.
     """
@@ -64,6 +65,10 @@ class Standalone:
             )
         optimizer = OmegaConf.merge(run.optimizer, {} if recipe.lr is None else {"lr": recipe.lr})
         self.seeds, self.steps = seeds, recipe.steps
+        spent = Budget.of(
+            parts.space, parts.data, instantiate(run.sampling), reference_steps=1
+        )  # a step of the run, in steps of the largest subnet
+        self._first_steps = max(1, round(run.training.steps * spent.step))
         self._parts, self._device = parts, device
         self._folder = Path(os.path.expanduser(folder))
         self._recipe = Recipe(
@@ -90,7 +95,7 @@ class Standalone:
         found = find_plateau(
             lambda a, seed, steps: self.references(steps)(a, seed=seed)["validation"][measure.name],
             some,
-            steps=self._recipe.training.steps,
+            steps=self._first_steps,
             seeds=self.seeds if len(self.seeds) > 1 else [0, 1],
             measure=measure,
         )

@@ -10,7 +10,6 @@ from rich.console import Console
 from hypernas.cli.jobs import Jobs
 from hypernas.cli.study_plan import Plan
 from hypernas.cli.study_rows import Found, Row
-from hypernas.cli.study_settings import ALONE
 from hypernas.cli.study_work import work
 from hypernas.cli.telling import say
 from hypernas.evaluation import write_csv
@@ -46,14 +45,14 @@ def _run(plan: Plan, jobs: Jobs, out: Path, console: Console) -> None:
     tuning = rows.tuning(_pair(specs, jobs.run("tuning stand-alone training", specs)))
     _write(out, "tuning", tuning)
 
-    specs = plan.alone(plan.best(tuning, plan.budgets[0])[ALONE])
+    specs = plan.alone(plan.best_alone(tuning))
     references = _pair(specs, jobs.run("stand-alone training", specs))
     _write(out, "references", rows.references(references))
 
     specs = plan.trials()
     tuning += rows.tuning(_pair(specs, jobs.run("tuning", specs)))
     _write(out, "tuning", tuning)
-    lrs = {budget: plan.best(tuning, budget) for budget in plan.budgets}
+    lrs = {budget: plan.best_for(budget, tuning) for budget in plan.budgets}
     for budget, chosen in lrs.items():
         told = ", ".join(f"{arm} {lr}" for arm, lr in chosen.items())
         say(console, f"learning rates of {plan.told['learning_rates']}, budget {budget}: {told}")

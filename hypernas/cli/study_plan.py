@@ -18,6 +18,7 @@ from hypernas.cost import flops, num_parameters
 from hypernas.evaluation import MEASURES
 from hypernas.sampling import stratified_subnets
 from hypernas.study import Budget
+from hypernas.training import check_teacher
 
 
 class Plan:
@@ -69,6 +70,8 @@ class Plan:
             for sampling in set(samplings.values())
         }
         self._budget = {arm: known[sampling] for arm, sampling in samplings.items()}
+        for own in arms.values():
+            check_teacher(instantiate(own["objective"]), instantiate(own["sampling"]), parts.space)
         for budget in (*told["tuning"], *self.budgets):
             for arm in self.arms:
                 self._budget[arm].steps(budget)
@@ -96,20 +99,38 @@ class Plan:
             f"{len(self.subnets)} subnets, {self._steps_alone} steps alone; steps by budget {by_arms}"
         )
 
-    def best(self, tuning: Sequence[Row], budget: float) -> dict[str, float]:
-        """The learning rates for a budget, by arm: those of the best validation measures.
+    def best_for(self, budget: float, tuning: Sequence[Row]) -> dict[str, float]:
+        """The learning rate of each arm for a budget, which is what is best where it was tuned for that.
 
         Arms are tuned at some budgets; what counts is the largest of them that is not beyond `budget`.
 
         Raises:
-            ValueError: if all those of an arm diverged.
+            ValueError: as `best`.
         """
         if not self._tuned:
             (rate,) = self.told["learning_rates"]
-            return dict.fromkeys([ALONE, *self.arms], rate)
+            return dict.fromkeys(self.arms, rate)
+        at = self._tuned_at(budget)
+        return self.best([r for r in tuning if r["arm"] != ALONE and r["budget"] == at])
+
+    def best_alone(self, tuning: Sequence[Row]) -> float:
+        """The learning rate of stand-alone training.
+
+        Raises:
+            ValueError: as `best`.
+        """
+        if not self._tuned:
+            return self.told["learning_rates"][0]
+        return self.best([row for row in tuning if row["arm"] == ALONE])[ALONE]
+
+    def best(self, tuning: Sequence[Row]) -> dict[str, float]:
+        """The learning rate of the best validation measure, by arm.
+
+        Raises:
+            ValueError: if training diverged at every rate of an arm, with one seed or more.
+        """
         chosen: dict[str, Row] = {}
         score = MEASURES[self.rows.measure].score
-        tuning = [r for r in tuning if r["arm"] == ALONE or r["budget"] == self._tuned_at(budget)]
         for row in tuning:
             if math.isnan(row["validation"]):
                 continue

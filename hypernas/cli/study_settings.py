@@ -58,9 +58,9 @@ def _wrong(told: Mapping[str, Any]) -> list[str]:
         )
     if unknown := [arm for arm in told["last_budget"] if arm not in told["arms"]]:
         wrong.append(f"last_budget: there is no arm {unknown}, expected of {list(told['arms'])}")
-    if not told["tuning"] or not all(map(_positive, told["tuning"])):
+    if not _tuning(told) or not all(map(_positive, told["tuning"])):
         wrong.append(
-            f"tuning: expected positive budgets, each with its seeds, got {told['tuning']!r}"
+            f"tuning: expected positive budgets, each with a list of seeds, got {told['tuning']!r}"
         )
     return wrong
 
@@ -80,7 +80,7 @@ def _wrong_choice(config: DictConfig, told: Mapping[str, Any]) -> list[str]:
         ("arms", arms, lambda arm: arm in told["arms"], f"of {list(told['arms'])}"),
         ("seeds", asked["seeds"], _whole, "integers"),
         ("budgets", asked["budgets"], _positive, "positive numbers"),
-        *((f"tuning.{b}", told["tuning"][b], _whole, "integers") for b in told["tuning"] or ()),
+        *((f"tuning.{b}", seeds, _whole, "integers") for b, seeds in _tuning(told).items()),
         ("learning_rates", rates, _positive, "positive numbers"),
     ):
         if not isinstance(values, list) or not values or len(set(values)) < len(values):
@@ -88,6 +88,11 @@ def _wrong_choice(config: DictConfig, told: Mapping[str, Any]) -> list[str]:
         elif strange := [value for value in values if not fits(value)]:
             wrong.append(f"{key}: expected {expected}, got {strange}")
     return wrong
+
+
+def _tuning(told: Mapping[str, Any]) -> Mapping[Any, Any]:
+    """Budget -> seeds; empty where something else is given."""
+    return told["tuning"] if isinstance(told["tuning"], Mapping) else {}
 
 
 def _whole(value: Any) -> bool:

@@ -9,7 +9,14 @@ from omegaconf import DictConfig
 from rich.console import Console as RichConsole
 
 from hypernas import checkpoint
-from hypernas.cli.run_folder import CHECKPOINTS, Settings, assemble, flat
+from hypernas.cli.run_folder import (
+    CHECKPOINTS,
+    OF_A_MACHINE,
+    Settings,
+    assemble,
+    check_resumed,
+    flat,
+)
 from hypernas.cli.telling import next_steps, say, shown
 from hypernas.interruption import Interrupted
 from hypernas.monitors import Console, JsonLines
@@ -17,7 +24,6 @@ from hypernas.monitors.tensorboard import TensorBoard
 from hypernas.ranks import Ranks, join
 from hypernas.training import check_teacher
 
-_OF_A_MACHINE = ("data.root", "resume", "threads")  # settings in which ranks may differ
 _DONE = """
 run       {folder}
 table     {bin}hypernas evaluate run={quoted}
@@ -44,12 +50,14 @@ def _train(config: DictConfig, ranks: Ranks) -> None:
             f"{folder} already holds a run: go on with it by resume={folder}, or choose another "
             f"folder by hydra.run.dir=FOLDER."
         )
+    if resume:
+        check_resumed(config, config.resume, HydraConfig.get().overrides.task)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     if not isinstance(config.seed, int) or isinstance(config.seed, bool):
         raise ValueError(f"seed must be a whole number, got {config.seed!r}.")
     parts = assemble(config)
-    told = {key: value for key, value in flat(config).items() if key not in _OF_A_MACHINE}
+    told = {key: value for key, value in flat(config).items() if key not in OF_A_MACHINE}
     ranks.check_alike(parts.generator, told)
     training = instantiate(config.training)
     sampler = instantiate(config.sampling)

@@ -64,9 +64,10 @@ def hypernas(
     Raises:
         ValueError: if a pattern matches no parameter, or experts could never learn, or never differ.
     """
-    if experts is not None and gate_scale == 0 and spread == 0 and (base or num_experts > 1):
+    dead = base and gate == "linear"  # gates start at zero
+    if experts is not None and gate_scale == 0 and spread == 0 and (dead or num_experts > 1):
         told = (
-            "of zero under gates of zero have no gradient" if base else "that are alike stay alike"
+            "of zero under gates of zero have no gradient" if dead else "that are alike stay alike"
         )
         raise ValueError(
             f"gate_scale and spread are both 0: experts {told}. "

@@ -26,7 +26,9 @@ class Budget:
 
     Forward FLOPs of the plain subnets are compared: the backward pass is twice as much for both,
     and what generating weights adds is counted by `step_flops` and reported, not taken off. So all
-    generators take the same number of steps on the same architectures.
+    generators with the same sampler take the same number of steps on the same architectures. The mean
+    is that of 64 steps, with an error of some percent where a step has one random architecture;
+    what was spent is `step_flops`, of more of them.
 
     Attributes:
         reference_steps: of the stand-alone training, with the same batch size.
@@ -76,9 +78,9 @@ def step_flops(
     sampler: Sampler,
     objective: Objective,
     batch_size: int,
-    num: int = 8,
+    num: int = 256,
 ) -> float:
-    """Mean FLOPs of a training step over `num` steps: generation, forward and backward passes.
+    """Mean FLOPs of a training step, over `num` architectures: generation, forward and backward passes.
 
     Counted while the steps are computed on a copy (see `counting`): matrix products, convolutions
     and attention; products of matrices and vectors too, by which experts and templates are mixed.
@@ -90,7 +92,9 @@ def step_flops(
         Batches(data.train, batch_size=batch_size, device=generator.device).starting_at(0)
     )
     rng = torch.Generator().manual_seed(0)
-    steps: Sequence[Sequence[Architecture]] = [sampler(generator.space, rng) for _ in range(num)]
+    steps: list[Sequence[Architecture]] = []
+    while sum(map(len, steps)) < num:
+        steps.append(sampler(generator.space, rng))
     shadow = copy.deepcopy(generator, {id(generator.space): generator.space}).train()
     devices = [generator.device] if generator.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), counting() as counter:
@@ -98,4 +102,4 @@ def step_flops(
             for architecture in architectures:
                 outputs = shadow.call(architecture, *positional(batch[0]))
                 objective.loss(outputs, batch[1]).backward()
-    return counter.get_total_flops() / num
+    return counter.get_total_flops() / len(steps)

@@ -67,16 +67,22 @@ def test_inherited_weights_are_compared_with_the_references(done):
 
 
 def test_every_arm_and_stand_alone_training_have_the_same_trials_and_take_the_best(done):
-    tuning = rows(done, "tuning")
-    arms = ("standalone", "shared", "mos_layer")
-    assert [(row["arm"], row["lr"]) for row in tuning] == [
-        (arm, lr) for arm in arms for lr in ("0.01", "0.02")
+    tuning, results = rows(done, "tuning"), rows(done, "results")
+    tuned = [
+        ("standalone", "1.0"),
+        ("shared", "1"),
+        ("mos_layer", "1"),
+        ("shared", "2"),
+        ("mos_layer", "2"),
     ]
-    for arm in arms[1:]:
-        best = max(
-            (row for row in tuning if row["arm"] == arm), key=lambda r: float(r["validation"])
-        )
-        assert {row["lr"] for row in rows(done, "results") if row["arm"] == arm} == {best["lr"]}
+    assert [(row["arm"], row["budget"], row["lr"]) for row in tuning] == [
+        (*where, lr) for where in tuned for lr in ("0.01", "0.02")
+    ]
+    for where in tuned[1:]:
+        own = [row for row in tuning if (row["arm"], row["budget"]) == where]
+        best = max(own, key=lambda row: float(row["validation"]))
+        used = {row["lr"] for row in results if (row["arm"], row["budget"]) == where}
+        assert used == {best["lr"]}
 
 
 def test_a_finished_study_computes_nothing_and_writes_the_same(done, study, monkeypatch):
@@ -89,7 +95,7 @@ def test_a_finished_study_computes_nothing_and_writes_the_same(done, study, monk
 
 
 def test_the_report_reads_the_study(done, run):
-    sections = ("gap", "ranking", "stability", "task", "cost", "tuning")
+    sections = ("gap", "differences", "ranking", "stability", "task", "cost", "tuning")
     markers = "".join(f"<!-- report: {name} -->\n<!-- end -->\n\n" for name in sections)
     (done / "out" / "README.md").write_text(f"# Digits\n\n{markers}")
     status, _, error = run("report", "out", folder=done)

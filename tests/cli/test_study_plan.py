@@ -62,15 +62,15 @@ def tuning(*values: float, arm: str = "shared"):
 
 @pytest.mark.usefixtures("_composing")
 def test_the_best_learning_rate_is_that_of_the_best_measure_that_is_a_number():
-    assert plan().best(tuning(0.5, 0.7, math.nan), 1) == {"shared": 0.02}
-    assert plan("study.measure=cross_entropy").best(tuning(2.0, 1.5, 1.8), 1) == {"shared": 0.02}
-    assert plan().best(tuning(0.7, 0.7), 1) == {"shared": 0.01}
+    assert plan().best(tuning(0.5, 0.7, math.nan)) == {"shared": 0.02}
+    assert plan("study.measure=cross_entropy").best(tuning(2.0, 1.5, 1.8)) == {"shared": 0.02}
+    assert plan().best(tuning(0.7, 0.7)) == {"shared": 0.01}
 
 
 @pytest.mark.usefixtures("_composing")
 def test_an_arm_that_diverges_at_every_learning_rate_is_refused():
     with pytest.raises(ValueError, match=r"every learning rate of \[0.01, 0.02\] for \['ofa'\]"):
-        plan().best([*tuning(0.5, 0.7), *tuning(math.nan, math.nan, arm="ofa")], 1)
+        plan().best([*tuning(0.5, 0.7), *tuning(math.nan, math.nan, arm="ofa")])
 
 
 @pytest.mark.usefixtures("_composing")
@@ -84,7 +84,7 @@ def test_a_learning_rate_at_which_one_reference_diverged_has_no_mean():
 
 @pytest.mark.usefixtures("_composing")
 def test_an_arm_is_tried_with_every_seed_and_has_no_mean_where_one_diverged():
-    some = plan("study.tuning={1:[7,8]}", "arms=[shared]")
+    some = plan("study.tuning={1:[7,8]}", "arms=[shared]", "budgets=[1]")
     trials = some.trials()
     assert [(spec["lr"], spec["seed"]) for spec in trials] == [
         (0.01, 7), (0.01, 8), (0.02, 7), (0.02, 8)
@@ -99,13 +99,14 @@ def test_an_arm_is_tried_with_every_seed_and_has_no_mean_where_one_diverged():
 
 @pytest.mark.usefixtures("_composing")
 def test_arms_are_tuned_anew_for_larger_budgets_that_they_are_trained_for():
-    some = plan("+study.tuning={2:[7]}", "budgets=[1,2,8]", "study.last_budget={mos_layer:1}")
+    some = plan("study.tuning={2:[7]}", "budgets=[1,2,8]", "study.last_budget={mos_layer:1}")
     tried = {(spec["arm"], spec["budget"], spec["seed"]) for spec in some.trials()}
     assert tried == {("shared", 1, 1000), ("mos_layer", 1, 1000), ("shared", 2, 7)}
     late = [{"arm": "shared", "budget": 2, "lr": 0.01, "validation": 0.6}]
     rows = [*tuning(0.5, 0.7), *late, {**late[0], "arm": "standalone", "budget": 1.0}]
-    assert some.best(rows, 1)["shared"] == 0.02
-    assert some.best(rows, 2) == some.best(rows, 8) == {"shared": 0.01, "standalone": 0.01}
+    assert some.best_for(1, rows) == {"shared": 0.02}
+    assert some.best_for(2, rows) == some.best_for(8, rows) == {"shared": 0.01}
+    assert some.best_alone(rows) == 0.01
     assert {spec["budget"] for spec in plan("budgets=[0.5]").trials()} == {1}
 
 
@@ -113,7 +114,8 @@ def test_arms_are_tuned_anew_for_larger_budgets_that_they_are_trained_for():
 def test_one_learning_rate_is_not_tuned():
     single = plan("study.learning_rates=[0.01]")
     assert single.trials() == single.alone_trials() == []
-    assert single.best([], 1) == {"standalone": 0.01, "shared": 0.01, "mos_layer": 0.01}
+    assert single.best_for(1, []) == {"shared": 0.01, "mos_layer": 0.01}
+    assert single.best_alone([]) == 0.01
 
 
 @pytest.mark.usefixtures("_composing")

@@ -25,6 +25,7 @@ def refused(result: tuple[int, str]) -> str:
         ("budgets=[0.001]", "a budget of 0.001 is less than one step"),
         ("study.learning_rates=[]", "learning_rates: expected a list of one or more"),
         ("study.tuning={1:[]}", "tuning.1: expected a list of one or more"),
+        ("study.tuning=5", "tuning: expected positive budgets, each with a list of seeds, got 5"),
         ("study.tuning={1:[a]}", "tuning.1: expected integers, got ['a']"),
         ("+study.tuning={-1:[1]}", "tuning: expected positive budgets"),
         ("scale=tpu", "scale must be one of ['cpu', 'gpu'], got 'tpu'"),
@@ -51,6 +52,12 @@ def test_a_setting_that_is_wrong_is_refused_before_anything_is_computed(
 def test_a_misspelt_arm_is_refused_before_stand_alone_training(study, tmp_path):
     message = refused(study("+study.arms.mine=['generator=mine']", "arms=[mine]"))
     assert "generator/mine" in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_arm_that_nobody_teaches_is_refused_before_stand_alone_training(study, tmp_path):
+    arm = "+study.arms.untaught=['objective=distillation','sampling=uniform']"
+    assert "draws no step that begins with it" in refused(study(arm, "arms=[untaught]"))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -94,6 +94,9 @@ def test_gates_and_experts_that_would_wait_for_each_other_are_refused():
         hypernas(space, gate_scale=0, spread=0)
     with pytest.raises(ValueError, match="both 0: experts that are alike stay alike"):
         hypernas(space, base=False, gate_scale=0, spread=0)
+    with pytest.raises(ValueError, match="both 0: experts that are alike stay alike"):
+        hypernas(space, gate="sigmoid", gate_scale=0, spread=0)
+    hypernas(space, gate="sigmoid", num_experts=1, gate_scale=0, spread=0)
     hypernas(space, base=False, num_experts=1, gate_scale=0, spread=0)  # learns, and is alone
 
 

@@ -76,6 +76,13 @@ def test_the_difference_to_the_baseline_is_paired(study):
     )
 
 
+def test_there_is_one_difference_between_the_baseline_and_the_flagship_and_none_of_an_arm(study):
+    assert len(study(rows()).part("differences").tables()) == 1
+    alone = study([row for row in rows() if row["arm"] == "shared"])
+    with pytest.raises(ValueError, match="compares several arms with `shared` or `hypernas`"):
+        alone.part("differences")
+
+
 def test_with_a_third_arm_the_difference_to_the_flagship_stands_beside_that_to_the_baseline(study):
     third = [{**row, "arm": "ofa"} for row in rows() if row["arm"] == "shared"]
     section = study(rows() + third)

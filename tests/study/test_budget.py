@@ -21,7 +21,7 @@ IMAGES = conv2d(
 )
 
 
-def count(generator, sampler, *, objective=None, batch_size=16, num=3):
+def count(generator, sampler, *, objective=None, batch_size=16, num=6):
     objective = objective or CrossEntropy()
     return step_flops(
         generator, DATA, sampler=sampler, objective=objective, batch_size=batch_size, num=num

@@ -8,8 +8,8 @@ from hypernas import generators
 from hypernas.cost import flops, num_parameters
 from hypernas.data import digits
 from hypernas.evaluation import Recipe, References, evaluate
-from hypernas.objectives import CrossEntropy
-from hypernas.sampling import Fixed, Sandwich
+from hypernas.objectives import CrossEntropy, InPlaceDistillation
+from hypernas.sampling import Fixed, Sandwich, Uniform
 from hypernas.spaces import mlp
 from hypernas.study import run_cell, step_flops
 from hypernas.training import Training
@@ -19,7 +19,7 @@ SPACE = mlp(input_shape=(1, 8, 8), num_classes=10, depths=(1, 2), widths=(8, 16)
 SUBNETS = {"small": SPACE.smallest(), "large": SPACE.largest()}
 
 
-def cell(generator=None, *, lr=0.01, steps=12, sampler=None, **options):
+def cell(generator=None, *, lr=0.01, steps=12, sampler=None, objective=None, **options):
     options = {"split": "test", "seed": 3, **options}
     return run_cell(
         generator or generators.hypernas(SPACE),
@@ -27,7 +27,7 @@ def cell(generator=None, *, lr=0.01, steps=12, sampler=None, **options):
         SUBNETS,
         training=Training(steps=steps, batch_size=32),
         sampler=sampler or Sandwich(),
-        objective=CrossEntropy(),
+        objective=objective or CrossEntropy(),
         optimizer=functools.partial(torch.optim.AdamW, lr=lr),
         device="cpu",
         **options,
@@ -128,3 +128,8 @@ def test_training_one_architecture_alone_as_a_cell_is_the_reference_of_its_seed(
         )
         rows = {row["subnet"]: row["inherited"] for row in found.rows}
         assert rows[name] == references(architecture, seed=3)["test"]
+
+
+def test_a_cell_whose_subnets_nobody_teaches_is_refused():
+    with pytest.raises(ValueError, match="draws no step that begins with it"):
+        cell(sampler=Uniform(), objective=InPlaceDistillation())

@@ -49,7 +49,7 @@ def cost_table(task: Task, cost: Path, tuning: Path | None) -> Table:
                 word(arm, code=True),
                 number(stored / base) if stored and base else number(stored, 0, grouped=True),
                 number(_flops(task, arm)),
-                number(found.get("step_ratio")),
+                number(_time(task, arm, found.get("step_ratio"))),
                 number(found.get("peak_memory_mb"), 0, grouped=True),
                 _rates(task, index, tried),
             )
@@ -57,7 +57,8 @@ def cost_table(task: Task, cost: Path, tuning: Path | None) -> Table:
     budgets = " / ".join(times(budget) for budget in task.budgets)
     caption = (
         f"Parameters stored{f', in units of the {base:,.0f} of weight sharing' if base else ''}; "
-        f"measured FLOPs of training, and time of a step, in units of weight sharing's; peak memory; "
+        f"measured FLOPs and time of training at budget {times(task.budgets[0])}, in units of weight "
+        f"sharing's (steps, times the time of one); peak memory; "
         f"learning rate chosen on validation"
         + (f" at budgets {budgets}." if len(task.budgets) > 1 else ".")
         + (" †: the lowest or highest that was tried." if tried else "")
@@ -67,7 +68,7 @@ def cost_table(task: Task, cost: Path, tuning: Path | None) -> Table:
         "arm",
         stored_in,
         "FLOPs (× sharing)",
-        "step (× sharing)",
+        "time (× sharing)",
         "peak memory (MB)",
         "learning rate",
     )
@@ -82,11 +83,20 @@ def _flops(task: Task, arm: str) -> float | None:
     return spent / base if spent and base else None
 
 
+def _time(task: Task, arm: str, step_ratio: float | None) -> float | None:
+    """Time of training in units of weight sharing's, at the smallest budget: a step's, times the steps."""
+    if step_ratio is None or BASELINE not in task.arms:
+        return None
+    taken, base = (float(task.steps[task.arms.index(name), 0]) for name in (arm, BASELINE))
+    return step_ratio * taken / base
+
+
 def tuning_table(task: Task, path: Path) -> Table:
     """Every learning rate that was tried; those chosen in bold."""
     lines = []
-    for row in read_tuning(path, task):
-        chosen = row["arm"] in task.arms and row["lr"] in task.lr[task.arms.index(row["arm"])]
+    trials = read_tuning(path, task)
+    for row in trials:
+        chosen = row["lr"] in _used(task, row["arm"], row["budget"], trials)
         lines.append(
             (
                 word(row["arm"], code=True),
@@ -100,6 +110,18 @@ def tuning_table(task: Task, path: Path) -> Table:
         f"one used in bold."
     )
     return Table(("arm", "budget", "learning rate", "validation"), tuple(lines), caption)
+
+
+def _used(task: Task, arm: str, tuned_at: float, trials: Sequence[dict[str, Any]]) -> set[float]:
+    """The rates of the budgets for which an arm was tuned at this one, as `hypernas study` takes them."""
+    if arm not in task.arms:
+        return set()
+    at = {row["budget"] for row in trials if row["arm"] == arm}
+    return {
+        rate
+        for budget, rate in zip(task.budgets, task.lr[task.arms.index(arm)], strict=True)
+        if max((b for b in at if b <= budget), default=min(at)) == tuned_at
+    }
 
 
 def read_tuning(path: Path, task: Task) -> list[dict[str, Any]]:
