@@ -1,7 +1,9 @@
 """Training compute, in units of one stand-alone training of the largest subnet."""
 
 import copy
-from collections.abc import Sequence
+import functools
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,14 +44,7 @@ class Budget:
     def of(
         cls, space: SearchSpace, data: Data, sampler: Sampler, *, reference_steps: int
     ) -> "Budget":
-        inputs = data.example(num=1)
-        known: dict[Architecture, int] = {}
-
-        def cost(architecture: Architecture) -> int:
-            if architecture not in known:
-                known[architecture] = flops(build_skeleton(space, architecture), inputs)
-            return known[architecture]
-
+        cost = _forward(space, data)
         rng = torch.Generator().manual_seed(0)
         steps = [sampler(space, rng) for _ in range(_NUM_STEPS)]
         mean = sum(cost(a) for step in steps for a in step) / _NUM_STEPS
@@ -79,11 +74,13 @@ def step_flops(
     objective: Objective,
     batch_size: int,
     num: int = 256,
+    counted: int = 8,
 ) -> float:
     """Mean FLOPs of a training step, over `num` architectures: generation, forward and backward passes.
 
-    Counted while the steps are computed on a copy (see `counting`): matrix products, convolutions
-    and attention; products of matrices and vectors too, by which experts and templates are mixed.
+    The first `counted` architectures are counted while their steps are computed on a copy (see `counting`): matrix products, convolutions
+    and attention; products of matrices and vectors too, by which experts and templates are mixed. As that
+    takes long, the others are taken to cost as much more or less as their forward passes do.
     Left out is element-wise work, as in scaling, and what settling free channels takes. Weights are
     generated for one subnet after the other; where training generates those of a step together, it
     may do a little less. The generator and torch's random state stay as they are.
@@ -95,11 +92,21 @@ def step_flops(
     steps: list[Sequence[Architecture]] = []
     while sum(map(len, steps)) < num:
         steps.append(sampler(generator.space, rng))
+    first, sizes = 1, list(itertools.accumulate(map(len, steps)))
+    while first < len(steps) and sizes[first - 1] < counted:
+        first += 1
     shadow = copy.deepcopy(generator, {id(generator.space): generator.space}).train()
     devices = [generator.device] if generator.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), counting() as counter:
-        for architectures in steps:
-            for architecture in architectures:
-                outputs = shadow.call(architecture, *positional(batch[0]))
-                objective.loss(outputs, batch[1]).backward()
-    return counter.get_total_flops() / len(steps)
+        for architecture in itertools.chain(*steps[:first]):
+            outputs = shadow.call(architecture, *positional(batch[0]))
+            objective.loss(outputs, batch[1]).backward()
+    cost = _forward(generator.space, data)
+    every, some = (sum(map(cost, itertools.chain(*part))) for part in (steps, steps[:first]))
+    return counter.get_total_flops() * every / some / len(steps)
+
+
+def _forward(space: SearchSpace, data: Data) -> Callable[[Architecture], int]:
+    """Architecture -> FLOPs of its plain forward pass of one example; each is counted once."""
+    inputs = data.example(num=1)
+    return functools.cache(lambda a: flops(build_skeleton(space, a), inputs))
