@@ -81,7 +81,7 @@ def test_ranks_that_are_told_different_things_are_refused_before_they_train(tmp_
 @pytest.mark.parametrize("shard_banks", ["false", "true"])
 def test_a_rank_that_is_killed_ends_the_others_with_a_message(tmp_path, shard_banks):
     (tmp_path / "own.py").write_text(OWN)
-    mortal = ["objective._target_=own.Mortal", "hydra.run.dir=killed"]
+    mortal = ["objective._target_=own.Mortal", "sampling=sandwich", "hydra.run.dir=killed"]
     mortal += [f"training.shard_banks={shard_banks}"]
     launched = torchrun(tmp_path, "train", *FAST, *mortal)
     _, error = launched.communicate(timeout=90)
