@@ -120,7 +120,7 @@ def check_resumed(config: DictConfig, folder: str, given: Sequence[str]) -> None
     if changed:
         raise ValueError(
             f"{folder} was started with other defaults:\n  " + "\n  ".join(changed) + "\nGive what "
-            "it had to go on with that (sampling=sandwich, training.steps=1000), or what is to change."
+            "it had to go on with that, or what is to change: key=value, or group=name."
         )
 
 

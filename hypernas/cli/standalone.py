@@ -43,7 +43,8 @@ class Standalone:
 
     Args:
         run: the configuration of the run.
-        recipe: steps (None to find the plateau, from the FLOPs of the run on), lr (None for the run's), seeds.
+        recipe: steps (None to find the plateau, from the FLOPs of the run on), lr (None for the
+            run's), seeds.
         calibration_batches: as for the inherited weights.
         folder: of references that were trained before.
     """
@@ -65,11 +66,7 @@ class Standalone:
             )
         optimizer = OmegaConf.merge(run.optimizer, {} if recipe.lr is None else {"lr": recipe.lr})
         self.seeds, self.steps = seeds, recipe.steps
-        spent = Budget.of(
-            parts.space, parts.data, instantiate(run.sampling), reference_steps=1
-        )  # a step of the run, in steps of the largest subnet
-        self._first_steps = max(1, round(run.training.steps * spent.step))
-        self._parts, self._device = parts, device
+        self._parts, self._device, self._sampler = parts, device, instantiate(run.sampling)
         self._folder = Path(os.path.expanduser(folder))
         self._recipe = Recipe(
             training=instantiate(run.training),
@@ -91,11 +88,13 @@ class Standalone:
         """The steps that were given, or those after which doubling them no longer helps."""
         if self.steps is not None:
             return int(self.steps)
+        parts, taken = self._parts, self._recipe.training.steps
+        a_step = Budget.of(parts.space, parts.data, self._sampler, reference_steps=taken).step
         some = dict(list(subnets.items())[:: max(1, len(subnets) // 3)][:3])
         found = find_plateau(
             lambda a, seed, steps: self.references(steps)(a, seed=seed)["validation"][measure.name],
             some,
-            steps=self._first_steps,
+            steps=max(1, round(taken * a_step)),  # of the largest subnet, for the FLOPs of the run
             seeds=self.seeds if len(self.seeds) > 1 else [0, 1],
             measure=measure,
         )

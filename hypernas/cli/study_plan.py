@@ -140,7 +140,8 @@ class Plan:
         if lost := sorted({row["arm"] for row in tuning} - set(chosen)):
             raise ValueError(
                 f"training diverged at every learning rate of {self.told['learning_rates']} for "
-                f"{lost}: give study.learning_rates smaller ones, or leave arms out by arms=[...]."
+                f"{lost}, with one seed or more: give study.learning_rates smaller ones, or leave arms "
+                f"out by arms=[...], or of long training by study.last_budget."
             )
         return {arm: row["lr"] for arm, row in chosen.items()}
 

@@ -78,9 +78,10 @@ def step_flops(
 ) -> float:
     """Mean FLOPs of a training step, over `num` architectures: generation, forward and backward passes.
 
-    The first `counted` architectures are counted while their steps are computed on a copy (see `counting`): matrix products, convolutions
-    and attention; products of matrices and vectors too, by which experts and templates are mixed. As that
-    takes long, the others are taken to cost as much more or less as their forward passes do.
+    The steps of the first `counted` architectures are counted while they are computed on a copy (see
+    `counting`): matrix products, convolutions and attention; products of matrices and vectors too, by
+    which experts and templates are mixed. As that takes long, the others are taken to cost as much
+    more or less as their plain forward passes do.
     Left out is element-wise work, as in scaling, and what settling free channels takes. Weights are
     generated for one subnet after the other; where training generates those of a step together, it
     may do a little less. The generator and torch's random state stay as they are.
@@ -92,9 +93,8 @@ def step_flops(
     steps: list[Sequence[Architecture]] = []
     while sum(map(len, steps)) < num:
         steps.append(sampler(generator.space, rng))
-    first, sizes = 1, list(itertools.accumulate(map(len, steps)))
-    while first < len(steps) and sizes[first - 1] < counted:
-        first += 1
+    sizes = itertools.accumulate(map(len, steps))
+    first = next((i for i, size in enumerate(sizes, 1) if size >= counted), len(steps))
     shadow = copy.deepcopy(generator, {id(generator.space): generator.space}).train()
     devices = [generator.device] if generator.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), counting() as counter:

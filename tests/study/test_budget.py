@@ -63,6 +63,18 @@ def test_a_sampler_of_twice_as_many_architectures_has_half_of_the_steps():
     assert one.steps(1) == 2 * two.steps(1)
 
 
+@pytest.mark.parametrize("sampler", [Uniform(), Sandwich()], ids=["uniform", "sandwich"])
+def test_a_few_steps_that_are_counted_stand_for_all(sampler):
+    some, every = (
+        step_flops(
+            generators.hypernas(IMAGES), DATA, sampler=sampler, objective=CrossEntropy(),
+            batch_size=16, num=48, counted=counted,
+        )
+        for counted in (8, 48)
+    )  # fmt: skip
+    assert_close(some, every, rtol=0.05, atol=0)
+
+
 def test_a_budget_of_less_than_a_step_is_refused():
     budget = Budget.of(SPACE, DATA, Fixed(), reference_steps=10)
     assert budget.steps(0.1) == 1
