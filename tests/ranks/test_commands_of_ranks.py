@@ -32,19 +32,36 @@ class Mortal(CrossEntropy):
 FAST = ["experiment=fast", "training.steps=6", "training.checkpoint_every=2", "device=cpu"]
 
 
-def torchrun(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command = [*launcher, "--nproc-per-node", "2", "-m", "hypernas.cli.main", *arguments]
-    return process(command, folder)
+@pytest.fixture
+def process(tmp_path):
+    """Starts commands in the test's folder; what still runs when the test ends, however it does, is killed."""
+    started = []
+
+    def start(command: list[str], **variables: str) -> subprocess.Popen[str]:
+        root = str(Path(__file__).parents[2])
+        environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1", **variables}
+        pipe = subprocess.PIPE
+        started.append(
+            subprocess.Popen(
+                command, cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe, text=True
+            )
+        )
+        return started[-1]
+
+    yield start
+    for command in started:
+        command.kill()
+        command.communicate()
 
 
-def process(command: list[str], folder: Path, **variables: str) -> subprocess.Popen[str]:
-    root = str(Path(__file__).parents[2])
-    environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1", **variables}
-    pipe = subprocess.PIPE
-    return subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True
-    )
+@pytest.fixture
+def torchrun(process):
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        launcher += ["--nproc-per-node", "2", "-m", "hypernas.cli.main"]
+        return process([*launcher, *arguments])
+
+    return start
 
 
 @pytest.mark.parametrize(
@@ -61,7 +78,7 @@ def test_what_ranks_cannot_do_together_is_refused(monkeypatch, capsys, arguments
     assert re.search(f"hypernas: rank 1: .*{words}", capsys.readouterr().err)
 
 
-def test_ranks_that_are_told_different_things_are_refused_before_they_train(tmp_path):
+def test_ranks_that_are_told_different_things_are_refused_before_they_train(tmp_path, process):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
@@ -70,7 +87,7 @@ def test_ranks_that_are_told_different_things_are_refused_before_they_train(tmp_
         own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", **address}
         arguments = ["train", *FAST, f"optimizer.lr={rate}", "hydra.run.dir=unlike"]
         command = [sys.executable, "-m", "hypernas.cli.main", *arguments]
-        started.append(process(command, tmp_path, **own))
+        started.append(process(command, **own))
     for rank in started:
         _, error = rank.communicate(timeout=90)
         assert rank.returncode == 2
@@ -79,21 +96,26 @@ def test_ranks_that_are_told_different_things_are_refused_before_they_train(tmp_
 
 
 @pytest.mark.parametrize("shard_banks", ["false", "true"])
-def test_a_rank_that_is_killed_ends_the_others_with_a_message(tmp_path, shard_banks):
+def test_a_rank_that_is_killed_ends_the_others_with_a_message(
+    tmp_path, torchrun, shard_banks
+):
     (tmp_path / "own.py").write_text(OWN)
     mortal = ["objective._target_=own.Mortal", "sampling=sandwich", "hydra.run.dir=killed"]
     mortal += [f"training.shard_banks={shard_banks}"]
-    launched = torchrun(tmp_path, "train", *FAST, *mortal)
+    launched = torchrun("train", *FAST, *mortal)
     _, error = launched.communicate(timeout=90)
     assert launched.returncode != 0
     assert "hypernas: another rank ended" in error
     assert checkpoint.newest(tmp_path / "killed" / "checkpoints").step == 2
 
 
-def test_the_command_trains_in_one_folder_and_saves_when_it_is_asked_to_stop(tmp_path):
-    launched = torchrun(tmp_path, "train", *FAST, "training.steps=100000", "training.log_every=2")
+def test_the_command_trains_in_one_folder_and_saves_when_it_is_asked_to_stop(
+    tmp_path, torchrun
+):
+    launched = torchrun("train", *FAST, "training.steps=100000", "training.log_every=2")
     for _ in range(900):
-        if list(tmp_path.glob("runs/**/checkpoints/00*")):
+        # No `**`: it would walk into a checkpoint that is renamed at that moment.
+        if list(tmp_path.glob("runs/*/*/checkpoints/00*")):
             break
         time.sleep(0.1)
     launched.send_signal(signal.SIGTERM)
