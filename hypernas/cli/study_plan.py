@@ -15,7 +15,7 @@ from hypernas.cli.study_rows import Row, Rows
 from hypernas.cli.study_settings import ALONE, check_comparable, study_settings
 from hypernas.cli.study_work import Settings, parts_of
 from hypernas.cost import flops, num_parameters
-from hypernas.evaluation import MEASURES
+from hypernas.evaluation import MEASURES, tuned_at
 from hypernas.sampling import stratified_subnets
 from hypernas.study import Budget
 from hypernas.training import check_teacher
@@ -102,7 +102,7 @@ class Plan:
     def best_for(self, budget: float, tuning: Sequence[Row]) -> dict[str, float]:
         """The learning rate of each arm for a budget, which is what is best where it was tuned for that.
 
-        Arms are tuned at some budgets; what counts is the largest of them that is not beyond `budget`.
+        Arms are tuned at some budgets; which of them counts, `tuned_at` tells.
 
         Raises:
             ValueError: as `best`.
@@ -110,7 +110,7 @@ class Plan:
         if not self._tuned:
             (rate,) = self.told["learning_rates"]
             return dict.fromkeys(self.arms, rate)
-        at = self._tuned_at(budget)
+        at = tuned_at(budget, self.told["tuning"])
         return self.best([r for r in tuning if r["arm"] != ALONE and r["budget"] == at])
 
     def best_alone(self, tuning: Sequence[Row]) -> float:
@@ -144,11 +144,6 @@ class Plan:
                 f"out by arms=[...], or of long training by study.last_budget."
             )
         return {arm: row["lr"] for arm, row in chosen.items()}
-
-    def _tuned_at(self, budget: float) -> float:
-        """The budget at which arms are tuned for another."""
-        at = self.told["tuning"]
-        return max((b for b in at if b <= budget), default=min(at))
 
     def _settings(self, arm: Sequence[str], *, seed: int, lr: float, steps: int) -> Settings:
         """A whole configuration of `hypernas train`."""
@@ -216,7 +211,7 @@ class Plan:
     def trials(self) -> list[Spec]:
         """Each arm at each learning rate, at the budgets where it is tuned, with the seeds of each."""
         wanted = {
-            arm: {self._tuned_at(b) for b in self.budgets if b <= last}
+            arm: {tuned_at(b, self.told["tuning"]) for b in self.budgets if b <= last}
             for arm, last in self._last_budgets().items()
         }
         return [

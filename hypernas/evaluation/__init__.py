@@ -8,6 +8,7 @@ from hypernas.evaluation.plateau import Plateau, find_plateau
 from hypernas.evaluation.ranking import kendall_tau, precision_at_k, regret, spearman, stability
 from hypernas.evaluation.references import Recipe, References
 from hypernas.evaluation.subnets import Evaluation, evaluate, mean, write_csv
+from hypernas.evaluation.tuning import tuned_at
 
 __all__ = [
     "MEASURES",
@@ -37,5 +38,6 @@ __all__ = [
     "signed_gap",
     "spearman",
     "stability",
+    "tuned_at",
     "write_csv",
 ]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hypernas.evaluation import tuned_at
 from hypernas.report import csv_file
 from hypernas.report.gap.analysis import times
 from hypernas.report.gap.results import Task
@@ -112,15 +113,15 @@ def tuning_table(task: Task, path: Path) -> Table:
     return Table(("arm", "budget", "learning rate", "validation"), tuple(lines), caption)
 
 
-def _used(task: Task, arm: str, tuned_at: float, trials: Sequence[dict[str, Any]]) -> set[float]:
-    """The rates of the budgets for which an arm was tuned at this one, as `hypernas study` takes them."""
+def _used(task: Task, arm: str, tuned: float, trials: Sequence[dict[str, Any]]) -> set[float]:
+    """The rates of the budgets for which an arm was tuned at this one."""
     if arm not in task.arms:
         return set()
     at = {row["budget"] for row in trials if row["arm"] == arm}
     return {
         rate
         for budget, rate in zip(task.budgets, task.lr[task.arms.index(arm)], strict=True)
-        if max((b for b in at if b <= budget), default=min(at)) == tuned_at
+        if tuned_at(budget, at) == tuned
     }
 
 

@@ -32,8 +32,8 @@ def gap_table(task: Task) -> Table:
 def difference_tables(task: Task) -> list[Table]:
     """The gap of each arm against that of the baseline, and against that of the flagship."""
     others = [arm for arm in (BASELINE, FLAGSHIP) if arm in task.arms]
-    if len(task.arms) == len(others) == 2:
-        others.pop()  # the same difference again
+    if len(others) == 2 and (len(task.arms) == 2 or len(task.budgets) == 1):
+        others.pop()  # the same differences again, or those of the ablation's table
     return [_differences(task, other) for other in others if len(task.arms) > 1]
 
 
