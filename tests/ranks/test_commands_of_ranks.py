@@ -49,9 +49,9 @@ def process(tmp_path):
         return started[-1]
 
     yield start
-    for command in started:
-        command.kill()
-        command.communicate()
+    for running in started:
+        running.kill()
+        running.communicate()
 
 
 @pytest.fixture
