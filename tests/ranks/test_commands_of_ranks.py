@@ -34,7 +34,7 @@ FAST = ["experiment=fast", "training.steps=6", "training.checkpoint_every=2", "d
 
 @pytest.fixture
 def process(tmp_path):
-    """Starts commands in the test's folder; what still runs when the test ends, however it does, is killed."""
+    """Starts commands in the test's folder; what still runs when the test ends, however it does, is ended."""
     started = []
 
     def start(command: list[str], **variables: str) -> subprocess.Popen[str]:
@@ -50,8 +50,9 @@ def process(tmp_path):
 
     yield start
     for running in started:
-        running.kill()
-        running.communicate()
+        if running.poll() is None:
+            running.terminate()  # which `torchrun` passes on to its ranks
+            running.communicate(timeout=60)
 
 
 @pytest.fixture
@@ -96,9 +97,7 @@ def test_ranks_that_are_told_different_things_are_refused_before_they_train(tmp_
 
 
 @pytest.mark.parametrize("shard_banks", ["false", "true"])
-def test_a_rank_that_is_killed_ends_the_others_with_a_message(
-    tmp_path, torchrun, shard_banks
-):
+def test_a_rank_that_is_killed_ends_the_others_with_a_message(tmp_path, torchrun, shard_banks):
     (tmp_path / "own.py").write_text(OWN)
     mortal = ["objective._target_=own.Mortal", "sampling=sandwich", "hydra.run.dir=killed"]
     mortal += [f"training.shard_banks={shard_banks}"]
@@ -109,9 +108,7 @@ def test_a_rank_that_is_killed_ends_the_others_with_a_message(
     assert checkpoint.newest(tmp_path / "killed" / "checkpoints").step == 2
 
 
-def test_the_command_trains_in_one_folder_and_saves_when_it_is_asked_to_stop(
-    tmp_path, torchrun
-):
+def test_the_command_trains_in_one_folder_and_saves_when_it_is_asked_to_stop(tmp_path, torchrun):
     launched = torchrun("train", *FAST, "training.steps=100000", "training.log_every=2")
     for _ in range(900):
         # No `**`: it would walk into a checkpoint that is renamed at that moment.
