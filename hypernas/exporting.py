@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from hypernas.architecture import Architecture
 from hypernas.building import build_seeded
 from hypernas.generators import Generator
-from hypernas.generators.generator import evaluating
+from hypernas.generators.modes import evaluating
 from hypernas.target import call, positional
 
 FORMATS = {".safetensors": 1e-6, ".pt2": 1e-6, ".onnx": 1e-4}  # suffix -> allowed difference

@@ -1,7 +1,6 @@
 """A search space: finite choices, some active only under others, and a builder of modules."""
 
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from hypernas.architecture import Architecture, Value, freeze
 from hypernas.cache import Cache
 from hypernas.choice import Choice, listed
 from hypernas.drawing import below, unit
+from hypernas.enumeration import count, every
 
 
 class SearchSpace:
@@ -255,54 +255,11 @@ class SearchSpace:
     @property
     def size(self) -> int:
         """The exact number of distinct architectures."""
-        return math.prod(self._count(part) for part in self._independent_parts())
-
-    def _independent_parts(self) -> list[list[str]]:
-        """The choices, split into groups that do not depend on each other."""
-        part = {name: [name] for name in self.choices}
-        for name, choice in self.choices.items():
-            for parent in choice.when:
-                if part[parent] is not part[name]:
-                    part[parent].extend(part[name])
-                    for member in part[name]:
-                        part[member] = part[parent]
-        order = {name: i for i, name in enumerate(self.choices)}
-        distinct = {id(members): members for members in part.values()}
-        return [sorted(members, key=order.__getitem__) for members in distinct.values()]
-
-    def _count(self, names: Sequence[str]) -> int:
-        """Architectures of one part: enumerate what others depend on, multiply the rest."""
-        decisive = {parent for name in names for parent in self.choices[name].when}
-
-        def count(position: int, values: dict[str, Value]) -> int:
-            total = 1
-            for i in range(position, len(names)):
-                choice = self.choices[names[i]]
-                if not choice.active(values):
-                    continue
-                if names[i] in decisive:
-                    return total * sum(count(i + 1, {**values, names[i]: v}) for v in choice.values)
-                total *= len(choice.values)
-            return total
-
-        return count(0, {})
+        return count(self.choices)
 
     def enumerate(self) -> Iterator[Architecture]:
         """Every architecture once, in the order of the choices and their values."""
-        names = list(self.choices)
-
-        def extend(position: int, values: dict[str, Value]) -> Iterator[Architecture]:
-            if position == len(names):
-                yield Architecture(values)
-                return
-            name, choice = names[position], self.choices[names[position]]
-            if not choice.active(values):
-                yield from extend(position + 1, values)
-                return
-            for value in choice.values:
-                yield from extend(position + 1, {**values, name: value})
-
-        return extend(0, {})
+        return every(self.choices)
 
     def to_json(self) -> str:
         """The choices as JSON: two spaces with the same text have the same architectures."""

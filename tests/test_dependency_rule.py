@@ -20,6 +20,7 @@ LAYERS = [  # each may import those after it
     {"building"},
     {"encoding", "slicing", "target"},
     {"space"},
+    {"enumeration"},
     {"choice"},
     {"architecture", "cache", "device", "drawing", "files", "interruption"},
 ]

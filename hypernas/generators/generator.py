@@ -14,6 +14,7 @@ from hypernas.architecture import Architecture
 from hypernas.building import build_seeded, build_skeleton
 from hypernas.cache import Cache
 from hypernas.generators.description import Description
+from hypernas.generators.modes import evaluating, full_precision
 from hypernas.generators.taxonomy import Taxonomy
 from hypernas.mixing import Coefficients
 from hypernas.space import SearchSpace
@@ -153,7 +154,7 @@ class Generator(nn.Module, ABC):
         canonical = [self.space.architecture(architecture) for architecture in architectures]
         if not canonical:
             return []
-        with _full_precision(self._like.device):
+        with full_precision(self._like.device):
             return self.generate(canonical, self.conditions(condition, len(canonical)))
 
     def conditions(self, condition: Tensor | None, num: int) -> Tensor:  # shape: (num, C)
@@ -279,12 +280,6 @@ class Generator(nn.Module, ABC):
         return Description(stored, largest, self.assignment(), self.taxonomy())
 
 
-def _full_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    if torch.is_autocast_enabled(device.type):
-        return torch.autocast(device.type, enabled=False)
-    return contextlib.nullcontext()
-
-
 @contextlib.contextmanager
 def _watching(target: Target, kept: Mapping[str, Tensor]) -> Iterator[None]:
     """Warn of buffers that the target changes by itself, for which there is no place here."""
@@ -297,15 +292,3 @@ def _watching(target: Target, kept: Mapping[str, Tensor]) -> Iterator[None]:
             f"batch and instance norms are kept, saved and exported; these are lost.",
             stacklevel=4,
         )
-
-
-@contextlib.contextmanager
-def evaluating(generator: Generator) -> Iterator[None]:
-    """Evaluation mode, in which no coefficients are dropped; undone at the end."""
-    modes = [(part, part.training) for part in generator.modules()]
-    try:
-        generator.eval()
-        yield
-    finally:
-        for part, training in modes:
-            part.training = training

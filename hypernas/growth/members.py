@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from hypernas.generators import Generator, Mixture
-from hypernas.generators.generator import evaluating
+from hypernas.generators.modes import evaluating
 from hypernas.generators.patterns import matching
 from hypernas.growth.blocks import Grid
 from hypernas.growth.net import Net

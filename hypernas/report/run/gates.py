@@ -11,7 +11,7 @@ from torch import Tensor
 from hypernas.architecture import Architecture
 from hypernas.cost import flops
 from hypernas.generators import Generator
-from hypernas.generators.generator import evaluating
+from hypernas.generators.modes import evaluating
 from hypernas.mixing import Coefficients
 from hypernas.sampling import sample_subnets
 
