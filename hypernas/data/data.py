@@ -1,6 +1,6 @@
 """A data set with fixed splits, and batches that are a pure function of seed and step."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,11 +128,14 @@ def in_order(
     dataset: Dataset[Any], *, batch_size: int = 500, device: torch.device | str = "cpu"
 ) -> Iterator[tuple[Inputs, Tensor]]:
     """Every example once, in batches."""
+    batches: Iterable[Sequence[Tensor]]
     if isinstance(dataset, TensorDataset):
-        parts = [tensor.split(batch_size) for tensor in dataset.tensors]
-        batches = zip(*parts, strict=True)
+        starts = range(
+            0, len(dataset), batch_size
+        )  # one after the other, as the first may be enough
+        batches = ([t[i : i + batch_size] for t in dataset.tensors] for i in starts)
     else:
-        batches = iter(DataLoader(dataset, batch_size=batch_size, generator=torch.Generator()))
+        batches = DataLoader(dataset, batch_size=batch_size, generator=torch.Generator())
     for columns in batches:
         yield _pair([column.to(device) for column in columns])
 

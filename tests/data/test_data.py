@@ -13,6 +13,7 @@ from torch.utils.data import Dataset, TensorDataset
 
 from hypernas.data import (
     Batches,
+    Data,
     DataNotFound,
     digits,
     fashion_mnist,
@@ -61,6 +62,12 @@ def test_in_order_shows_every_example_once_in_order(dataset):
     assert torch.cat([inputs for inputs, _ in in_order(dataset, batch_size=4)]).tolist() == list(
         range(10)
     )
+
+
+def test_the_first_examples_of_ever_so_many_come_without_the_others():
+    windows, targets = torch.ones(1, 4).expand(10**12, 4), torch.ones(1).expand(10**12)
+    data = Data("windows", *[TensorDataset(windows, targets)] * 3, input_shape=(4,), num_classes=2)
+    assert data.example(num=3).shape == (3, 4)
 
 
 @pytest.mark.parametrize("size", [0, 11])
