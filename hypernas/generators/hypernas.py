@@ -41,8 +41,11 @@ def hypernas(
     and norms get an offset. Experts start as noise under gates of zero, as low-rank adapters do (Hu et al.,
     2021, arXiv 2106.09685), and gains at one: at the start every subnet is that of weight sharing, up to
     rounding (one expert beside a base: with linear gates), and without a base too but for sigmoid gates. The other way round, experts of zero under random
-    gates (`gate_scale=1, spread=0`), trains worse (see experiments/ablation): every expert learns from the first
-    step on, for architectures that nothing but chance put together.
+    gates (`gate_scale=1, spread=0`), trains worse on little data (see experiments/ablation): every expert learns from
+    the first step on, for architectures that nothing but chance put together.
+
+    The defaults are for little data. Where data are plenty, `centre=False` and faster coefficients do a little
+    better (see experiments/ablation_transformer).
 
     Args:
         num_experts: K, beside the base.
@@ -56,7 +59,7 @@ def hypernas(
         encode, normalize, centre: see `CoefficientHypernetwork`.
         coefficient_lr_scale: learning rate of the hypernetwork, relative to that of the bank. With Adam a
             coefficient moves by the sum of all hidden units a step, a weight by one: at a scale of 1 a
-            language model trained far worse than by sharing (see experiments/gap_transformer).
+            language model on little text trained far worse than by sharing (see experiments/gap_transformer).
         condition_dim: numbers the hypernetwork reads beside the architecture (see `Generator`); with
             `encode` best in [0, 1].
         seed: of the initialisation.
