@@ -130,9 +130,8 @@ def in_order(
     """Every example once, in batches."""
     batches: Iterable[Sequence[Tensor]]
     if isinstance(dataset, TensorDataset):
-        starts = range(
-            0, len(dataset), batch_size
-        )  # one after the other, as the first may be enough
+        starts = range(0, len(dataset), batch_size)
+        # cut one after the other, as the first may be enough
         batches = ([t[i : i + batch_size] for t in dataset.tensors] for i in starts)
     else:
         batches = DataLoader(dataset, batch_size=batch_size, generator=torch.Generator())
