@@ -38,11 +38,11 @@ class Study:
         return found[1].strip() if found else self.name
 
     def question(self) -> str:
-        """The paragraph of the README that begins with **Question.**, if there is one."""
+        """The paragraph of the README that begins with **Question.**, if there is one; of links, the words."""
         found = re.search(
             r"^\*\*Question\.\*\*\s*(.+?)\n\s*\n", self._words() + "\n\n", re.M | re.S
         )
-        return " ".join(found[1].split()) if found else ""
+        return re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", " ".join(found[1].split())) if found else ""
 
     def _words(self) -> str:
         if self.path.name != RESULTS or not self.readme.is_file():

@@ -62,6 +62,9 @@ def _axis(axes: Axes, task: Task, name: str, zero: str, *, below: bool = False) 
     axes.set_xlabel("training compute (stand-alone trainings)")
     axes.set_title(name)
     axes.axhline(0, color=MUTED, linewidth=1)
+    low, high = axes.get_ylim()
+    room = 0.09 * (high - low)  # for the words beside the line
+    axes.set_ylim(min(low, -room) if below else low, high if below else max(high, room))
     axes.annotate(
         zero, (0, 0), (4, -3 if below else 3), xycoords=("axes fraction", "data"),
         textcoords="offset points", va="top" if below else "bottom", fontsize=7.5, color=MUTED,
