@@ -44,8 +44,8 @@ def hypernas(
     gates (`gate_scale=1, spread=0`), trains worse on little data (see experiments/ablation): every expert learns from
     the first step on, for architectures that nothing but chance put together.
 
-    The defaults are for little data. Where data are plenty, `centre=False` and faster coefficients do a little
-    better (see experiments/ablation_transformer).
+    The defaults are for little data. Where data are plenty, `centre=False` does a little better: by 0.011 nats
+    of 2.1 on characters (see experiments/ablation_transformer).
 
     Args:
         num_experts: K, beside the base.
