@@ -10,19 +10,17 @@ import hypernas
 ROOT = Path(hypernas.__file__).parent
 LAYERS = [  # each may import those after it
     {"cli"},
-    {"report", "study"},
+    {"reports", "studies"},
     {"evaluation"},
-    {"training", "exporting", "interop"},
-    {"checkpoint", "growth", "monitors"},
-    {"optimization", "ranks"},
+    {"exports", "growth"},
+    {"training"},
+    {"distributed"},
     {"generators", "sampling", "objectives", "cost", "data", "spaces"},
-    {"mixing", "envelope"},
-    {"building"},
-    {"encoding", "slicing", "target"},
+    {"mixing"},
+    {"subnet"},
+    {"slicing"},
     {"space"},
-    {"enumeration"},
-    {"choice"},
-    {"architecture", "cache", "device", "drawing", "files", "interruption"},
+    {"storage"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 

@@ -6,11 +6,11 @@ import torch
 
 from hypernas import generators
 from hypernas.data import Data, split_tensors
-from hypernas.monitors import Monitor
 from hypernas.objectives import CrossEntropy
 from hypernas.sampling import Sandwich
 from hypernas.spaces import mlp
 from hypernas.training import Training
+from hypernas.training.callbacks import Monitor
 
 FACTORIES = [
     generators.shared,

@@ -3,8 +3,8 @@
 import itertools
 from typing import Any
 
-from hypernas.report import Part, Section, Study, csv_file
-from hypernas.report.table import Cell, Table, number, spread, tabulated, word
+from hypernas.reports import Part, Section, Study, csv_file
+from hypernas.reports.table import Cell, Table, number, spread, tabulated, word
 
 NUMBERS = ("seed", "steps", "lr", "stored", "calibrated_accuracy")
 

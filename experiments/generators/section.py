@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from hypernas.report import Part, Section, Study, csv_file
-from hypernas.report.table import ABSENT, Cell, Table, number, tabulated, word
+from hypernas.reports import Part, Section, Study, csv_file
+from hypernas.reports.table import ABSENT, Cell, Table, number, tabulated, word
 
 NUMBERS = ("weights", "stored_per_weight", "ratio_median", "rounds")
 Rows = list[dict[str, Any]]

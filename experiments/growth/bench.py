@@ -14,11 +14,11 @@ from torch.utils.data import TensorDataset
 from hypernas.data import Batches, Data, in_order
 from hypernas.generators import Generator
 from hypernas.growth import Growth, Scratch
-from hypernas.monitors import Monitor, Subnets
 from hypernas.objectives import CrossEntropy, assess
 from hypernas.sampling import Fixed
-from hypernas.study import step_flops
+from hypernas.studies import step_flops
 from hypernas.training import Diverged, Training
+from hypernas.training.callbacks import Monitor, Subnets
 
 SHARE = 0.7  # of the compute of the large network from scratch, for every arm but `scratch`
 POINTS = 5  # measurements of a phase

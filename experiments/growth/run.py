@@ -27,11 +27,11 @@ from tasks import TASKS, Task, families
 
 from hypernas.data import Batches, DataNotFound
 from hypernas.evaluation import write_csv
-from hypernas.files import write_whole
 from hypernas.generators import Generator
 from hypernas.growth import Growth, recalibrate
-from hypernas.optimization import Memory
+from hypernas.storage.files import write_whole
 from hypernas.training import memory_of
+from hypernas.training.optimizer import Memory
 
 HERE = Path(__file__).parent
 SEEDS = (0, 1, 2)

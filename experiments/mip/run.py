@@ -24,11 +24,11 @@ from section import TARGET_LOSS
 from hypernas.data import Data, mnist1d
 from hypernas.evaluation import write_csv
 from hypernas.generators import Generator, mip_hypernetwork
-from hypernas.monitors import Monitor, Subnets
 from hypernas.objectives import CrossEntropy
 from hypernas.sampling import Sandwich
 from hypernas.spaces import mlp
 from hypernas.training import Diverged, Training
+from hypernas.training.callbacks import Monitor, Subnets
 
 HERE = Path(__file__).parent
 ARMS = {

@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import NullLocator
 
-from hypernas.report import Part, Section, Study, csv_file
-from hypernas.report.figure import Figure, canvas, of_arm
-from hypernas.report.style import Look, looks
-from hypernas.report.table import Cell, Table, figure, number, spread, tabulated, word
+from hypernas.reports import Part, Section, Study, csv_file
+from hypernas.reports.figure import Figure, canvas, of_arm
+from hypernas.reports.style import Look, looks
+from hypernas.reports.table import Cell, Table, figure, number, spread, tabulated, word
 
 TARGET_LOSS = 1.5  # where shared weights (AdamW, rate 0.01, another seed) are at half the steps
 WITHIN = 0.02  # of the best rate's accuracy: a rate that works

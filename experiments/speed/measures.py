@@ -12,11 +12,11 @@ from targets import Task
 from torch import Tensor, nn
 
 from hypernas import Architecture, SearchSpace, generators, spaces
-from hypernas.building import build_seeded, build_skeleton
 from hypernas.generators import Generator
 from hypernas.mixing import Coefficients, mix
 from hypernas.slicing import Slice, prefix
-from hypernas.target import skeleton
+from hypernas.subnet.skeleton import build_seeded, build_skeleton
+from hypernas.subnet.target import skeleton
 
 
 def distinct(space: SearchSpace, num: int) -> list[Architecture]:

@@ -11,7 +11,7 @@ from steps import HYPERNAS, generator_step, plain_step
 from torch import nn
 
 from hypernas import SearchSpace, generators
-from hypernas.study import measure_memory
+from hypernas.studies import measure_memory
 
 NUM_LAYERS, WIDTH, BATCH = 8, 1024, 32
 MB = 2**20

@@ -15,7 +15,7 @@ from clock import Ready
 from steps import functional_step
 from torch import Tensor, nn
 
-from hypernas.target import Target, skeleton
+from hypernas.subnet.target import Target, skeleton
 
 Maker = Callable[[nn.Module, Tensor], Ready]
 

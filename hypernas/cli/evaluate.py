@@ -11,7 +11,7 @@ from rich.table import Table
 
 from hypernas.cli.run_folder import configuration, reopen
 from hypernas.cli.standalone import Standalone, measure_of, stratified, verdict
-from hypernas.device import pick_device
+from hypernas.distributed.device import pick_device
 from hypernas.evaluation import Evaluation, evaluate, mean, write_csv
 from hypernas.sampling import sample_subnets
 

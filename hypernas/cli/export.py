@@ -8,8 +8,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from hypernas.cli.run_folder import reopen
 from hypernas.data import Batches
-from hypernas.device import pick_device
-from hypernas.exporting import export_file, refuse
+from hypernas.distributed.device import pick_device
+from hypernas.exports import export_file, refuse
 
 
 def export_run(config: DictConfig) -> None:

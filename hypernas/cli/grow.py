@@ -12,24 +12,23 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console as RichConsole
 
-from hypernas import checkpoint
 from hypernas.cli import phases
 from hypernas.cli.growth_settings import check, check_begun, phase_settings
 from hypernas.cli.phases import Phase
 from hypernas.cli.run_folder import CHECKPOINTS, Settings, assemble, flat, space_of
 from hypernas.cli.telling import next_steps, say
 from hypernas.data import Batches, Data, in_order
-from hypernas.device import pick_device
+from hypernas.distributed.device import pick_device
 from hypernas.generators import Generator
 from hypernas.growth import Growth, recalibrate
-from hypernas.interruption import Interrupted
-from hypernas.monitors import Console, JsonLines
-from hypernas.monitors.tensorboard import TensorBoard
 from hypernas.objectives import assess
-from hypernas.optimization import Groups, Memory
 from hypernas.sampling import Fixed
-from hypernas.study import step_flops
-from hypernas.training import Training, check_teacher, memory_of
+from hypernas.studies import step_flops
+from hypernas.training import Training, check_teacher, checkpoint, memory_of
+from hypernas.training.callbacks import Console, JsonLines
+from hypernas.training.callbacks.tensorboard import TensorBoard
+from hypernas.training.interruption import Interrupted
+from hypernas.training.optimizer import Groups, Memory
 
 _DONE = """
 growth    {folder}

@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import hypernas
 from hypernas.cli.telling import say
-from hypernas.files import write_whole
+from hypernas.storage.files import write_whole
 
 Spec = dict[str, Any]  # JSON
 

@@ -22,7 +22,7 @@ from hypernas.cli.run_folder import overrides
 from hypernas.cli.study import study
 from hypernas.cli.telling import next_steps
 from hypernas.cli.train import train
-from hypernas.ranks import RankLost, launched
+from hypernas.distributed import RankLost, launched
 from hypernas.training import Diverged
 
 _JOBS: dict[str, Callable[[DictConfig], None]] = {  # configured by Hydra

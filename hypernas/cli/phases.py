@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from hypernas.files import write_whole
+from hypernas.storage.files import write_whole
 
 _PHASES = "phases.json"
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from hypernas.checkpoint import CheckpointError
 from hypernas.cli import phases
 from hypernas.cli.run_folder import reopen
+from hypernas.training.checkpoint import CheckpointError
 
 if TYPE_CHECKING:
-    from hypernas.report import Part, Run, Section
+    from hypernas.reports import Part, Run, Section
 
 _ABOUT = """hypernas report: tables, figures and one page, made of studies and runs.
 
@@ -43,8 +43,8 @@ class _Parser(argparse.ArgumentParser):
 def report(arguments: Sequence[str]) -> None:
     """Write, or with --check compare, what studies and runs come to."""
     options = _options(arguments)
-    from hypernas.files import write_changed
-    from hypernas.report import document, is_run, section_of_runs  # slow to load, for matplotlib
+    from hypernas.reports import document, is_run, section_of_runs  # slow to load, for matplotlib
+    from hypernas.storage.files import write_changed
 
     folders = [path for path in options.paths if is_run(path)]
     studies = _studies([path for path in options.paths if path not in folders], trust=options.trust)
@@ -105,7 +105,7 @@ def _runs_of(path: Path) -> list[Path]:
 
 def _studies(paths: Sequence[Path], *, trust: bool) -> dict[Path, "Section"]:
     """The section of each study, by its CSV file."""
-    from hypernas.report import open_study, section_of
+    from hypernas.reports import open_study, section_of
 
     studies = [open_study(path) for path in paths]
     for study in studies:
@@ -118,8 +118,8 @@ def _studies(paths: Sequence[Path], *, trust: bool) -> dict[Path, "Section"]:
 
 
 def _refresh(studies: dict[Path, "Section"], into: Sequence[Path], *, check: bool) -> None:
-    from hypernas.report import Place, refresh
-    from hypernas.report.study import README, RESULTS
+    from hypernas.reports import Place, refresh
+    from hypernas.reports.study import README, RESULTS
 
     places: dict[Path, Place] = {}
     for path, section in studies.items():
@@ -149,7 +149,7 @@ def _refresh(studies: dict[Path, "Section"], into: Sequence[Path], *, check: boo
 
 
 def _run(folder: Path) -> "Run":
-    from hypernas.report import read_run
+    from hypernas.reports import read_run
 
     run = read_run(folder)
     try:
@@ -162,7 +162,7 @@ def _run(folder: Path) -> "Run":
 
 def _page(options: argparse.Namespace) -> Path:
     """Where the page goes."""
-    from hypernas.report import is_run
+    from hypernas.reports import is_run
 
     (first, *others), name = options.paths, "report.html"
     if options.out:

@@ -9,14 +9,14 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from hypernas import checkpoint
 from hypernas.cli.phases import latest
 from hypernas.data import Data
-from hypernas.files import write_whole
 from hypernas.generators import Generator
-from hypernas.monitors import Monitor, Subnets
 from hypernas.objectives import Objective
 from hypernas.space import SearchSpace
+from hypernas.storage.files import write_whole
+from hypernas.training import checkpoint
+from hypernas.training.callbacks import Monitor, Subnets
 
 CHECKPOINTS = "checkpoints"
 OF_A_MACHINE = ("data.root", "device", "rank_timeout", "resume", "threads")  # not of a run

@@ -13,7 +13,6 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import track
 
-from hypernas.architecture import Architecture
 from hypernas.cli.run_folder import Parts
 from hypernas.cost import flops
 from hypernas.evaluation import (
@@ -27,7 +26,8 @@ from hypernas.evaluation import (
     find_plateau,
 )
 from hypernas.sampling import stratified_subnets
-from hypernas.study import Budget
+from hypernas.space.architecture import Architecture
+from hypernas.studies import Budget
 
 
 def stratified(parts: Parts, num: int, *, seed: int) -> dict[str, Architecture]:

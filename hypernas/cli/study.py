@@ -13,7 +13,7 @@ from hypernas.cli.study_rows import Found, Row
 from hypernas.cli.study_work import work
 from hypernas.cli.telling import say
 from hypernas.evaluation import write_csv
-from hypernas.interruption import Interrupted
+from hypernas.training.interruption import Interrupted
 
 _FILES = ("results", "references", "tuning", "runs", "stability", "cost")  # each NAME.csv
 

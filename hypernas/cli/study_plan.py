@@ -17,7 +17,7 @@ from hypernas.cli.study_work import Settings, parts_of
 from hypernas.cost import flops, num_parameters
 from hypernas.evaluation import MEASURES, tuned_at
 from hypernas.sampling import stratified_subnets
-from hypernas.study import Budget
+from hypernas.studies import Budget
 from hypernas.training import check_teacher
 
 

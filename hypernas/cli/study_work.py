@@ -13,11 +13,11 @@ from omegaconf import OmegaConf
 
 from hypernas.cli.run_folder import Parts, assemble
 from hypernas.data import Batches, Data
-from hypernas.device import pick_device
+from hypernas.distributed.device import pick_device
 from hypernas.evaluation import Recipe, References
-from hypernas.optimization import Groups
-from hypernas.study import measure_memory, measure_steps, run_cell
+from hypernas.studies import measure_memory, measure_steps, run_cell
 from hypernas.training import Diverged, Training
+from hypernas.training.optimizer import Groups
 
 Settings = dict[str, Any]  # a whole configuration of `hypernas train`
 

@@ -8,7 +8,6 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console as RichConsole
 
-from hypernas import checkpoint
 from hypernas.cli.run_folder import (
     CHECKPOINTS,
     OF_A_MACHINE,
@@ -18,11 +17,11 @@ from hypernas.cli.run_folder import (
     flat,
 )
 from hypernas.cli.telling import next_steps, say, shown
-from hypernas.interruption import Interrupted
-from hypernas.monitors import Console, JsonLines
-from hypernas.monitors.tensorboard import TensorBoard
-from hypernas.ranks import Ranks, join
-from hypernas.training import check_teacher
+from hypernas.distributed import Ranks, join
+from hypernas.training import check_teacher, checkpoint
+from hypernas.training.callbacks import Console, JsonLines
+from hypernas.training.callbacks.tensorboard import TensorBoard
+from hypernas.training.interruption import Interrupted
 
 _DONE = """
 run       {folder}

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from hypernas.cost.counting import counting
-from hypernas.target import positional
+from hypernas.subnet.target import positional
 
 
 def flops(module: nn.Module, inputs: Tensor | tuple[Tensor, ...]) -> int:

@@ -4,8 +4,8 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hypernas.architecture import Architecture
 from hypernas.evaluation.gap import Measure
+from hypernas.space.architecture import Architecture
 
 Score = Callable[[Architecture, int, int], float]  # architecture, seed, steps -> measure
 

@@ -13,18 +13,18 @@ import torch
 from torch import Tensor, nn
 
 import hypernas
-from hypernas.architecture import Architecture
-from hypernas.building import build_seeded
 from hypernas.data import Data
 from hypernas.evaluation.subnets import evaluate
-from hypernas.files import write_whole
 from hypernas.generators import Standalone
 from hypernas.objectives import Objective
-from hypernas.optimization import OptimizerMaker
 from hypernas.sampling import Fixed
 from hypernas.space import SearchSpace
-from hypernas.target import positional
+from hypernas.space.architecture import Architecture
+from hypernas.storage.files import write_whole
+from hypernas.subnet.skeleton import build_seeded
+from hypernas.subnet.target import positional
 from hypernas.training import Training
+from hypernas.training.optimizer import OptimizerMaker
 
 Measures = dict[str, dict[str, float]]  # split -> measure -> value
 

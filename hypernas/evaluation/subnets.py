@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 
-from hypernas.architecture import Architecture
 from hypernas.cost import flops, num_parameters
 from hypernas.data import Batches, Data, in_order
-from hypernas.files import write_whole
 from hypernas.generators import Generator
 from hypernas.objectives import Objective, assess
+from hypernas.space.architecture import Architecture
+from hypernas.storage.files import write_whole
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hypernas.architecture import Architecture
-from hypernas.building import build_seeded, build_skeleton
-from hypernas.cache import Cache
 from hypernas.generators.description import Description
-from hypernas.generators.modes import evaluating, full_precision
+from hypernas.generators.mode import evaluating, full_precision
 from hypernas.generators.taxonomy import Taxonomy
 from hypernas.mixing import Coefficients
 from hypernas.space import SearchSpace
-from hypernas.target import Target, calibrate, check_weights
+from hypernas.space.architecture import Architecture
+from hypernas.space.cache import Cache
+from hypernas.subnet.skeleton import build_seeded, build_skeleton
+from hypernas.subnet.target import Target, calibrate, check_weights
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,7 @@ class Generator(nn.Module, ABC):
         condition: Tensor | None = None,
         weights: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Tensor]:
-        """Fresh norm statistics of a subnet from batches of inputs: see `hypernas.target.calibrate`.
+        """Fresh norm statistics of a subnet from batches of inputs: see `hypernas.subnet.target.calibrate`.
 
         Args:
             condition, weights: as in `call`.

@@ -7,26 +7,26 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hypernas.architecture import Architecture
-from hypernas.cache import Cache
-from hypernas.encoding import Encoding
-from hypernas.envelope import Envelope, Subnet
-from hypernas.generators.balancing import imbalance
-from hypernas.generators.banks import Bank
-from hypernas.generators.coefficients import CoefficientSource
+from hypernas.generators.banks.bank import Bank
+from hypernas.generators.coefficients.balance import imbalance
+from hypernas.generators.coefficients.source import CoefficientSource
 from hypernas.generators.generator import Generator, ParameterGroup
-from hypernas.generators.slicers import Plain, Slicer
+from hypernas.generators.selection.slicer import Plain, Slicer
 from hypernas.generators.statistics import SharedStatistics
 from hypernas.generators.taxonomy import Taxonomy
 from hypernas.mixing import Coefficients, mix_all
 from hypernas.slicing import Slice
+from hypernas.space.architecture import Architecture
+from hypernas.space.cache import Cache
+from hypernas.space.encoding import Encoding
+from hypernas.subnet.supernet import Subnet, Supernet
 
 
 class Mixture(Generator):
     """W_p(a) = Σ_k c_pk(a) B_pk [ I_p(a) ], for every parameter p of an architecture a.
 
     Args:
-        envelope: the space's largest shapes.
+        supernet: the space's largest shapes.
         bank: parameter name -> B, shape (K, *largest).
         source: features of the architecture -> c.
         slicer: where in the bank a subnet's weights are, and what is made of them.
@@ -39,7 +39,7 @@ class Mixture(Generator):
 
     def __init__(
         self,
-        envelope: Envelope,
+        supernet: Supernet,
         *,
         bank: Bank,
         source: CoefficientSource,
@@ -48,15 +48,15 @@ class Mixture(Generator):
         balance: float = 0.0,
         condition_dim: int = 0,
     ) -> None:
-        super().__init__(envelope.space, condition_dim=condition_dim)
+        super().__init__(supernet.space, condition_dim=condition_dim)
         self.bank = bank
         self.source = source
         self.slicer = Plain() if slicer is None else slicer
         self.coefficient_lr_scale, self.balance = coefficient_lr_scale, balance
-        self._envelope = envelope
-        self._encoding = Encoding(envelope.space)
+        self._supernet = supernet
+        self._encoding = Encoding(supernet.space)
         self._features = Cache(1024)
-        self._statistics = SharedStatistics(envelope)
+        self._statistics = SharedStatistics(supernet)
 
     def generate(
         self, architectures: Sequence[Architecture], conditions: Tensor
@@ -121,7 +121,7 @@ class Mixture(Generator):
         return self.slicer.locate(self._subnet(architecture)).slices
 
     def _subnet(self, architecture: Mapping[str, Any]) -> Subnet:
-        return self._envelope.subnet(architecture, self.skeleton)
+        return self._supernet.subnet(architecture, self.skeleton)
 
     def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
         """Slices of running statistics shared by all subnets: views, wherever they can be."""
@@ -160,7 +160,7 @@ class Mixture(Generator):
 
     def assignment(self) -> dict[str, str]:
         found = {}
-        for name in self._envelope.shapes:
+        for name in self._supernet.shapes:
             mixed = ", ".join(filter(None, [self.bank.words(name), self.source.words(name)]))
             found[name] = ", ".join(filter(None, [mixed or "shared", self.slicer.words(name)]))
         return found

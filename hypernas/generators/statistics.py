@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from hypernas.envelope import Envelope
 from hypernas.slicing import Slice
-from hypernas.target import norm_statistics
+from hypernas.subnet.supernet import Supernet
+from hypernas.subnet.target import norm_statistics
 
 
 class SharedStatistics(nn.Module):
@@ -14,15 +14,15 @@ class SharedStatistics(nn.Module):
 
     They are buffers: saved with the generator, moved with it, and updated in place by the batch
     norms of whichever subnet is in training mode. What one subnet leaves there rarely suits another;
-    see `hypernas.target.calibrate`.
+    see `hypernas.subnet.target.calibrate`.
 
     Args:
-        envelope: the largest shapes.
+        supernet: the largest shapes.
     """
 
-    def __init__(self, envelope: Envelope) -> None:
+    def __init__(self, supernet: Supernet) -> None:
         super().__init__()
-        for name, buffer in envelope.statistics().items():
+        for name, buffer in supernet.statistics().items():
             self.register_buffer(name.replace(".", "/"), buffer)
 
     def forward(self, slices: Mapping[str, Slice]) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from hypernas.generators import Generator
-from hypernas.generators.modes import evaluating
+from hypernas.generators.mode import evaluating
 
 
 @torch.no_grad()

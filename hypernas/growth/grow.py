@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from hypernas.generators import Generator, Mixture
-from hypernas.generators.coefficients import Constant
-from hypernas.generators.free import Free
-from hypernas.generators.slicers import Plain
+from hypernas.generators.coefficients.learned import Free
+from hypernas.generators.coefficients.source import Constant
+from hypernas.generators.selection.slicer import Plain
 from hypernas.growth.blocks import Block
 from hypernas.growth.coefficients import Recombiner, Rule
 from hypernas.growth.members import Divided, Members
@@ -117,7 +117,7 @@ def grow(
     for name, by in found.divisors(average).items():
         _divide(by, name, parts(grids)[name], banks, sources, new, fresh)
     large = Mixture(
-        found.target.envelope,
+        found.target.supernet,
         bank=RecombinedBank(banks, blocks, fresh, lr_scale=inherited_lr_scale),
         source=RecombinedCoefficients(
             sources, {part: b for part, b in blocks.items() if b.own}, new

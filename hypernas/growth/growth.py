@@ -6,8 +6,8 @@ from typing import Any
 
 from hypernas.generators import Generator, Mixture, shared
 from hypernas.growth.single import single
-from hypernas.optimization import Memory
 from hypernas.space import SearchSpace
+from hypernas.training.optimizer import Memory
 
 
 def ordinary(space: SearchSpace, *, architecture: Mapping[str, Any] | str, seed: int) -> Mixture:

@@ -6,27 +6,27 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hypernas.envelope import Envelope
 from hypernas.generators import Mixture, ParameterGroup
-from hypernas.generators.banks import Bank, key
-from hypernas.generators.free import Free, orthogonal
-from hypernas.generators.patterns import matching
-from hypernas.generators.starts import Starts
+from hypernas.generators.banks.bank import Bank, key
+from hypernas.generators.banks.draws import Starts
+from hypernas.generators.coefficients.learned import Free, orthogonal
+from hypernas.generators.methods.patterns import matching
 from hypernas.growth.single import single
 from hypernas.space import SearchSpace
+from hypernas.subnet.supernet import Supernet
 
 
 class LayerTemplates(Bank):
     """For each parameter a stack of templates of its own, each drawn by the builder.
 
     Args:
-        envelope: the shapes.
+        supernet: the shapes.
         starts: the builder's initialisation, with a draw for each template.
         num_templates: parameter name -> T; others have one entry.
     """
 
     def __init__(
-        self, envelope: Envelope, starts: Starts, *, num_templates: Mapping[str, int]
+        self, supernet: Supernet, starts: Starts, *, num_templates: Mapping[str, int]
     ) -> None:
         super().__init__()
         self.num_templates = dict(num_templates)
@@ -35,7 +35,7 @@ class LayerTemplates(Bank):
                 key(name): nn.Parameter(
                     torch.stack([draw[name] for draw in starts.draws[: num_templates.get(name, 1)]])
                 )
-                for name in envelope.shapes
+                for name in supernet.shapes
             }
         )
 
@@ -87,9 +87,9 @@ def member(
     """
     if num_templates < 1:
         raise ValueError(f"num_templates must be 1 or more, got {num_templates}.")
-    envelope = Envelope(single(space, architecture))
-    starts = Starts(envelope, num=num_templates, seed=seed)
-    matrices = [name for name, shape in envelope.shapes.items() if len(shape) > 1]
+    supernet = Supernet(single(space, architecture))
+    starts = Starts(supernet, num=num_templates, seed=seed)
+    matrices = [name for name, shape in supernet.shapes.items() if len(shape) > 1]
     mixed = starts.random(matching(matrices, templates, purpose="templates"))
     numbers = dict.fromkeys(mixed, num_templates)
     initial = orthogonal(
@@ -99,8 +99,8 @@ def member(
         seed=seed,
     )
     return Mixture(
-        envelope,
-        bank=LayerTemplates(envelope, starts, num_templates=numbers),
+        supernet,
+        bank=LayerTemplates(supernet, starts, num_templates=numbers),
         source=Free(initial),
         coefficient_lr_scale=coefficient_lr_scale,
     )

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from hypernas.generators import Generator, Mixture
-from hypernas.generators.modes import evaluating
-from hypernas.generators.patterns import matching
+from hypernas.generators.methods.patterns import matching
+from hypernas.generators.mode import evaluating
 from hypernas.growth.blocks import Grid
 from hypernas.growth.net import Net
 from hypernas.growth.plan import Plan, plan

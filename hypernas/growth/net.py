@@ -7,13 +7,13 @@ from typing import Any
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from hypernas.architecture import Architecture
-from hypernas.building import build_seeded
-from hypernas.envelope import Envelope
 from hypernas.growth.single import single
 from hypernas.slicing import Layout, layout_of, spatial_axes
 from hypernas.space import SearchSpace
-from hypernas.target import norm_statistics, skeleton, weight_shapes
+from hypernas.space.architecture import Architecture
+from hypernas.subnet.skeleton import build_seeded
+from hypernas.subnet.supernet import Supernet
+from hypernas.subnet.target import norm_statistics, skeleton, weight_shapes
 
 _STACKED = (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase)
 
@@ -40,11 +40,11 @@ class Net:
 
     def __init__(self, space: SearchSpace, architecture: Mapping[str, Any] | str) -> None:
         self.space = single(space, architecture)
-        self.envelope = Envelope(self.space)
+        self.supernet = Supernet(self.space)
         self.architecture: Architecture = self.space.largest()
         self.module = skeleton(build_seeded(self.space, self.architecture))
-        self.weights = {name: self.envelope.factors(name) for name in weight_shapes(self.module)}
-        self.statistics = {n: self.envelope.factors(n) for n in norm_statistics(self.module)}
+        self.weights = {name: self.supernet.factors(name) for name in weight_shapes(self.module)}
+        self.statistics = {n: self.supernet.factors(n) for n in norm_statistics(self.module)}
 
     @cached_property
     def tied(self) -> list[str]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hypernas.generators import Generator, Mixture, shared
-from hypernas.generators.patterns import matching
+from hypernas.generators.methods.patterns import matching
 from hypernas.growth.growth import Growth
 from hypernas.growth.members import Members
 from hypernas.growth.net import Factors

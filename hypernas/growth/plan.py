@@ -95,7 +95,7 @@ def _check(name: str, m: int, small: Small | None, factors: Factors, centred: se
 
 
 def _refuse_fused(name: str, target: Net, small: Net) -> None:
-    if target.envelope.layout(name) is None and (
+    if target.supernet.layout(name) is None and (
         reason := refusal(target.module, small.module, name)
     ):
         raise ValueError(reason)

@@ -5,16 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from hypernas.cache import Cache
-from hypernas.envelope import Subnet
 from hypernas.generators import ParameterGroup
-from hypernas.generators.banks import Bank, key
-from hypernas.generators.coefficients import CoefficientSource
-from hypernas.generators.free import Free
-from hypernas.generators.slicers import Slicer
+from hypernas.generators.banks.bank import Bank, key
+from hypernas.generators.coefficients.learned import Free
+from hypernas.generators.coefficients.source import CoefficientSource
+from hypernas.generators.selection.slicer import Slicer
 from hypernas.growth.blocks import Block, Grid
 from hypernas.mixing import Coefficients
 from hypernas.slicing import prefix
+from hypernas.space.cache import Cache
+from hypernas.subnet.supernet import Subnet
 
 # Legend: a part is the tensor of one block, known by a name of its own, "conv.weight[0:8, 8:16]".
 

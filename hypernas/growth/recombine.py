@@ -8,7 +8,7 @@ from hypernas.growth.grow import grow
 from hypernas.growth.growth import Growth
 from hypernas.growth.member import member
 from hypernas.growth.members import Divided
-from hypernas.optimization import Memory
+from hypernas.training.optimizer import Memory
 
 
 class Recombine(Growth):

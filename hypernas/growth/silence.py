@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from torch import nn
 
-from hypernas.generators.patterns import matching
+from hypernas.generators.methods.patterns import matching
 from hypernas.growth.net import Net
 
 

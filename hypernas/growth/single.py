@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hypernas.choice import Choice
 from hypernas.slicing import layout_of
 from hypernas.space import SearchSpace
-from hypernas.target import norm_statistics, weight_shapes
+from hypernas.space.choice import Choice
+from hypernas.subnet.target import norm_statistics, weight_shapes
 
 
 def single(space: SearchSpace, architecture: Mapping[str, Any] | str) -> SearchSpace:

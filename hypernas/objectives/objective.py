@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hypernas.target import positional
+from hypernas.subnet.target import positional
 
 
 class Objective(ABC):

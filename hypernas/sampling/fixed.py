@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
-from hypernas.architecture import Architecture
 from hypernas.sampling.sampler import Sampler
 from hypernas.space import SearchSpace
+from hypernas.space.architecture import Architecture
 
 
 class Fixed(Sampler):

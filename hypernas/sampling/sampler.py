@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 
 import torch
 
-from hypernas.architecture import Architecture
 from hypernas.space import SearchSpace
+from hypernas.space.architecture import Architecture
 
 
 class Sampler(ABC):

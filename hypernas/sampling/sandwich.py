@@ -2,9 +2,9 @@
 
 import torch
 
-from hypernas.architecture import Architecture
 from hypernas.sampling.sampler import Sampler
 from hypernas.space import SearchSpace
+from hypernas.space.architecture import Architecture
 
 
 class Sandwich(Sampler):

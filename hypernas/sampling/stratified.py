@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import torch
 
-from hypernas.architecture import Architecture
 from hypernas.space import SearchSpace
+from hypernas.space.architecture import Architecture
 
 
 def stratified_subnets(

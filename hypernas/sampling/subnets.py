@@ -2,8 +2,8 @@
 
 import torch
 
-from hypernas.architecture import Architecture
 from hypernas.space import SearchSpace
+from hypernas.space.architecture import Architecture
 
 
 def sample_subnets(space: SearchSpace, num_random: int, *, seed: int) -> dict[str, Architecture]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from hypernas.choice import Choice
 from hypernas.space import SearchSpace
+from hypernas.space.choice import Choice
 from hypernas.spaces.norms import Norm, make_norm
 
 _CONV = {1: nn.Conv1d, 2: nn.Conv2d}

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from hypernas.choice import Choice
 from hypernas.space import SearchSpace
+from hypernas.space.choice import Choice
 from hypernas.spaces.norms import Norm, make_norm
 
 

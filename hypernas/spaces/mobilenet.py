@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from hypernas.choice import Choice
 from hypernas.space import SearchSpace
+from hypernas.space.choice import Choice
 
 Activation = Literal["relu", "hardswish"]
 

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hypernas.choice import Choice
 from hypernas.space import SearchSpace
+from hypernas.space.choice import Choice
 from hypernas.spaces.attention import CrossAttention, SelfAttention
 from hypernas.spaces.transformer_block import FeedForward, TransformerBlock
 

@@ -8,11 +8,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from hypernas.architecture import Architecture
+from hypernas.distributed import Storage
 from hypernas.generators import Generator, settle, settles
 from hypernas.objectives import Objective
-from hypernas.ranks import Storage
-from hypernas.target import positional
+from hypernas.space.architecture import Architecture
+from hypernas.subnet.target import positional
 
 Precision = Literal["auto", "float32"]
 

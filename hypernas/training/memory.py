@@ -2,9 +2,9 @@
 
 import os
 
-from hypernas import checkpoint
 from hypernas.generators import Generator
-from hypernas.optimization import Groups, Memory, OptimizerMaker
+from hypernas.training import checkpoint
+from hypernas.training.optimizer import Groups, Memory, OptimizerMaker
 
 
 def memory_of(

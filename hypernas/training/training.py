@@ -9,20 +9,20 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from hypernas import checkpoint
-from hypernas.architecture import Architecture
 from hypernas.data import Batches, Data
-from hypernas.device import pick_device
+from hypernas.distributed import Alone, Copies, DividedBanks, Ranks
+from hypernas.distributed.device import pick_device
 from hypernas.generators import Generator
-from hypernas.interruption import Interrupted, Interruption
-from hypernas.monitors import Monitor, mean_over_subnets
 from hypernas.objectives import Objective
-from hypernas.optimization import Groups, Memory, OptimizerMaker
-from hypernas.ranks import Alone, Copies, DividedBanks, Ranks
 from hypernas.sampling import Sampler, sample_subnets
+from hypernas.space.architecture import Architecture
+from hypernas.training import checkpoint
+from hypernas.training.callbacks import Monitor, mean_over_subnets
 from hypernas.training.divergence import check_finite
 from hypernas.training.gradients import add_gradients
+from hypernas.training.interruption import Interrupted, Interruption
 from hypernas.training.limits import check_limits
+from hypernas.training.optimizer import Groups, Memory, OptimizerMaker
 from hypernas.training.schedule import lr_factor
 from hypernas.training.validation import validate
 
@@ -35,7 +35,7 @@ class Training:
     batch and of the generator's auxiliary loss, and takes one step of the optimizer. Batches and
     architectures are functions of the seed and the step's number, so a resumed run takes the same
     steps as one that never stopped; and several ranks take the steps that one process would (see
-    `hypernas.ranks`).
+    `hypernas.distributed`).
 
     Args:
         steps: optimizer steps.
@@ -53,7 +53,7 @@ class Training:
         checkpoint_every: steps between checkpoints; one more follows the last step.
         shard_optimizer: whether several ranks divide the optimizer's memory among them.
         shard_banks: whether they divide banks, with gradients and the optimizer's memory: see
-            `hypernas.ranks.DividedBanks`.
+            `hypernas.distributed.DividedBanks`.
 
     Raises:
         ValueError: naming every argument that is out of its range.
@@ -105,7 +105,7 @@ class Training:
             resume: go on from the newest checkpoint in `folder`.
             device: "auto" is the GPU if there is one; each rank has its own.
             seed: of batches, architectures and dropout.
-            ranks: the processes that train together, from `hypernas.ranks.join`; None is this one.
+            ranks: the processes that train together, from `hypernas.distributed.join`; None is this one.
                 Rank 0 tells the monitors and writes the checkpoints, which all ranks read.
             memory: what the optimizer is to know of some parameters at the first step, by name: see
                 `Groups.remember`. On resuming, the checkpoint's is taken.

@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from hypernas.architecture import Architecture
 from hypernas.data import Batches, Data, in_order
-from hypernas.monitors import Subnets
+from hypernas.distributed import Storage
 from hypernas.objectives import Objective, assess
-from hypernas.ranks import Storage
+from hypernas.space.architecture import Architecture
+from hypernas.training.callbacks import Subnets
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from hypernas.evaluation import evaluate, mean, write_csv
 from hypernas.objectives import CrossEntropy, assess
 from hypernas.sampling import sample_subnets
 from hypernas.spaces import conv2d, mlp
-from hypernas.target import skeleton
+from hypernas.subnet.target import skeleton
 
 
 def test_flops_of_a_generated_subnet_are_those_of_its_closed_form():

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from hypernas import SearchSpace, generators
-from hypernas.envelope import Envelope
 from hypernas.spaces import conv2d, mlp
+from hypernas.subnet.supernet import Supernet
 
 SEEDS = range(4)
 
@@ -40,12 +40,12 @@ STARTS = {
 @pytest.mark.parametrize("kind", STARTS)
 def test_weights_start_as_large_as_the_builder_makes_them(kind):
     space = images()
-    envelope = Envelope(space)
+    supernet = Supernet(space)
     ours: dict[str, list[torch.Tensor]] = {}
     for seed in SEEDS:
         for name, weight in STARTS[kind](space, seed=seed)(space.largest()).items():
             ours.setdefault(name, []).append(weight.detach())
-    theirs = [envelope.draw(seed + 100) for seed in SEEDS]
+    theirs = [supernet.draw(seed + 100) for seed in SEEDS]
     for name, weights in ours.items():
         expected = torch.stack([draw[name] for draw in theirs])
         if weights[0].dim() == 1 and "head" not in name:  # norms start at 1 and 0
@@ -151,13 +151,13 @@ def test_shapeshifter_networks_keep_to_any_budget_and_make_every_shape(budget, u
     )
     assert sum(p.numel() for p in generator.parameters()) <= budget
     weights = generator(space.largest())
-    assert {n: w.shape for n, w in weights.items()} == Envelope(space).shapes
+    assert {n: w.shape for n, w in weights.items()} == Supernet(space).shapes
     assert all(weight.isfinite().all() for weight in weights.values())
 
 
 def test_a_budget_that_leaves_no_vector_is_refused_with_the_sizes():
     space = images()
-    vectors = sum(s.numel() for s in Envelope(space).shapes.values() if len(s) == 1)
+    vectors = sum(s.numel() for s in Supernet(space).shapes.values() if len(s) == 1)
     with pytest.raises(
         ValueError, match=f"max_parameters={vectors} leaves nothing.* {vectors} par"
     ):
@@ -168,7 +168,7 @@ def test_candidates_number_as_the_budget_says_and_never_overlap():
     space = images()
     bank = generators.ssn(space, max_parameters=20_000, max_candidates=3).bank.banks[0]
     size = len(bank.vector)
-    shapes = Envelope(space).shapes
+    shapes = Supernet(space).shapes
     for name, num in bank.num_entries.items():
         assert num == min(max(1, size // shapes[name].numel()), 3)
         entries = bank(name)
@@ -273,7 +273,7 @@ def test_atoms_and_one_set_of_coefficients_a_scope_are_all_that_is_stored(scope,
     generator = generators.acdc(space, num_atoms=8, scope=scope, group_dim=group_dim)
     kernels = {
         name: shape
-        for name, shape in Envelope(space).shapes.items()
+        for name, shape in Supernet(space).shapes.items()
         if len(shape) == 4 and shape[-1] > 1
     }
     stages = [[n for n in kernels if n.startswith(f"stages.{s}.")] for s in range(2)]

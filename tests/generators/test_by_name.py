@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from hypernas import generators
 from hypernas.spaces import conv2d, mlp
-from hypernas.target import norm_statistics
+from hypernas.subnet.target import norm_statistics
 
 
 def samples(space, num=4):

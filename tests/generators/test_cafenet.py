@@ -11,7 +11,7 @@ from torch.testing import assert_close
 
 from hypernas import SearchSpace
 from hypernas.generators import Mixture, by_name, cafenet, settle, shared
-from hypernas.generators.free_channels import FreeChannels, Zone
+from hypernas.generators.selection.free_channels import FreeChannels, Zone
 from hypernas.spaces import conv1d, mlp
 
 BLOCK = {"*.expand.weight": 0, "*.expand_norm.*": 0, "*.project.weight": 1}
@@ -59,7 +59,7 @@ def freed(generator: Mixture, seed: int = 1) -> Mixture:
     """With random channels in every zone of every width."""
     for architecture in generator.space.enumerate():
         losses = itertools.count(0, -1)  # the last candidate wins, which is a random one
-        subnet = generator._envelope.subnet(architecture)
+        subnet = generator._supernet.subnet(architecture)
         generator.slicer.settle(subnet, partial(next, losses), rng(seed))
     return generator
 
@@ -103,7 +103,7 @@ def test_before_anything_is_settled_every_subnet_is_the_prefix():
 )
 def test_a_width_has_every_pattern_of_its_zone(radius, width, zone, num):
     generator = cafenet(net_space((2, 4, 7, 8)), radius=radius, num_candidates=0)
-    subnet = generator._envelope.subnet({"hidden": width})
+    subnet = generator._supernet.subnet({"hidden": width})
     found = generator.slicer.zones(subnet)["blocks.0.project.weight", 1]
     assert (found.start, found.size) == zone
     base = list(range(found.start))
@@ -154,13 +154,13 @@ def test_axes_of_one_size_choose_together_and_given_groups_for_themselves():
         )
         assert (first == second) == equal
         assert first == channels(generator, {"hidden": 4}, "blocks.0.project.weight", 1)
-        statistics = generator.slicer.locate(generator._envelope.subnet({"hidden": 4})).statistics
+        statistics = generator.slicer.locate(generator._supernet.subnet({"hidden": 4})).statistics
         assert statistics["blocks.0.expand_norm.running_var"](torch.arange(8)).tolist() == first
 
 
 def test_settling_takes_the_least_loss_of_all_it_tries_and_tries_the_prefix_and_the_last_winner():
     generator = freed(cafenet(net_space(), radius=3, num_candidates=3, channels=[BLOCK]))
-    slicer, subnet = generator.slicer, generator._envelope.subnet({"hidden": 4})
+    slicer, subnet = generator.slicer, generator._supernet.subnet({"hidden": 4})
     rows = [zone.row for zone in dict.fromkeys(slicer.zones(subnet).values())]
     before, tried = slicer.chosen[rows].clone(), []
 
@@ -270,7 +270,7 @@ def test_sizes_of_axes_made_of_factors_do_not_choose_by_themselves():
     free = {
         name
         for name, _ in cafenet(space).slicer.zones(
-            cafenet(space)._envelope.subnet(space.smallest())
+            cafenet(space)._supernet.subnet(space.smallest())
         )
     }
     assert free == {
@@ -304,7 +304,7 @@ def test_an_axis_in_two_groups_and_one_made_of_factors_are_refused():
 def test_a_mapping_with_a_full_name_is_one_group():
     tied = {"blocks.0.expand.weight": 0, "*.expand.weight": 0}
     generator = cafenet(net_space(), channels=[tied])
-    subnet = generator._envelope.subnet({"hidden": 4})
+    subnet = generator._supernet.subnet({"hidden": 4})
     assert len(set(generator.slicer.zones(subnet).values())) == 1
 
 

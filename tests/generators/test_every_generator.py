@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from hypernas.cli.main import configs
 from hypernas.generators import Generator
-from hypernas.target import weight_shapes
+from hypernas.subnet.target import weight_shapes
 
 NAMES = sorted(path.stem for path in (configs() / "generator").glob("*.yaml"))
 

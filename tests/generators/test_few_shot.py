@@ -8,7 +8,7 @@ from example_spaces import EXAMPLES
 from torch.testing import assert_close
 
 from hypernas import SearchSpace, generators
-from hypernas.generators.grouping import ChoiceGroups, RandomGroups, SimilarGroups
+from hypernas.generators.methods.grouping import ChoiceGroups, RandomGroups, SimilarGroups
 from hypernas.spaces import mlp
 
 

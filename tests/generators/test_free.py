@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from hypernas import generators
-from hypernas.generators.free import Free, evenly_spread, orthogonal
+from hypernas.generators.coefficients.learned import Free, evenly_spread, orthogonal
 from hypernas.spaces import mlp
 
 

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from hypernas import Choice, SearchSpace
-from hypernas.encoding import Encoding, mip
-from hypernas.envelope import Envelope
 from hypernas.generators import FullHypernetwork, mip_hypernetwork, shared
-from hypernas.generators.banks import key
-from hypernas.generators.network_input import NetworkInput
-from hypernas.generators.weight_network import GAIN, DenseNetwork
+from hypernas.generators.banks.bank import key
+from hypernas.generators.hypernetworks.input import NetworkInput
+from hypernas.generators.hypernetworks.network import GAIN, DenseNetwork
+from hypernas.space.encoding import Encoding, mip
 from hypernas.spaces import mlp
-from hypernas.target import weight_shapes
+from hypernas.subnet.supernet import Supernet
+from hypernas.subnet.target import weight_shapes
 
 KINDS = {
     "MIP": mip_hypernetwork,
@@ -298,7 +298,7 @@ def test_without_independent_weights_the_network_starts_as_large_as_the_builder(
 
 
 def test_a_network_of_another_size_is_refused():
-    envelope, inputs = Envelope(MLP), NetworkInput(MLP)
+    supernet, inputs = Supernet(MLP), NetworkInput(MLP)
     network = DenseNetwork(
         input_dim=inputs.dim,
         hidden_dims=(),
@@ -307,7 +307,7 @@ def test_a_network_of_another_size_is_refused():
         rng=torch.Generator(),
     )
     with pytest.raises(ValueError, match=r"must return the 179 weights .*got \(7,\)"):
-        FullHypernetwork(envelope, inputs=inputs, network=network)
+        FullHypernetwork(supernet, inputs=inputs, network=network)
 
 
 def test_the_size_of_an_input_is_that_of_every_encoding():

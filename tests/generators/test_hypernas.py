@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from hypernas import Architecture, SearchSpace
-from hypernas.envelope import Envelope
 from hypernas.generators import Mixture, hypernas, shared
-from hypernas.generators.hypernetwork import CoefficientHypernetwork
+from hypernas.generators.coefficients.hypernetwork import CoefficientHypernetwork
+from hypernas.subnet.supernet import Supernet
 
 SPACES = pytest.mark.parametrize("name", EXAMPLES)
 
@@ -37,7 +37,7 @@ def gates_of_one_layer(
 ) -> CoefficientHypernetwork:
     space = SearchSpace({"width": [2]}, lambda architecture: nn.Linear(2, 2))
     return CoefficientHypernetwork(
-        Envelope(space),
+        Supernet(space),
         num_features=num_features,
         num_experts={"weight": num_experts},
         gains=[],

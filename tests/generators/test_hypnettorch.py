@@ -17,10 +17,10 @@ pytest.importorskip("hypnettorch")
 
 from hypernas import SearchSpace
 from hypernas.generators import Generator, chunked_hmlp, hmlp, shared
-from hypernas.generators.banks import key
-from hypernas.interop import from_hypnettorch, hypnettorch_arguments
+from hypernas.generators.banks.bank import key
+from hypernas.generators.hypnettorch import from_hypnettorch, hypnettorch_arguments
 from hypernas.spaces import mlp
-from hypernas.target import weight_shapes
+from hypernas.subnet.target import weight_shapes
 
 hnets = importlib.import_module("hypnettorch.hnets")
 

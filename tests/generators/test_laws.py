@@ -14,7 +14,7 @@ from torch.testing import assert_close
 
 from hypernas import Architecture, SearchSpace
 from hypernas.generators import Generator, Standalone, hypernas, mos_layer, mos_neuron, shared
-from hypernas.target import norm_statistics, weight_shapes
+from hypernas.subnet.target import norm_statistics, weight_shapes
 
 MAKERS: dict[str, Callable[..., Generator]] = {
     "shared": shared,

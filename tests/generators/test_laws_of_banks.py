@@ -13,7 +13,7 @@ from torch.testing import assert_close
 
 from hypernas import SearchSpace, generators
 from hypernas.generators import Generator
-from hypernas.target import weight_shapes
+from hypernas.subnet.target import weight_shapes
 
 GENERATORS: dict[str, Callable[..., Generator]] = {
     "soft_sharing": generators.soft_sharing,

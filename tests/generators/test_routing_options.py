@@ -10,8 +10,8 @@ from torch.utils.data import TensorDataset
 
 from hypernas import generators
 from hypernas.data import Data
-from hypernas.generators.balancing import imbalance
-from hypernas.generators.coefficients import activate
+from hypernas.generators.coefficients.balance import imbalance
+from hypernas.generators.coefficients.source import activate
 from hypernas.objectives import CrossEntropy
 from hypernas.sampling import Uniform
 from hypernas.training import Training

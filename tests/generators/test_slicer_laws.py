@@ -10,28 +10,28 @@ from safetensors.torch import load, save
 from torch import Tensor
 from torch.testing import assert_close
 
-from hypernas.architecture import Architecture
 from hypernas.data import Data, split_tensors
 from hypernas.generators import Mixture, cafenet, hypernas, ofa, settle, shared
-from hypernas.generators.channels import channels_by_size
-from hypernas.generators.free_channels import FreeChannels
-from hypernas.generators.kernel_transforms import KernelTransforms
+from hypernas.generators.selection.channels import channels_by_size
+from hypernas.generators.selection.free_channels import FreeChannels
+from hypernas.generators.selection.kernel_transforms import KernelTransforms
 from hypernas.objectives import CrossEntropy, InPlaceDistillation
 from hypernas.sampling import Sandwich
+from hypernas.space.architecture import Architecture
 from hypernas.spaces import conv1d, conv2d, mlp
-from hypernas.target import norm_statistics, weight_shapes
+from hypernas.subnet.target import norm_statistics, weight_shapes
 from hypernas.training import Training
 
 
 def with_coefficients(space, *, slicer, **options) -> Mixture:
     """A flagship whose slicer is another."""
     plain = hypernas(space, spread=0.5, **options)
-    envelope = plain._envelope
+    supernet = plain._supernet
     chosen = {
-        "kernels": lambda: KernelTransforms(envelope),
-        "channels": lambda: FreeChannels(envelope, channels=channels_by_size(envelope), radius=2),
+        "kernels": lambda: KernelTransforms(supernet),
+        "channels": lambda: FreeChannels(supernet, channels=channels_by_size(supernet), radius=2),
     }[slicer]()
-    return Mixture(envelope, bank=plain.bank, source=plain.source, slicer=chosen)
+    return Mixture(supernet, bank=plain.bank, source=plain.source, slicer=chosen)
 
 
 FACTORIES = {

@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from hypernas import SearchSpace
 from hypernas.generators import Standalone
-from hypernas.target import norm_statistics
+from hypernas.subnet.target import norm_statistics
 
 
 @pytest.fixture(params=EXAMPLES)

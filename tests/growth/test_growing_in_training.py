@@ -10,10 +10,10 @@ from torch.testing import assert_close
 from hypernas.data import digits
 from hypernas.growth import Recombine, grow
 from hypernas.objectives import CrossEntropy
-from hypernas.optimization import Groups
 from hypernas.sampling import Fixed
 from hypernas.spaces import mlp
 from hypernas.training import Training, memory_of
+from hypernas.training.optimizer import Groups
 
 DATA = digits()
 SPACE = mlp(input_shape=(1, 8, 8), num_classes=10, depths=[1], widths=[8, 16])

@@ -5,9 +5,10 @@ import torch
 from growing_networks import Attending, Linears, conv, linear
 from torch import nn
 
-from hypernas import Choice, SearchSpace, checkpoint, generators
+from hypernas import Choice, SearchSpace, generators
 from hypernas.growth import Recombine, grow, grow_randomly, member, net2net, single, untrained
 from hypernas.spaces import conv2d, mlp, transformer_lm
+from hypernas.training import checkpoint
 
 
 def test_a_smaller_architecture_is_refused_by_parameter():

@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from hypernas import SearchSpace
 from hypernas.generators import hypernas, mos_neuron, shared
-from hypernas.target import weight_shapes
+from hypernas.subnet.target import weight_shapes
 
 GENERATORS = [shared, hypernas, mos_neuron]
 

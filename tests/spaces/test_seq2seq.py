@@ -5,7 +5,7 @@ from torch.testing import assert_close
 from hypernas.cost import num_parameters
 from hypernas.generators import shared
 from hypernas.spaces import seq2seq
-from hypernas.target import weight_shapes
+from hypernas.subnet.target import weight_shapes
 
 TEXT = {"input_shape": (12,), "num_classes": 11}
 SMALL = {"encoder_dims": [8, 16], "decoder_dims": [8, 12], "qkv_dim": 16}

@@ -7,9 +7,9 @@ import torch
 from ready_made import READY, Ready
 from torch.testing import assert_close
 
-from hypernas.envelope import Envelope
 from hypernas.generators import Generator, hypernas, mos_neuron, shared
-from hypernas.target import weight_shapes
+from hypernas.subnet.supernet import Supernet
+from hypernas.subnet.target import weight_shapes
 
 GENERATORS = {"shared": shared, "hypernas": hypernas, "mos_neuron": mos_neuron}
 
@@ -30,10 +30,10 @@ def generator(request, ready) -> Generator:
 
 
 def test_every_subnet_is_a_part_of_the_largest(ready):
-    envelope = Envelope(ready.space)
+    supernet = Supernet(ready.space)
     for architecture in [*ready.neighbours(), *ready.some(8)]:
         expected = weight_shapes(ready.space.build(architecture))
-        slices = envelope.subnet(architecture).slices
+        slices = supernet.subnet(architecture).slices
         assert {name: where.shape for name, where in slices.items()} == expected
 
 

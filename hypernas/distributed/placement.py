@@ -1,0 +1,82 @@
+"""What each rank stores of a generator, and how all get the weights they train."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hypernas.distributed.optimizer_state import Maker
+from hypernas.distributed.process_group import Ranks
+from hypernas.generators import Generator
+from hypernas.space.architecture import Architecture
+
+Weights = dict[int, dict[str, Tensor]]  # position of an architecture -> its weights
+States = tuple[dict[str, Tensor], dict[str, Any]]  # `state_dict` of a generator and an optimizer
+
+
+class Storage(ABC):
+    """A generator in the hands of some ranks; every method is called on all of them together.
+
+    Attributes:
+        generator: the same object in all that follows.
+        ranks: they.
+    """
+
+    generator: Generator
+    ranks: Ranks
+
+    @abstractmethod
+    def place(self, device: torch.device) -> None:
+        """Move to a device what this rank keeps, and drop what it does not."""
+
+    @abstractmethod
+    def maker(self, make: Maker) -> Maker:
+        """`make`, for an optimizer of what this rank keeps."""
+
+    @abstractmethod
+    def holds(self, parameter: nn.Parameter) -> bool:
+        """Whether a parameter is kept, and moved by the optimizer, on this rank."""
+
+    @abstractmethod
+    def together(
+        self,
+        architectures: Sequence[Architecture],
+        trained: Sequence[Sequence[int]],
+        *,
+        read: Sequence[int] = (),
+        rng: torch.Generator | None = None,
+    ) -> AbstractContextManager[Weights]:
+        """As `hypernas.generators.together`, of those architectures that this rank wants.
+
+        Args:
+            architectures: of the step.
+            trained: for each rank the positions of those it trains. Afterwards the generator's gradients
+                are those of its own (or of what it keeps, from all ranks); `exchange` adds them up.
+            read: positions of those that all ranks get beside, without a gradient.
+            rng: the same on all ranks, of what is drawn to make weights, where that has to agree.
+        """
+
+    @abstractmethod
+    def weights(
+        self, architectures: Sequence[Architecture], wanted: Sequence[Sequence[int]]
+    ) -> Weights:
+        """Without gradients the weights of those that this rank wants, of what each rank does."""
+
+    @abstractmethod
+    def exchange(self, loss: Tensor, remembered: list[Tensor]) -> Tensor:
+        """See `Ranks.exchange`; afterwards each rank has the gradient of all it keeps."""
+
+    @abstractmethod
+    def norm(self, parameters: Iterable[nn.Parameter]) -> Tensor:  # shape: ()
+        """Of all gradients, given the parameters of this rank; the same on all ranks."""
+
+    @abstractmethod
+    def states(self, optimizer: torch.optim.Optimizer) -> States | None:
+        """All of the generator and its optimizer, as if on one process; None but on rank 0."""
+
+    @abstractmethod
+    def collect(self) -> None:
+        """Make the generator whole again on every rank."""

@@ -1,0 +1,86 @@
+"""Every rank has the whole generator."""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from hypernas.distributed.optimizer_state import Maker
+from hypernas.distributed.placement import States, Storage, Weights
+from hypernas.distributed.process_group import Ranks
+from hypernas.generators import Generator, together, wakes
+from hypernas.space.architecture import Architecture
+
+
+class Copies(Storage):
+    """Each rank makes its weights itself, and gradients of all parameters are added up.
+
+    Args:
+        shard_optimizer: whether ranks divide the optimizer's memory: see `hypernas.distributed.optimizer_state`.
+
+    Raises:
+        ValueError: if they cannot.
+    """
+
+    def __init__(
+        self, generator: Generator, ranks: Ranks, *, shard_optimizer: bool = False
+    ) -> None:
+        if shard_optimizer and wakes(generator):
+            raise ValueError(
+                "parameters of this generator come to life while it trains, so no rank can be given "
+                "its part of them before: leave training.shard_optimizer off."
+            )
+        self.generator, self.ranks, self.shard_optimizer = generator, ranks, shard_optimizer
+
+    def place(self, device: torch.device) -> None:
+        self.generator.to(device)
+
+    def maker(self, make: Maker) -> Maker:
+        return self.ranks.sharded(make) if self.shard_optimizer else make
+
+    def holds(self, parameter: nn.Parameter) -> bool:
+        return True
+
+    @contextlib.contextmanager
+    def together(
+        self,
+        architectures: Sequence[Architecture],
+        trained: Sequence[Sequence[int]],
+        *,
+        read: Sequence[int] = (),
+        rng: torch.Generator | None = None,
+    ) -> Iterator[Weights]:
+        positions = list(dict.fromkeys([*trained[self.ranks.rank], *read]))
+        with together(self.generator, [architectures[i] for i in positions]) as generated:
+            yield dict(zip(positions, generated, strict=True))
+
+    @torch.no_grad()
+    def weights(
+        self, architectures: Sequence[Architecture], wanted: Sequence[Sequence[int]]
+    ) -> Weights:
+        positions = wanted[self.ranks.rank]
+        generated = self.generator.many([architectures[i] for i in positions])
+        return dict(zip(positions, generated, strict=True))
+
+    def exchange(self, loss: Tensor, remembered: list[Tensor]) -> Tensor:
+        parameters = list(self.generator.parameters())
+        return self.ranks.exchange(self.generator, parameters, loss, remembered)
+
+    def norm(self, parameters: Iterable[nn.Parameter]) -> Tensor:  # shape: ()
+        return norm(parameters)
+
+    def states(self, optimizer: torch.optim.Optimizer) -> States | None:
+        if self.shard_optimizer:
+            self.ranks.collect(optimizer)
+        if not self.ranks.first:
+            return None
+        return self.generator.state_dict(), optimizer.state_dict()
+
+    def collect(self) -> None:
+        """It is whole."""
+
+
+def norm(parameters: Iterable[nn.Parameter]) -> Tensor:  # shape: ()
+    """Of the gradients of those that have one."""
+    return torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])

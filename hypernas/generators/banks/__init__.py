@@ -1,0 +1,1 @@
+"""Banks: the trained tensors that weights are mixed and sliced from."""

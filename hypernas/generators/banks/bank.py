@@ -1,0 +1,138 @@
+"""Banks: the trained tensors that weights are mixed and sliced from."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from hypernas.generators.generator import ParameterGroup
+from hypernas.subnet.supernet import Supernet
+
+
+class Bank(nn.Module, ABC):
+    """Parameter name -> a stack of K tensors of the parameter's largest shape."""
+
+    @abstractmethod
+    def forward(self, name: str) -> Tensor:  # shape: (K, *largest)
+        """What a parameter is mixed from."""
+
+    @abstractmethod
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Every parameter of the bank once, by how an optimizer should treat it."""
+
+    @abstractmethod
+    def words(self, name: str) -> str:
+        """What a parameter's stack is; empty where it is just its own."""
+
+
+class PerParameterBank(Bank):
+    """For each parameter a stack of its own.
+
+    The stacks start from the user's own initialisation, drawn G once and D_1 ... D_K more times:
+
+        with a base     B_0 = G,  B_k = spread (D_k - mean_j D_j)      K = 1 + experts
+        without         B_k = G + spread (D_k - mean_j D_j)            K = experts
+
+    Uniform gates thus give exactly G, so the variance of the mixed weights at the start does not
+    depend on K, and what the builder sets to a constant (norm scales of 1) stays that constant.
+    Published mixtures of experts draw each B_k independently, which shrinks the mixed weights by
+    1/√K; `spread=1` keeps experts as far apart as there, `spread=0` starts them as copies (without
+    a base) or as zeros (beside one). Beside a base, experts whose draws are all the same, as one expert's is
+    and those of a constant are, start as normal noise of deviation spread/√fan_in: they and gates of zero
+    would wait for each other for ever.
+
+    Args:
+        supernet: the largest shapes.
+        names: the parameters that have a stack here; None for all.
+        num_experts: parameter name -> number of experts; others get one entry.
+        base: whether a shared entry stands before the experts.
+        spread: how far experts start apart, in units of the initialisation's own deviation.
+        seed: of all draws.
+
+    Raises:
+        ValueError: if a parameter is to have less than one expert.
+    """
+
+    def __init__(
+        self,
+        supernet: Supernet,
+        *,
+        names: Collection[str] | None = None,
+        num_experts: Mapping[str, int] | None = None,
+        base: bool = False,
+        spread: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.num_experts = dict(num_experts or {})
+        if min(self.num_experts.values(), default=1) < 1:
+            raise ValueError(
+                f"num_experts must be 1 or more, got {min(self.num_experts.values())}."
+            )
+        most = max(self.num_experts.values(), default=0)
+        common = supernet.draw(seed)
+        draws = [supernet.draw(seed, k + 1) for k in range(most if spread else 0)]
+        rng = torch.Generator().manual_seed(seed)
+        self.stacks = nn.ParameterDict()
+        for name, tensor in common.items():
+            if names is not None and name not in names:
+                continue
+            entries = tensor[None]
+            if num := self.num_experts.get(name, 0):
+                own = [draw[name] for draw in draws[:num]]
+                apart = torch.stack(own) if own else torch.zeros(num, *tensor.shape)
+                apart = (apart - apart.mean(0)) * spread
+                if base and spread and not apart.any():
+                    apart = _noise(apart, rng) * spread
+                entries = torch.cat([entries, apart]) if base else entries + apart
+            self.stacks[key(name)] = nn.Parameter(entries)
+
+    def forward(self, name: str) -> Tensor:  # shape: (K, *largest)
+        return self.stacks[key(name)]
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        stacks = list(self.stacks.values())
+        return [
+            ParameterGroup("matrices", [p for p in stacks if p.dim() > 2], decay=True),
+            ParameterGroup("vectors", [p for p in stacks if p.dim() <= 2], decay=False),
+        ]
+
+    def words(self, name: str) -> str:
+        return ""
+
+
+def _noise(like: Tensor, rng: torch.Generator) -> Tensor:  # shape: (K, *largest)
+    """Of mean zero over several entries, and variance 1 / fan_in."""
+    drawn = torch.randn(like.shape, generator=rng, dtype=like.dtype)
+    if len(drawn) > 1:
+        drawn = drawn - drawn.mean(0)
+    return drawn / math.sqrt(max(1, like[0, 0].numel()))
+
+
+class JoinedBank(Bank):
+    """Several banks as one: the parameters of each, which do not overlap.
+
+    Args:
+        banks: each with the names of the parameters that are read from it.
+    """
+
+    def __init__(self, *banks: tuple[Bank, Collection[str]]) -> None:
+        super().__init__()
+        self.banks = nn.ModuleList(bank for bank, _ in banks)
+        self._position = {name: i for i, (_, names) in enumerate(banks) for name in names}
+
+    def forward(self, name: str) -> Tensor:  # shape: (K, *largest)
+        return self.banks[self._position[name]](name)
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        return [group for bank in self.banks for group in bank.parameter_groups()]
+
+    def words(self, name: str) -> str:
+        return self.banks[self._position[name]].words(name)
+
+
+def key(name: str) -> str:
+    """Parameter names as keys of torch's containers: no dots, no name of the container's own."""
+    return name.replace(".", "/") if "." in name else f"/{name}"

@@ -1,0 +1,1 @@
+"""Coefficients: where the multipliers of a bank come from."""

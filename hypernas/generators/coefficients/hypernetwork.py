@@ -1,0 +1,195 @@
+"""The flagship's coefficients: one hypernetwork of the architecture emits all of them."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from hypernas.generators.coefficients.source import CoefficientSource, Gate, activate
+from hypernas.generators.taxonomy import Taxonomy
+from hypernas.mixing import Coefficients
+from hypernas.space import SearchSpace
+from hypernas.space.cache import Cache
+from hypernas.space.encoding import Encoding, mip
+from hypernas.subnet.supernet import Supernet
+
+_LATER = ("gain_out", "gain_in", "offset")  # fields of coefficients, in their order
+_NUM_SAMPLES = 64  # architectures that stand for the whole space
+
+
+class CoefficientHypernetwork(CoefficientSource):
+    """c(a) = θ_0 + h(E(a)) - mean_s h(E(s)): gates, gains and offsets of every parameter at once.
+
+    The magnitude-invariant parametrization (Ortiz et al., 2023, arXiv 2304.07645) applied to
+    coefficients instead of weights: E is the cos/sin encoding, h a network without biases at the
+    start and with positively homogeneous activations, θ_0 the bias of its last layer. Hidden layers
+    start Kaiming-normal by their inputs, which keeps hidden units of the order of 1 for any number
+    of features; h starts at 0 for gains and offsets, and for gates with Σ_k c_k² ≈ gate_scale²
+    before centring. Without a base, gates start around 1/K, linear ones with a sum of exactly 1.
+
+    Centring, which is ours, takes off the mean over the space, so that what is common to all
+    architectures is learned by the bank alone and the hypernetwork writes only what tells them apart
+    (of softmax and sigmoid gates it is the logits that are centred);
+    θ_0 would repeat the bank and stays where it starts. Otherwise the common part drifts: with Adam
+    it moves by the sum of all hidden units a step. `centre=False` is the parametrization as published.
+
+    Args:
+        supernet: the largest shapes.
+        num_features: D, of the encoding and of the condition beside it.
+        num_experts: parameter name -> K, for those with gates.
+        gains: parameters of two or more axes whose output and input channels get gains 1 + c.
+        offsets: parameters of one axis that get an offset.
+        base: whether the bank has a shared entry before the experts; its coefficient is 1.
+        hidden_dims: widths of the trunk.
+        gate: see `activate`.
+        gate_scale: size of the gates at the start (with softmax and sigmoid, of their logits).
+        encode: the cos/sin map; False feeds the plain features.
+        normalize: divide the encoding by √D (see `hypernas.space.encoding.mip`); the first layer starts √D
+            times as large then, so that only its learning differs.
+        centre: take off the mean over the space: over all architectures where there are up to 64, over
+            64 of them else, among them the largest and the smallest; with a condition of zeros.
+        rng: of the initialisation.
+    """
+
+    def __init__(
+        self,
+        supernet: Supernet,
+        *,
+        num_features: int,
+        num_experts: Mapping[str, int],
+        gains: Sequence[str],
+        offsets: Sequence[str],
+        base: bool,
+        hidden_dims: Sequence[int],
+        gate: Gate,
+        gate_scale: float,
+        encode: bool,
+        normalize: bool,
+        centre: bool,
+        rng: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.base, self.encode, self.normalize = base, encode, normalize
+        activate(torch.zeros(1), gate)  # refuses an unknown one now
+        self.gate: Gate = gate
+        # what each parameter takes from the emitted vector
+        self.pieces: dict[str, dict[str, int]] = {}
+        for name, shape in supernet.shapes.items():
+            wanted = {"experts": num_experts.get(name, 0)}
+            if name in gains:
+                wanted |= {"gain_out": shape[0], "gain_in": shape[1]}
+            if name in offsets:
+                wanted |= {"offset": shape[0]}
+            if any(wanted.values()):
+                self.pieces[name] = {kind: num for kind, num in wanted.items() if num}
+        widths = [num_features * (2 if encode else 1), *hidden_dims]
+        self.trunk = nn.Sequential()
+        for fan_in, fan_out in itertools.pairwise(widths):
+            linear = nn.utils.skip_init(nn.Linear, fan_in, fan_out)
+            size = 1 / math.sqrt(num_features) if normalize and not len(self.trunk) else 1.0
+            with torch.no_grad():
+                linear.weight.normal_(0, math.sqrt(2 / fan_in) / size, generator=rng)
+                linear.bias.zero_()
+            self.trunk.extend([linear, nn.LeakyReLU(0.01)])
+        # what is emitted: the gates of all parameters, those with as many experts side by side; the rest
+        self._gated: dict[int, list[str]] = {}  # K -> parameters
+        for name, wanted in self.pieces.items():
+            if "experts" in wanted:
+                self._gated.setdefault(wanted["experts"], []).append(name)
+        sizes = [("experts", num) for num, names in self._gated.items() for _ in names]
+        sizes += [
+            (kind, num)
+            for wanted in self.pieces.values()
+            for kind, num in wanted.items()
+            if kind != "experts"
+        ]
+        starts = [torch.full((num,), float(kind in ("gain_out", "gain_in"))) for kind, num in sizes]
+        bias = torch.cat(starts or [torch.zeros(0)])  # θ_0
+        self.weight = nn.Parameter(torch.zeros(len(bias), widths[-1]))
+        self.centre = centre
+        samples = torch.zeros(0, num_features)
+        if centre:
+            self.register_buffer("bias", bias, persistent=False)
+            samples = _samples(supernet.space)
+            samples = nn.functional.pad(samples, (0, num_features - samples.shape[1]))
+        else:
+            self.bias = nn.Parameter(bias)
+        self.register_buffer("_space", samples, persistent=False)  # (S, D)
+        self._remembered = Cache(1)
+        self._sizes = [num * len(names) for num, names in self._gated.items()]
+        self._sizes += [num for kind, num in sizes if kind != "experts"]
+        with torch.no_grad():
+            for (kind, num), rows, biases in zip(
+                sizes,
+                self.weight.split([num for _, num in sizes]),
+                self.bias.split([num for _, num in sizes]),
+                strict=True,
+            ):
+                if kind != "experts":
+                    continue
+                # half of a hidden unit's second moment passes its activation
+                rows.normal_(0, gate_scale * math.sqrt(2 / (num * widths[-1])), generator=rng)
+                if not base and gate != "softmax":  # gates that sum to 1, as those of a softmax do
+                    rows -= rows.mean(0)
+                    even = torch.full_like(biases, 1 / num)
+                    biases.copy_(even if gate == "linear" else even.logit(eps=1e-3))
+
+    def forward(self, features: Tensor) -> list[dict[str, Coefficients]]:
+        encoded = self._encoded(features)
+        if self.centre:
+            hidden, samples = self.trunk(torch.cat([encoded, self._encoded_space()])).split(
+                [len(features), len(self._space)]
+            )
+            hidden = hidden - samples.mean(0)
+        else:
+            hidden = self.trunk(encoded)
+        emitted = nn.functional.linear(hidden, self.weight, self.bias)
+        return [self._cut(row) for row in emitted.unbind(0)]
+
+    def _encoded(self, features: Tensor) -> Tensor:
+        return mip(features, normalize=self.normalize) if self.encode else features
+
+    def _encoded_space(self) -> Tensor:  # shape: (S, D or 2 D)
+        """The encodings of the sampled architectures, which never change, on their device and dtype."""
+        space = self._space
+        return self._remembered.get((space.device, space.dtype), lambda: self._encoded(space))
+
+    def _cut(self, emitted: Tensor) -> dict[str, Coefficients]:
+        """The coefficients of one architecture."""
+        parts = iter(emitted.split(self._sizes))
+        experts: dict[str, Tensor] = {}
+        for num, names in self._gated.items():
+            gates = activate(next(parts).view(-1, num), self.gate)
+            if self.base:
+                gates = nn.functional.pad(gates, (1, 0), value=1.0)
+            experts.update(zip(names, gates.unbind(0), strict=True))
+        return {
+            name: Coefficients(
+                experts.get(name), *(next(parts) if kind in wanted else None for kind in _LATER)
+            )
+            for name, wanted in self.pieces.items()
+        }
+
+    def words(self, name: str) -> str:
+        wanted = self.pieces.get(name, {})
+        parts = [f"{wanted['experts']} experts, {self.gate} gates"] if "experts" in wanted else []
+        if parts and self.base:
+            parts.insert(0, "shared base")
+        parts += ["gains of channels"] if "gain_out" in wanted else []
+        parts += ["offset"] if "offset" in wanted else []
+        return " + ".join(parts)
+
+    def taxonomy(self) -> Taxonomy:
+        return Taxonomy("generate once")
+
+
+def _samples(space: SearchSpace) -> Tensor:  # shape: (S, D)
+    """The features of all architectures of a small space, else of some, always the same ones."""
+    encoding = Encoding(space)
+    if space.size <= _NUM_SAMPLES:
+        return torch.stack([encoding(architecture) for architecture in space.enumerate()])
+    rng = torch.Generator().manual_seed(0)
+    drawn = [space.sample(rng) for _ in range(_NUM_SAMPLES - 2)]
+    return torch.stack([encoding(a) for a in (space.largest(), space.smallest(), *drawn)])

@@ -1,0 +1,1 @@
+"""Full hypernetworks: every weight straight out of a network."""

@@ -1,0 +1,181 @@
+"""The generator that is not a mixture: every weight straight out of a network."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hypernas.generators.banks.bank import key
+from hypernas.generators.generator import Generator, ParameterGroup
+from hypernas.generators.hypernetworks.input import NetworkInput
+from hypernas.generators.hypernetworks.network import GAIN, WeightNetwork
+from hypernas.generators.statistics import SharedStatistics
+from hypernas.generators.taxonomy import Taxonomy
+from hypernas.mixing import Coefficients
+from hypernas.space.architecture import Architecture
+from hypernas.space.cache import Cache
+from hypernas.subnet.supernet import Subnet, Supernet
+
+
+class FullHypernetwork(Generator):
+    """W_p(a) = (θ_0p + h_p(E(a))) [ I_p(a) ], for every parameter p of an architecture a.
+
+    The network h writes weights of the largest shapes, of which a subnet takes its slices. θ_0 is
+    one tensor for each parameter of the target, by its name, and starts as the builder's own
+    initialisation: norm scales at 1, zeros where the builder has zeros, tied weights once.
+
+    Without independent weights θ_0 is not trained and holds only what the builder sets to a constant
+    (norm scales, biases of zero); all that the builder draws at random is left to the network. Then
+    nothing decays, as one network writes matrices and vectors alike.
+
+    Args:
+        supernet: the space's largest shapes.
+        inputs: E.
+        network: h.
+        independent: train θ_0.
+        network_lr_scale: learning rate of the network, relative to that of θ_0. A step of the
+            network moves all weights together, so it may need a smaller one.
+        seed: of θ_0.
+
+    Raises:
+        ValueError: if the network does not return one number for each weight.
+    """
+
+    def __init__(
+        self,
+        supernet: Supernet,
+        *,
+        inputs: NetworkInput,
+        network: WeightNetwork,
+        independent: bool = True,
+        network_lr_scale: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(supernet.space)
+        self.network = network
+        self.independent = independent
+        self.network_lr_scale = network_lr_scale
+        self.theta_0 = nn.Module()
+        for name, tensor in supernet.draw(seed).items():
+            if independent:
+                self.theta_0.register_parameter(key(name), nn.Parameter(tensor))
+            else:
+                self.theta_0.register_buffer(key(name), tensor)
+        if not independent:
+            for name, other in supernet.draw(seed, 1).items():
+                tensor = self.theta_0.get_buffer(key(name))
+                tensor[tensor != other] = 0
+        self._supernet = supernet
+        self._inputs = inputs
+        self._read = Cache(1024)
+        self._statistics = SharedStatistics(supernet)
+        self._sizes = [math.prod(shape) for shape in supernet.shapes.values()]
+        with torch.no_grad():
+            emitted = network(inputs(self.space.largest())).shape
+        if emitted != (sum(self._sizes),):
+            raise ValueError(
+                f"the network must return the {sum(self._sizes)} weights of the largest shapes, "
+                f"shape ({sum(self._sizes)},), got {tuple(emitted)}."
+            )
+
+    def generate(
+        self, architectures: Sequence[Architecture], conditions: Tensor
+    ) -> list[dict[str, Tensor]]:
+        return [self._weights(architecture) for architecture in architectures]
+
+    def _weights(self, architecture: Architecture) -> dict[str, Tensor]:
+        deltas = self.deltas(architecture)
+        return {
+            name: where(getattr(self.theta_0, key(name))) + where(deltas[name])
+            for name, where in self._subnet(architecture).slices.items()
+        }
+
+    def deltas(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
+        """h(E(a)): parameter name -> what the network writes, of the largest shape."""
+        emitted = self.network(self.inputs(architecture))
+        return {
+            name: part.view(shape)
+            for (name, shape), part in zip(
+                self._supernet.shapes.items(), emitted.split(self._sizes), strict=True
+            )
+        }
+
+    def inputs(self, architecture: Mapping[str, Any]) -> Tensor:  # shape: (E,)
+        """What the network reads of an architecture, on our device and dtype."""
+        architecture = self.space.architecture(architecture)
+        place = (architecture, self._like.device, self._like.dtype)
+        return self._read.get(place, lambda: self._inputs(architecture).to(self._like))
+
+    def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Slices of running statistics shared by all subnets: views, wherever they can be."""
+        return self._statistics(self._subnet(architecture).statistics)
+
+    def update_statistics(
+        self, architecture: Mapping[str, Any], statistics: Mapping[str, Tensor]
+    ) -> None:
+        self._statistics.update(self._subnet(architecture).statistics, statistics)
+
+    def _subnet(self, architecture: Mapping[str, Any]) -> Subnet:
+        return self._supernet.subnet(architecture, self.skeleton)
+
+    def coefficients(
+        self, architecture: Mapping[str, Any], condition: Tensor | None = None
+    ) -> dict[str, Coefficients]:
+        return {}
+
+    def auxiliary_loss(
+        self, architectures: Sequence[Mapping[str, Any]], condition: Tensor | None = None
+    ) -> Tensor:  # shape: ()
+        return self._like.new_zeros(())
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """θ_0's, of which matrices decay, and the network's, which does not."""
+        own, network = list(self.theta_0.parameters()), list(self.network.parameters())
+        scale = self.network_lr_scale
+        groups = [
+            ParameterGroup("matrices", [p for p in own if p.dim() > 1], decay=True),
+            ParameterGroup("vectors", [p for p in own if p.dim() <= 1], decay=False),
+            ParameterGroup("network", network, decay=False, lr_scale=scale),
+        ]
+        return [group for group in groups if group.parameters]
+
+    def settle(
+        self,
+        architecture: Mapping[str, Any],
+        measure: Callable[[], float],
+        *,
+        rng: torch.Generator,
+    ) -> None:
+        """Nothing is free."""
+
+    def taxonomy(self) -> Taxonomy:
+        return self.network.taxonomy()
+
+    def assignment(self) -> dict[str, str]:
+        base = "independent weights + " if self.independent else ""
+        return dict.fromkeys(self._supernet.shapes, base + self.network.words())
+
+
+def starting_deviations(
+    supernet: Supernet, inputs: NetworkInput, *, independent: bool, seed: int
+) -> dict[str, float]:
+    """Parameter name -> standard deviation at the start of what the network writes for it.
+
+    Beside independent weights, as published with the magnitude-invariant parametrization: a matrix of
+    n weights gets `gain |E| / √n`, which is small against θ_0; vectors (biases, norms) get 0. Alone,
+    what the network writes is as large as the builder's own initialisation, the principle of Chang et
+    al., "Principled Weight Initialization for Hypernetworks", ICLR 2020. What the builder sets to a
+    constant gets 0 either way.
+    """
+    first, second = supernet.draw(seed), supernet.draw(seed, 1)
+    own = {n: ((t - second[n]).square().mean() / 2).sqrt().item() for n, t in first.items()}
+    if not independent:
+        return own
+    return {
+        name: GAIN * inputs.size / math.sqrt(math.prod(shape))
+        if len(shape) > 1 and own[name]
+        else 0.0
+        for name, shape in supernet.shapes.items()
+    }

@@ -1,0 +1,52 @@
+"""What a hypernetwork reads of an architecture."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hypernas.space import SearchSpace
+from hypernas.space.encoding import Encoding, mip
+
+_NUM_SAMPLES = 64
+
+
+class NetworkInput:
+    """Architecture -> a vector: its D features, or their magnitude-invariant encoding of 2 D.
+
+    Args:
+        encode: the cos/sin map of `hypernas.space.encoding.mip`; False leaves the features as they are.
+        normalize: divide by √D, so that the size does not grow with the number of features.
+    """
+
+    def __init__(self, space: SearchSpace, *, encode: bool = True, normalize: bool = False) -> None:
+        self.space = space
+        self.encode, self.normalize = encode, normalize
+        self._encoding = Encoding(space)
+
+    @property
+    def dim(self) -> int:
+        """E, the length of the vector."""
+        return self._encoding.dim * (2 if self.encode else 1)
+
+    def __call__(self, architecture: Mapping[str, Any]) -> Tensor:  # shape: (E,)
+        features = self._encoding(architecture)
+        if self.encode:
+            return mip(features, normalize=self.normalize)
+        return features / math.sqrt(len(features)) if self.normalize else features
+
+    def samples(self) -> Tensor:  # shape: (samples, E)
+        """Those of the largest, the smallest and random architectures, always the same ones."""
+        rng = torch.Generator().manual_seed(0)
+        drawn = [self.space.sample(rng) for _ in range(_NUM_SAMPLES)]
+        return torch.stack([self(a) for a in [self.space.largest(), self.space.smallest(), *drawn]])
+
+    @property
+    def size(self) -> float:
+        """The norm of the vector, as a root mean square over architectures (1 if all are zero).
+
+        With the encoding it is the same for every architecture: √D, or 1 when normalised.
+        """
+        return self.samples().square().sum(1).mean().sqrt().item() or 1.0

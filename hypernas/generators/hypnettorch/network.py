@@ -1,0 +1,173 @@
+"""A hypernetwork of hypnettorch as the network that writes every weight."""
+
+import warnings
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hypernas.generators.hypernetworks.input import NetworkInput
+from hypernas.generators.hypernetworks.network import WeightNetwork
+from hypernas.generators.taxonomy import Taxonomy
+from hypernas.space import SearchSpace
+from hypernas.subnet.supernet import Supernet
+
+_LEAST = 0.01  # deviation at the start of what would never leave zero
+_ADVICE = "Build it with **hypnettorch_arguments(space)."
+
+
+def import_hnets() -> ModuleType:
+    """`hypnettorch.hnets`, which nothing else of this library needs.
+
+    Raises:
+        ImportError: if hypnettorch, or a package it does not say it needs, is missing.
+    """
+    with warnings.catch_warnings():
+        for category in (DeprecationWarning, SyntaxWarning):  # escapes in its docstrings
+            warnings.filterwarnings("ignore", category=category, module=".*hypnettorch")
+        try:
+            from hypnettorch import hnets
+        except ImportError as error:
+            raise ImportError(
+                f"hypernetworks of hypnettorch need {error.name}: pip install 'hypernas[hypnettorch]'",
+                name=error.name,
+            ) from error
+    return hnets
+
+
+def hypnettorch_arguments(space: SearchSpace, *, encode: bool = True) -> dict[str, Any]:
+    """What HMLP, ChunkedHMLP and StructuredHMLP must be constructed with to write for a space.
+
+        hnet = HMLP(**hypnettorch_arguments(space), layers=(50, 50))
+
+    The shapes are the largest of the space, in the order of the target's parameters; the encoded
+    architecture is the unconditional input, and no conditions are kept.
+
+    Args:
+        encode: as given to `from_hypnettorch`.
+    """
+    return arguments_for(Supernet(space), NetworkInput(space, encode=encode))
+
+
+def arguments_for(supernet: Supernet, inputs: NetworkInput) -> dict[str, Any]:
+    """The same, where the largest shapes and the input are there already."""
+    return {
+        "target_shapes": [list(shape) for shape in supernet.shapes.values()],
+        "uncond_in_size": inputs.dim,
+        "cond_in_size": 0,
+        "num_cond_embs": 0,
+        "verbose": False,
+    }
+
+
+class HypnettorchNetwork(WeightNetwork):
+    """A hypernetwork of hypnettorch, and a fixed scale for each tensor that it writes.
+
+    The scales make the tensors start with given deviations (in the root mean square over
+    architectures) however the hypernetwork is built and initialised; its own `apply_hyperfan_init`
+    is not used. Chunked ones could not be initialised otherwise: all tensors come out of the same
+    last layer. What should start at zero starts with a deviation of 0.01.
+
+    The hypernetwork's parameters are held, and saved, once; it saves them twice to four times.
+
+    Args:
+        hnet: it maps an unconditional input of E numbers alone to the largest shapes.
+        supernet: the largest shapes.
+        inputs: what it will read.
+        deviations: parameter name -> deviation at the start; None leaves its outputs as they are.
+
+    Raises:
+        TypeError: if it does not implement hypnettorch's interface.
+        ValueError: if it does not read that input or does not write those shapes.
+    """
+
+    def __init__(
+        self,
+        hnet: Any,
+        *,
+        supernet: Supernet,
+        inputs: NetworkInput,
+        deviations: Mapping[str, float] | None,
+    ) -> None:
+        super().__init__()
+        _check(hnet, supernet, inputs)
+        self.weights = nn.ParameterList(hnet.internal_params)
+        # in a tuple, it is no submodule: it is given our parameters at every call
+        self._hnet = (hnet,)
+        sizes = [shape.numel() for shape in supernet.shapes.values()]
+        squares = torch.zeros(len(sizes))
+        samples = inputs.samples()
+        try:
+            for sample in samples:
+                with torch.no_grad():
+                    emitted = self._run(sample, training=False).split(sizes)
+                squares += torch.stack([part.square().mean() for part in emitted]) / len(samples)
+        except Exception as error:
+            raise ValueError(
+                f"the hypernetwork does not read an unconditional input of {inputs.dim} numbers alone "
+                f"({type(error).__name__}: {error}). {_ADVICE}"
+            ) from error
+        scales = torch.ones(len(sizes))
+        if deviations is not None:
+            wanted = torch.tensor([max(deviations[name], _LEAST) for name in supernet.shapes])
+            scales = torch.where(squares > 0, wanted / squares.sqrt(), scales)
+        self.register_buffer("scales", scales)
+        self.register_buffer("_sizes", torch.tensor(sizes), persistent=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        emitted = self._run(inputs, training=self.training)
+        scales = self.scales.repeat_interleave(self._sizes, output_size=len(emitted))
+        return emitted * scales
+
+    def _run(
+        self,
+        inputs: Tensor,  # shape: (E,)
+        *,
+        training: bool,
+    ) -> Tensor:  # shape: (N,)
+        (hnet,) = self._hnet
+        for part in (hnet, *getattr(hnet, "internal_hnets", ())):  # the latter are no submodules
+            part.train(training)
+        return hnet.forward(
+            uncond_input=inputs[None], weights=list(self.weights), ret_format="flattened"
+        )[0]
+
+    def words(self) -> str:
+        return f"{type(self._hnet[0]).__name__} of hypnettorch"
+
+    def taxonomy(self) -> Taxonomy:
+        kind = type(self._hnet[0]).__name__
+        written = {"ChunkedHMLP": "chunk-wise", "StructuredHMLP": "component-wise"}
+        return Taxonomy(written.get(kind, "generate once"))
+
+
+def _check(hnet: Any, supernet: Supernet, inputs: NetworkInput) -> None:
+    if not isinstance(hnet, import_hnets().HyperNetInterface):
+        raise TypeError(
+            f"expected a hypernetwork of hypnettorch, such as HMLP(...), got {type(hnet).__name__}."
+        )
+    problems = []
+    wanted = arguments_for(supernet, inputs)["target_shapes"]
+    shapes = [list(shape) for shape in hnet.target_shapes]
+    if len(shapes) != len(wanted):
+        problems.append(f"target_shapes: expected {len(wanted)} of them, got {len(shapes)}")
+    else:
+        problems += [
+            f"target_shapes, {name}: expected {want}, got {got}"
+            for name, want, got in zip(supernet.shapes, wanted, shapes, strict=True)
+            if want != got
+        ]
+    if hnet.internal_params is None or len(hnet.internal_params) != len(hnet.param_shapes):
+        problems.append("it must keep its own weights, none may be left to others")
+    if hnet.num_known_conds:
+        problems.append(f"num_cond_embs: expected 0, got {hnet.num_known_conds}")
+    if hnet.batchnorm_layers:
+        problems.append("batch norm needs batches, but architectures come one at a time")
+    if problems:
+        raise ValueError(
+            "the hypernetwork does not write for this space:\n  "
+            + "\n  ".join(problems)
+            + f"\n{_ADVICE}"
+        )

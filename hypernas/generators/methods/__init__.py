@@ -1,0 +1,1 @@
+"""Methods: one public function a file, each a search space -> a generator."""

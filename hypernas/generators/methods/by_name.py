@@ -1,0 +1,199 @@
+"""Different generators for different parameters, chosen by name."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hypernas.generators.generator import Generator, ParameterGroup
+from hypernas.generators.taxonomy import Taxonomy
+from hypernas.mixing import Coefficients
+from hypernas.slicing import layout_of
+from hypernas.space import SearchSpace
+from hypernas.space.architecture import Architecture
+from hypernas.subnet.supernet import Supernet
+from hypernas.subnet.target import weight_shapes
+
+GeneratorMaker = Callable[[SearchSpace], Generator]
+
+
+class ByName(Generator):
+    """The parameters of a target, each from one of several generators.
+
+    Each part is a generator over the same architectures, whose targets have only its parameters, and
+    the statistics of the norms that own one of them (norms without parameters go with the first).
+
+    Args:
+        space: the search space.
+        parts: label -> generator over a part of the space; together they have every parameter once.
+
+    Raises:
+        ValueError: if conditions of two parts differ in size.
+    """
+
+    def __init__(self, space: SearchSpace, parts: Mapping[str, Generator]) -> None:
+        dims = {label: part.condition_dim for label, part in parts.items() if part.condition_dim}
+        if len(set(dims.values())) > 1:
+            raise ValueError(
+                f"all parts that read a condition read the same one, but their sizes are {dims}."
+            )
+        super().__init__(space, condition_dim=max(dims.values(), default=0))
+        self.labels = list(parts)
+        self.parts = nn.ModuleList(parts.values())
+
+    def generate(
+        self, architectures: Sequence[Architecture], conditions: Tensor
+    ) -> list[dict[str, Tensor]]:
+        weights: list[dict[str, Tensor]] = [{} for _ in architectures]
+        for part in self.parts:
+            own = part.generate(architectures, conditions[:, : part.condition_dim])
+            for all_weights, some in zip(weights, own, strict=True):
+                all_weights.update(some)
+        return weights
+
+    def auxiliary_loss(
+        self, architectures: Sequence[Mapping[str, Any]], condition: Tensor | None = None
+    ) -> Tensor:  # shape: ()
+        terms = [p.auxiliary_loss(architectures, _for(p, condition)) for p in self.parts]
+        return sum(terms, self._like.new_zeros(()))
+
+    def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for part in self.parts:
+            found |= part.statistics(architecture)
+        return found
+
+    def update_statistics(
+        self, architecture: Mapping[str, Any], statistics: Mapping[str, Tensor]
+    ) -> None:
+        for part in self.parts:
+            part.update_statistics(architecture, statistics)
+
+    def coefficients(
+        self, architecture: Mapping[str, Any], condition: Tensor | None = None
+    ) -> dict[str, Coefficients]:
+        found: dict[str, Coefficients] = {}
+        for part in self.parts:
+            found |= part.coefficients(architecture, _for(part, condition))
+        return found
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        return [
+            replace(group, name=f"{label}: {group.name}")
+            for label, part in zip(self.labels, self.parts, strict=True)
+            for group in part.parameter_groups()
+        ]
+
+    def settle(
+        self,
+        architecture: Mapping[str, Any],
+        measure: Callable[[], float],
+        *,
+        rng: torch.Generator,
+    ) -> None:
+        """Part by part, by the loss of the whole."""
+        for part in self.parts:
+            part.settle(architecture, measure, rng=rng)
+
+    def taxonomy(self) -> Taxonomy | None:
+        """That of the first part that is a hypernetwork."""
+        return next(filter(None, (part.taxonomy() for part in self.parts)), None)
+
+    def assignment(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for part in self.parts:
+            found |= part.assignment()
+        return found
+
+
+def by_name(
+    space: SearchSpace,
+    parts: Mapping[str, GeneratorMaker] | None = None,
+    *,
+    rest: GeneratorMaker | None = None,
+) -> ByName:
+    """Compose generators: each makes the parameters whose names match its pattern.
+
+    `by_name(space, {"*norm*": shared}, rest=partial(mos_layer, num_experts=2))`
+
+    Args:
+        parts: shell-style pattern of parameter names -> generator of a search space. Every
+            parameter matches one pattern.
+        rest: the generator of the parameters that match none.
+
+    Raises:
+        ValueError: naming at once every parameter that matches no pattern (without a `rest`) or
+            several, and every pattern that matches none.
+    """
+    patterns, makers = list(parts or {}), list((parts or {}).values())
+    names = list(Supernet(space).shapes)
+    matches = {n: [p for p in patterns if fnmatchcase(n, p)] for n in names}
+    problems = [
+        f"{name}: " + (f"matches {found}" if found else "matches no pattern")
+        for name, found in matches.items()
+        if len(found) > 1 or (not found and rest is None)
+    ]
+    used = {p for found in matches.values() for p in found}
+    problems += [f"{p!r}: matches no parameter" for p in patterns if p not in used]
+    if problems:
+        raise ValueError(
+            "every parameter must match one pattern:\n  "
+            + "\n  ".join(problems)
+            + f"\nThe patterns are {patterns}; rest= names a generator for what matches none."
+        )
+    if rest is not None and not all(matches.values()):
+        makers.append(rest)
+    labels = [*patterns, "rest"]
+    return ByName(
+        space,
+        {
+            label: maker(_part_of(space, names, patterns, i))
+            for i, (label, maker) in enumerate(zip(labels, makers, strict=False))
+        },
+    )
+
+
+def _for(part: Generator, condition: Tensor | None) -> Tensor | None:
+    return condition if part.condition_dim else None
+
+
+def _part_of(
+    space: SearchSpace, names: Sequence[str], patterns: Sequence[str], position: int
+) -> SearchSpace:
+    """The same architectures, with only the parameters of one part."""
+    own = [name for name in names if _position(name, patterns) == position]
+    layouts = {
+        pattern: layout
+        for pattern, layout in space.layouts.items()
+        if any(layout_of(name, {pattern: layout}) for name in own)
+    }
+    build = partial(_build_part, space=space, patterns=tuple(patterns), position=position)
+    return SearchSpace(space.choices, build, layouts)
+
+
+def _position(name: str, patterns: Sequence[str]) -> int:
+    """Of the first pattern that matches, or after the last where none does."""
+    found = (i for i, pattern in enumerate(patterns) if fnmatchcase(name, pattern))
+    return next(found, len(patterns))
+
+
+def _build_part(
+    architecture: Architecture, *, space: SearchSpace, patterns: Sequence[str], position: int
+) -> nn.Module:
+    """The module of an architecture without the parameters of other parts; it cannot be run."""
+    module = space.build(architecture)
+    own = {name for name in weight_shapes(module) if _position(name, patterns) == position}
+    kept = {id(p) for name, p in module.named_parameters() if name in own}
+    for path, owner in module.named_modules():
+        held = [name for name in owner._parameters if owner._parameters[name] is not None]
+        if getattr(owner, "track_running_stats", False):
+            first = f"{path}.{held[0]}" if path and held else "".join(held[:1])
+            owner.track_running_stats = position == (_position(first, patterns) if held else 0)
+        for name in held:
+            if id(owner._parameters[name]) not in kept:
+                owner._parameters[name] = None
+    return module

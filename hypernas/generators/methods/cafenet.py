@@ -1,0 +1,46 @@
+"""CafeNet: weight sharing with locally free channels."""
+
+from collections.abc import Sequence
+
+from hypernas.generators.banks.bank import PerParameterBank
+from hypernas.generators.coefficients.source import Constant
+from hypernas.generators.mixture import Mixture
+from hypernas.generators.selection.channels import Tied, channels_by_size, tied_channels
+from hypernas.generators.selection.free_channels import FreeChannels
+from hypernas.space import SearchSpace
+from hypernas.subnet.supernet import Supernet
+
+
+def cafenet(
+    space: SearchSpace,
+    *,
+    radius: int = 1,
+    num_candidates: int = 2,
+    channels: Sequence[Tied] | None = None,
+    seed: int = 0,
+) -> Mixture:
+    """One shared weight for each parameter; the channels near a width's boundary are chosen.
+
+    Su et al., 2021, arXiv 2102.05258; see `FreeChannels` for the method and where we deviate.
+    Training chooses by itself; before a subnet is evaluated, `settle` may look further.
+
+    Args:
+        radius: r, free channels at each boundary; 0 is plain weight sharing.
+        num_candidates: random choices tried at a step, each for the price of a forward pass.
+        channels: which axes run over the same channels (see `tied_channels`), so that each group
+            chooses for itself; None lets all axes of one largest size choose together.
+        seed: of the initialisation, which is the builder's own.
+
+    Raises:
+        ValueError: if channels cannot be tied as given.
+    """
+    supernet = Supernet(space)
+    groups = channels_by_size(supernet) if channels is None else tied_channels(supernet, channels)
+    return Mixture(
+        supernet,
+        bank=PerParameterBank(supernet, seed=seed),
+        source=Constant(),
+        slicer=FreeChannels(
+            supernet, channels=groups, radius=radius, num_candidates=num_candidates
+        ),
+    )

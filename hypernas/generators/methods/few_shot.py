@@ -1,0 +1,160 @@
+"""Few-shot supernets: groups of architectures that share no weights with each other."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hypernas.generators.generator import Generator, ParameterGroup
+from hypernas.generators.methods.grouping import Grouping, Kind, grouping_of
+from hypernas.generators.methods.shared import shared
+from hypernas.generators.taxonomy import Taxonomy
+from hypernas.mixing import Coefficients
+from hypernas.space import SearchSpace
+from hypernas.space.architecture import Architecture
+
+
+class FewShot(Generator):
+    """A generator for each group of architectures.
+
+    The equation with K = number of groups and a one-hot coefficient, each entry of the bank with
+    parameters of its own: what a step does not use gets no gradient at all, so neither momentum nor
+    weight decay moves it, no entry is multiplied by 0, and batch norms keep statistics by group.
+
+    Args:
+        groups: architecture -> group.
+        generators: one for each group, over the same space.
+    """
+
+    def __init__(self, groups: Grouping, generators: Sequence[Generator]) -> None:
+        super().__init__(groups.space, condition_dim=generators[0].condition_dim)
+        self.groups = groups
+        self.generators = nn.ModuleList(generators)
+
+    def of(self, architecture: Mapping[str, Any]) -> Generator:
+        """The generator of an architecture's group."""
+        return self.generators[self.groups(architecture)]
+
+    def start_from(self, generator: Generator) -> None:
+        """Give every group the parameters and statistics of one generator, trained on all of them.
+
+        Raises:
+            RuntimeError: if it is not of the kind that the groups have.
+        """
+        state = generator.state_dict()
+        for own in self.generators:
+            own.load_state_dict(state)
+
+    def generate(
+        self, architectures: Sequence[Architecture], conditions: Tensor
+    ) -> list[dict[str, Tensor]]:
+        weights: dict[int, dict[str, Tensor]] = {}
+        for group, members in self._members(architectures).items():
+            found = self.generators[group].generate(
+                [architectures[i] for i in members], conditions[members]
+            )
+            weights |= dict(zip(members, found, strict=True))
+        return [weights[i] for i in range(len(architectures))]
+
+    def auxiliary_loss(
+        self, architectures: Sequence[Mapping[str, Any]], condition: Tensor | None = None
+    ) -> Tensor:  # shape: ()
+        """The mean of the groups' own, weighed by their architectures."""
+        conditions = self.conditions(condition, len(architectures))
+        total = self._like.new_zeros(())
+        for group, members in self._members(architectures).items():
+            given = conditions[members] if self.condition_dim else None
+            own = self.generators[group].auxiliary_loss([architectures[i] for i in members], given)
+            total = total + own * (len(members) / len(architectures))
+        return total
+
+    def _members(self, architectures: Sequence[Mapping[str, Any]]) -> dict[int, list[int]]:
+        """Group -> positions of its architectures."""
+        members: dict[int, list[int]] = {}
+        for i, architecture in enumerate(architectures):
+            members.setdefault(self.groups(architecture), []).append(i)
+        return members
+
+    def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
+        return self.of(architecture).statistics(architecture)
+
+    def update_statistics(
+        self, architecture: Mapping[str, Any], statistics: Mapping[str, Tensor]
+    ) -> None:
+        self.of(architecture).update_statistics(architecture, statistics)
+
+    def coefficients(
+        self, architecture: Mapping[str, Any], condition: Tensor | None = None
+    ) -> dict[str, Coefficients]:
+        return self.of(architecture).coefficients(architecture, condition)
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        return [
+            replace(described, name=f"group {i}: {described.name}")
+            for i, generator in enumerate(self.generators)
+            for described in generator.parameter_groups()
+        ]
+
+    def settle(
+        self,
+        architecture: Mapping[str, Any],
+        measure: Callable[[], float],
+        *,
+        rng: torch.Generator,
+    ) -> None:
+        """By the generator of its group."""
+        self.of(architecture).settle(architecture, measure, rng=rng)
+
+    def taxonomy(self) -> Taxonomy | None:
+        return self.generators[0].taxonomy()
+
+    def assignment(self) -> dict[str, str]:
+        num = len(self.generators)
+        own = self.generators[0].assignment()
+        return {name: f"by group, {num} times {words}" for name, words in own.items()}
+
+    def get_extra_state(self) -> Tensor:
+        """The grouping, as bytes of text in a tensor, so that safetensors can hold it."""
+        return torch.tensor(list(self.groups.words().encode()), dtype=torch.uint8)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        saved = bytes(state.tolist()).decode()
+        if saved != self.groups.words():
+            raise ValueError(
+                f"the state is of other groups: {saved}; these are {self.groups.words()}. Make the "
+                f"generator with the grouping and the seed it was trained with."
+            )
+
+
+def few_shot(
+    space: SearchSpace,
+    *,
+    num_groups: int = 4,
+    grouping: Kind = "random",
+    choice: str | None = None,
+    generator: Callable[[SearchSpace], Generator] = shared,
+    seed: int = 0,
+) -> FewShot:
+    """As many supernets as groups, each for the architectures of one group.
+
+    Few-shot NAS (Zhao et al., 2021, arXiv 2006.06863) splits by the values of a choice; random and
+    similarity groups are the reduced sharing of Zhang et al., 2020, arXiv 2001.01431. All groups
+    start as copies of one initialisation; `FewShot.start_from` copies a trained supernet into them.
+    To split by more than one choice, give a `generator` that is itself `few_shot`; to split only
+    some parameters, use this within `by_name`.
+
+    Args:
+        num_groups: K; 1 is the generator itself.
+        grouping: random (a hash), choice (values of one choice) or similar (nearest of K random
+            architectures): see `hypernas.generators.grouping`.
+        choice: by which to group.
+        generator: of each group.
+        seed: of the grouping.
+
+    Raises:
+        ValueError: if the grouping is unknown or cannot make that many groups.
+    """
+    groups = grouping_of(space, grouping, num=num_groups, choice=choice, seed=seed)
+    return FewShot(groups, [generator(space) for _ in range(num_groups)])

@@ -1,0 +1,109 @@
+"""Mixture-of-Supernets: experts weighed by routers that read the architecture."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Literal
+
+import torch
+
+from hypernas.generators.banks.bank import PerParameterBank
+from hypernas.generators.coefficients.router import Router
+from hypernas.generators.coefficients.source import Gate
+from hypernas.generators.methods.patterns import matching
+from hypernas.generators.mixture import Mixture
+from hypernas.space import SearchSpace
+from hypernas.space.encoding import Encoding
+from hypernas.subnet.supernet import Supernet
+
+
+def mos(
+    space: SearchSpace,
+    *,
+    neurons: bool,
+    router: Literal["module", "parent"],
+    num_experts: int = 4,
+    experts: Sequence[str] | str = "*",
+    hidden_dim: int = 128,
+    dropout: float = 0.1,
+    gate: Gate = "softmax",
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    balance: float = 0.0,
+    constant: bool = False,
+    spread: float = 1.0,
+    condition_dim: int = 0,
+    seed: int = 0,
+) -> Mixture:
+    """Mixture-of-Supernets (Jawahar et al., 2023, arXiv 2306.04845, section 3).
+
+    As published: a mixture of all experts, weights and biases alike, by a softmax of a two-layer
+    router of the whole architecture's encoding. `mos_layer` has one row of gates for all neurons and
+    one router for each transformer layer, that is for the modules around which one parent module
+    stands; `mos_neuron` has gates for every output neuron and a router for each module.
+
+    We deviate in the encoding (by the space's own ranges) and the start (variance independent of K:
+    see `PerParameterBank`). Published: 6 experts in the translation script, 2 for BERT, and only
+    feed-forward layers have them.
+
+    Args:
+        neurons: gates for every output neuron.
+        router: one for each module, or for each parent module.
+        num_experts: K.
+        experts: patterns of the modules (layers) that get experts, of those that own a matrix.
+        hidden_dim, dropout, gate, temperature, top_k, constant: see `Router`; not published is top_k.
+        balance: weight of a loss against idle experts (see `Mixture`); not published.
+        spread: how far experts start apart; 0 starts them as copies, as published for BERT.
+        condition_dim: numbers the routers read beside the architecture (see `Generator`).
+        seed: of the initialisation.
+
+    Raises:
+        ValueError: if a pattern matches no layer, for an unknown router or gate, if `top_k` is not one
+            of 1 to K, or for a balance of linear gates.
+    """
+    if router not in ("module", "parent"):
+        raise ValueError(f"router must be module or parent, got {router!r}.")
+    if balance and gate == "linear":
+        raise ValueError(
+            "balance needs gates that are not negative: softmax or sigmoid, got linear."
+        )
+    supernet = Supernet(space)
+    owners = {name: name.rpartition(".")[0] for name in supernet.shapes}
+    layers = {owners[name]: None for name, shape in supernet.shapes.items() if len(shape) > 1}
+    chosen = set(matching(layers, experts, purpose="experts"))
+    routers: dict[str, list[str]] = {}
+    for name, layer in owners.items():
+        shape = supernet.shapes[name]
+        if layer not in chosen or (neurons and not shape):
+            continue
+        parent = layer.rpartition(".")[0]
+        group = parent if router == "parent" and parent else layer
+        if neurons:  # one module may own parameters of several heights
+            group += f", {shape[0]} neurons"
+        routers.setdefault(group, []).append(name)
+    names = [name for members in routers.values() for name in members]
+    return Mixture(
+        supernet,
+        bank=PerParameterBank(
+            supernet, num_experts=dict.fromkeys(names, num_experts), spread=spread, seed=seed
+        ),
+        source=Router(
+            supernet,
+            num_features=Encoding(space).dim + condition_dim,
+            routers=routers,
+            num_experts=num_experts,
+            neurons=neurons,
+            hidden_dim=hidden_dim,
+            dropout=dropout,
+            gate=gate,
+            temperature=temperature,
+            top_k=top_k,
+            constant=constant,
+            rng=torch.Generator().manual_seed(seed),
+        ),
+        balance=balance,
+        condition_dim=condition_dim,
+    )
+
+
+mos_layer = partial(mos, neurons=False, router="parent")
+mos_neuron = partial(mos, neurons=True, router="module")

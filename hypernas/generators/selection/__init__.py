@@ -1,0 +1,1 @@
+"""Selection: which part of a bank a subnet's weights are."""

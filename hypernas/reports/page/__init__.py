@@ -1,0 +1,5 @@
+"""The page: one HTML file that needs nothing else."""
+
+from hypernas.reports.page.document import document
+
+__all__ = ["document"]

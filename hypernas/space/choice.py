@@ -1,0 +1,61 @@
+"""One decision of a search space."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypernas.space.architecture import freeze
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One decision of a search space: the values it can take, and when it is there to be taken.
+
+    Args:
+        values: the allowed values, distinct. Numbers are sorted ascending.
+        ordered: True for an ordinal choice (the first value is the smallest, the last the
+            largest), False for a categorical one. By default numbers are ordinal, all else
+            categorical. Subnets of smaller ordinal values must fit inside the largest.
+        when: the choices this one depends on, each with the values under which it is active:
+            `Choice([3, 5], when={"depth": [2, 3]})` exists only at depth 2 or 3. All must hold.
+
+    Raises:
+        ValueError: if there is no value, or one stands twice.
+        TypeError: if a value cannot be hashed or written as JSON.
+    """
+
+    values: Sequence[Any]
+    ordered: bool | None = None
+    when: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.values, str) or not isinstance(self.values, Sequence | range):
+            raise TypeError(f"the values of a choice must be a sequence, got {self.values!r}.")
+        values = tuple(freeze(value) for value in self.values)
+        if not values or len(set(values)) != len(values):
+            raise ValueError(f"a choice needs one or more distinct values, got {list(values)}.")
+        numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+        when = {
+            name: tuple(freeze(v) for v in (listed(allowed))) for name, allowed in self.when.items()
+        }
+        object.__setattr__(self, "values", tuple(sorted(values)) if numeric else values)  # type: ignore
+        object.__setattr__(self, "ordered", numeric if self.ordered is None else self.ordered)
+        object.__setattr__(self, "when", when)
+
+    @property
+    def numeric(self) -> bool:
+        """Whether every value is a number, so that distances between values mean something."""
+        return all(isinstance(v, int | float) and not isinstance(v, bool) for v in self.values)
+
+    def active(self, values: Mapping[str, Any]) -> bool:
+        """Whether the choice is there, given the values of the active choices before it."""
+        return all(
+            name in values and values[name] in allowed for name, allowed in self.when.items()
+        )
+
+
+def listed(values: Any) -> Sequence[Any]:
+    """`values` as a sequence: a lone scalar counts as one value."""
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        return (values,) if freeze(values) is values else values
+    return values

@@ -1,0 +1,112 @@
+"""Training compute, in units of one stand-alone training of the largest subnet."""
+
+import copy
+import functools
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from hypernas.cost import counting, flops
+from hypernas.data import Batches, Data
+from hypernas.generators import Generator
+from hypernas.objectives import Objective
+from hypernas.sampling import Sampler
+from hypernas.space import SearchSpace
+from hypernas.space.architecture import Architecture
+from hypernas.subnet.skeleton import build_skeleton
+from hypernas.subnet.target import positional
+
+_NUM_STEPS = 64  # whose architectures make the mean
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How many steps of a sampler cost as much as a stand-alone training of the largest subnet.
+
+    Forward FLOPs of the plain subnets are compared: the backward pass is twice as much for both,
+    and what generating weights adds is counted by `step_flops` and reported, not taken off. So all
+    generators with the same sampler take the same number of steps on the same architectures. The mean
+    is that of 64 steps, with an error of some percent where a step has one random architecture;
+    what was spent is `step_flops`, of more of them.
+
+    Attributes:
+        reference_steps: of the stand-alone training, with the same batch size.
+        step: mean cost of a sampler's step, in units of one of the largest subnet.
+    """
+
+    reference_steps: int
+    step: float
+
+    @classmethod
+    def of(
+        cls, space: SearchSpace, data: Data, sampler: Sampler, *, reference_steps: int
+    ) -> "Budget":
+        cost = _forward(space, data)
+        rng = torch.Generator().manual_seed(0)
+        steps = [sampler(space, rng) for _ in range(_NUM_STEPS)]
+        mean = sum(cost(a) for step in steps for a in step) / _NUM_STEPS
+        return cls(reference_steps, mean / cost(space.largest()))
+
+    def steps(self, budget: float) -> int:
+        """Steps for a budget in units of the stand-alone training.
+
+        Raises:
+            ValueError: if that is less than one.
+        """
+        steps = round(budget * self.reference_steps / self.step)
+        if steps < 1:
+            raise ValueError(
+                f"a budget of {budget} is less than one step: a step costs "
+                f"{self.step / self.reference_steps:.2g}, in units of {self.reference_steps} steps "
+                f"of the largest subnet alone. Give a larger budget, or more reference_steps."
+            )
+        return steps
+
+
+def step_flops(
+    generator: Generator,
+    data: Data,
+    *,
+    sampler: Sampler,
+    objective: Objective,
+    batch_size: int,
+    num: int = 256,
+    counted: int = 8,
+) -> float:
+    """Mean FLOPs of a training step, over `num` architectures: generation, forward and backward passes.
+
+    The steps of the first `counted` architectures are counted while they are computed on a copy (see
+    `counting`): matrix products, convolutions and attention; products of matrices and vectors too, by
+    which experts and templates are mixed. As that takes long, the others are taken to cost as much
+    more or less as their plain forward passes do.
+    Left out is element-wise work, as in scaling, and what settling free channels takes. Weights are
+    generated for one subnet after the other; where training generates those of a step together, it
+    may do a little less. The generator and torch's random state stay as they are.
+    """
+    batch: tuple[Any, Any] = next(
+        Batches(data.train, batch_size=batch_size, device=generator.device).starting_at(0)
+    )
+    rng = torch.Generator().manual_seed(0)
+    steps: list[Sequence[Architecture]] = []
+    while sum(map(len, steps)) < num:
+        steps.append(sampler(generator.space, rng))
+    sizes = itertools.accumulate(map(len, steps))
+    first = next((i for i, size in enumerate(sizes, 1) if size >= counted), len(steps))
+    shadow = copy.deepcopy(generator, {id(generator.space): generator.space}).train()
+    devices = [generator.device] if generator.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices), counting() as counter:
+        for architecture in itertools.chain(*steps[:first]):
+            outputs = shadow.call(architecture, *positional(batch[0]))
+            objective.loss(outputs, batch[1]).backward()
+    cost = _forward(generator.space, data)
+    every, some = (sum(map(cost, itertools.chain(*part))) for part in (steps, steps[:first]))
+    return counter.get_total_flops() * every / some / len(steps)
+
+
+def _forward(space: SearchSpace, data: Data) -> Callable[[Architecture], int]:
+    """Architecture -> FLOPs of its plain forward pass of one example; each is counted once."""
+    inputs = data.example(num=1)
+    return functools.cache(lambda a: flops(build_skeleton(space, a), inputs))

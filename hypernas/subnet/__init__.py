@@ -1,0 +1,1 @@
+"""Subnets: modules without weights, where they sit in the largest shapes, and how they are run."""

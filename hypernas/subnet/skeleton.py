@@ -1,0 +1,96 @@
+"""Building the module of an architecture, with its weights or without."""
+
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+from weakref import WeakSet
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.utils.parametrize import ParametrizationList
+
+from hypernas.space import SearchSpace
+from hypernas.subnet.target import skeleton, without_storage
+
+_NEED_WEIGHTS: WeakSet[SearchSpace] = WeakSet()  # whose modules are built with weights
+
+
+def build_seeded(space: SearchSpace, architecture: Mapping[str, Any], seed: int = 0) -> nn.Module:
+    """Build a module with its draws (parameters, buffers) under `seed`; torch's generators stay."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reset those of GPUs too
+        return space.build(architecture)
+
+
+def build_skeleton(space: SearchSpace, architecture: Mapping[str, Any]) -> nn.Module:
+    """The `skeleton` of what `build_seeded` builds, in a fraction of its time.
+
+    Parameters lose their storage at the moment a module registers them, so there is nothing for
+    initialisers to fill; buffers are computed as ever. Where this could show, the module is built
+    with its weights after all, and so are the others of the space from then on: if the builder fails or
+    warns (it reads a parameter's values, or loads some), if a tensor that a module keeps is made of
+    them, if a parameter is parametrized (which swallows failures), or if anything is drawn but by
+    initialisers of registered parameters, as draws come after those of the weights. So write `nn.init.normal_` of an `nn.Parameter(torch.empty(...))` that has
+    its place in the module, not `nn.Parameter(torch.randn(...))`.
+    """
+    if space not in _NEED_WEIGHTS:
+        if module := _built_hollow(space, architecture):
+            return module
+        _NEED_WEIGHTS.add(space)
+    return skeleton(build_seeded(space, architecture))
+
+
+def _built_hollow(space: SearchSpace, architecture: Mapping[str, Any]) -> nn.Module | None:
+    """The module without storage for parameters; None where it may differ from the true one."""
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings(), _Hollow():
+        warnings.simplefilter("error", UserWarning)
+        before = torch.default_generator.manual_seed(0).get_state()
+        try:
+            module = skeleton(space.build(architecture))
+        except Exception:  # the true build tells what is wrong, if anything is
+            return None
+        drawn = not torch.equal(before, torch.default_generator.get_state())
+    parts = list(module.modules())
+    if drawn or any(isinstance(part, ParametrizationList) for part in parts):
+        return None
+    if any(tensor.is_meta for part in parts for tensor in _kept(part)):
+        return None
+    return module
+
+
+def _kept(module: nn.Module) -> Iterator[Tensor]:
+    """The buffers of a module itself and its other tensors, also in containers, but for parameters."""
+    for name, value in vars(module).items():
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, list | tuple | dict) and value and name != "_modules":
+            for part in value.values() if isinstance(value, dict) else value:
+                if isinstance(part, Tensor) and not isinstance(part, nn.Parameter):
+                    yield part
+
+
+class _Hollow:
+    """While it lasts, parameters that this thread registers have no storage; tied ones stay tied."""
+
+    def __enter__(self) -> None:
+        # parameter -> what stands for it; it is kept, so that no other gets its id
+        self._seen: dict[int, tuple[nn.Parameter, nn.Parameter]] = {}
+        self._thread = threading.get_ident()
+        self._handle = register_module_parameter_registration_hook(self._registered)
+
+    def __exit__(self, *error: object) -> None:
+        self._handle.remove()
+
+    def _registered(
+        self, module: nn.Module, name: str, parameter: nn.Parameter | None
+    ) -> nn.Parameter | None:
+        if parameter is None or parameter.is_meta or threading.get_ident() != self._thread:
+            return None
+        if isinstance(parameter, UninitializedTensorMixin):
+            return None
+        if id(parameter) not in self._seen:
+            self._seen[id(parameter)] = parameter, without_storage(parameter)
+        return self._seen[id(parameter)][1]

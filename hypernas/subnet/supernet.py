@@ -1,0 +1,197 @@
+"""The largest shapes of a search space: what every subnet's parameters are slices of."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from hypernas.slicing import Layout, Slice, layout_of, slice_of
+from hypernas.slicing.fused import own_layout
+from hypernas.space import SearchSpace
+from hypernas.space.architecture import Architecture
+from hypernas.space.cache import Cache
+from hypernas.subnet.skeleton import build_seeded, build_skeleton
+from hypernas.subnet.target import norm_statistics, weight_shapes
+
+_NUM_PROBES = 4  # random architectures whose fit is checked before training
+
+
+class Subnet(NamedTuple):
+    """Where a subnet sits in the largest shapes."""
+
+    architecture: Architecture
+    slices: dict[str, Slice]  # by parameter name
+    statistics: dict[str, Slice]  # by name of a norm's running statistic
+
+
+class Supernet:
+    """The union of the parameters of a space's reference architectures.
+
+    Args:
+        space: the search space. Its largest architecture has every parameter, or shares that with
+            architectures of other categorical values (`SearchSpace.references`).
+
+    Attributes:
+        shapes: parameter name -> largest shape.
+
+    Raises:
+        ValueError: if a subnet does not fit inside, naming each parameter and both shapes; if a
+            layout matches no parameter; or if there is no parameter, or one not of torch's default
+            dtype.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+        self._references = [(a, build_skeleton(space, a)) for a in space.references()]
+        self._home: dict[str, tuple[Architecture, nn.Module]] = {}  # of statistics too
+        self._subnets = Cache(128)
+        self.shapes: dict[str, torch.Size] = {}
+        for architecture, module in self._references:
+            for name, shape in weight_shapes(module).items():
+                self.shapes.setdefault(name, shape)
+            for name in [*weight_shapes(module), *norm_statistics(module)]:
+                self._home.setdefault(name, (architecture, module))
+        self._check_dtypes()
+        unused = [p for p in space.layouts if not any(layout_of(n, {p: 1}) for n in self._home)]
+        if unused:
+            raise ValueError(
+                f"the layouts {unused} match none of the parameters {list(self.shapes)}."
+            )
+        rng = torch.Generator().manual_seed(0)
+        probes = [space.smallest(), *(space.sample(rng) for _ in range(_NUM_PROBES))]
+        for architecture, module in self._references:
+            self._place(architecture, module)
+        for architecture in probes:
+            self.subnet(architecture)
+
+    def _check_dtypes(self) -> None:
+        dtype = torch.get_default_dtype()
+        wrong = [
+            f"{name}: {parameter.dtype}"
+            for name, parameter in ((n, _tensor(self._home[n][1], n)) for n in self.shapes)
+            if parameter.dtype != dtype
+        ]
+        if wrong:
+            raise ValueError(
+                f"generated weights are of torch's default type, {dtype}, but these parameters are not:"
+                "\n  "
+                + "\n  ".join(wrong)
+                + "\nBuild the module in the default type, and move the "
+                "generator to another (generator.to(torch.float64)); keep what is no weight by register_buffer."
+            )
+        if not self.shapes:
+            raise ValueError(
+                f"the module of {self.space.largest()} has no parameters, so there is nothing to "
+                f"generate."
+            )
+
+    def owner(self, name: str) -> nn.Module:
+        """The module that holds parameter `name`, on the meta device."""
+        return self._home[name][1].get_submodule(name.rpartition(".")[0])
+
+    def factors(self, name: str) -> tuple[tuple[int, ...], ...]:
+        """The factors of each axis of the largest shape of a parameter, or of a norm's statistic.
+
+        Raises:
+            ValueError: if its layout does not describe it.
+        """
+        architecture, module = self._home[name]
+        shape = _tensor(module, name).shape
+        layout = self.layout(name) or own_layout(module, name)
+        if layout is None:
+            return tuple((size,) for size in shape)
+        layout = layout if isinstance(layout, Layout) else Layout(layout)
+        return tuple(layout.factors(name, tuple(shape), module, architecture))
+
+    def subnet(
+        self,
+        architecture: Mapping[str, Any],
+        module: Callable[[Architecture], nn.Module] | None = None,
+    ) -> Subnet:
+        """The index sets of an architecture (remembered for the last 128).
+
+        Args:
+            module: where to get the architecture's module, or its skeleton, if it is needed; by
+                default it is built.
+
+        Raises:
+            ValueError: if the architecture is not of the space, or does not fit.
+        """
+        architecture = self.space.architecture(architecture)
+        make = module or partial(build_skeleton, self.space)
+        return self._subnets.get(
+            architecture, lambda: self._place(architecture, make(architecture))
+        )
+
+    def _place(self, architecture: Architecture, module: nn.Module) -> Subnet:
+        weights, statistics = weight_shapes(module), norm_statistics(module)
+        slices: dict[str, Slice] = {}
+        misfits: list[str] = []
+        for name in [*weights, *statistics]:
+            if name not in self._home:
+                misfits.append(f"{name}: not a parameter of the largest architecture")
+                continue
+            home, large = self._home[name]
+            try:
+                slices[name] = slice_of(
+                    large, module, name, self.layout(name), architectures=(home, architecture)
+                )
+            except ValueError as error:
+                misfits.append(str(error))
+        if misfits:
+            raise ValueError(
+                f"the subnet {architecture} does not fit inside the largest of its space:\n  "
+                + "\n  ".join(misfits)
+                + "\nEvery parameter of a subnet must be a part of the largest subnet's parameter of "
+                "the same name; give parameters that never share weights different names."
+            )
+        return Subnet(
+            architecture,
+            {name: slices[name] for name in weights},
+            {name: slices[name] for name in statistics},
+        )
+
+    def layout(self, name: str) -> Layout | str | None:
+        """The layout of a parameter or statistic; that of a norm's statistics is its weight's."""
+        if name in self.shapes:
+            return layout_of(name, self.space.layouts)
+        owner, _, leaf = name.rpartition(".")
+        if leaf == "num_batches_tracked":
+            return None
+        weight = f"{owner}.weight" if owner else "weight"
+        return layout_of(name, self.space.layouts) or layout_of(weight, self.space.layouts)
+
+    def draw(self, seed: int, num: int = 0) -> dict[str, Tensor]:
+        """Parameters of the largest shapes as the user's builder initialises them.
+
+        Args:
+            seed: draw 0 is what `torch.manual_seed(seed)` before building would give.
+            num: which of the independent draws under that seed.
+
+        The builder draws from torch's global generator, whose state is put back afterwards.
+        """
+        drawn: dict[str, Tensor] = {}
+        for module in self._real((seed + num * 4_294_967_311) % 2**63):
+            for name, parameter in module.named_parameters():
+                drawn.setdefault(name, parameter.detach().clone())
+        return drawn
+
+    def statistics(self) -> dict[str, Tensor]:
+        """The running statistics of the norms as the builder leaves them, of the largest shapes."""
+        drawn: dict[str, Tensor] = {}
+        for module in self._real(0):
+            for name, buffer in norm_statistics(module).items():
+                drawn.setdefault(name, buffer.clone())
+        return drawn
+
+    def _real(self, seed: int) -> list[nn.Module]:
+        return [
+            build_seeded(self.space, architecture, seed) for architecture, _ in self._references
+        ]
+
+
+def _tensor(module: nn.Module, name: str) -> Tensor:
+    owner, _, leaf = name.rpartition(".")
+    return getattr(module.get_submodule(owner), leaf)

@@ -1,0 +1,83 @@
+"""TensorBoard: scalars, gate statistics and hyperparameters."""
+
+import os
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from hypernas.generators import Generator
+from hypernas.space.architecture import Architecture
+from hypernas.training.callbacks.monitor import Monitor, Subnets
+
+
+class TensorBoard(Monitor):
+    """Writes event files: `train/*`, `validation/<measure>/<subnet>`, `gates/*`, and hparams.
+
+    At each validation, for every parameter whose bank is weighed by the architecture, a histogram
+    of the gates, and one image of all of them: a row for each validated subnet, a column for each
+    expert of each parameter. Gates that no architecture changes show as vertical stripes.
+
+    Args:
+        folder: of the event files.
+        hparams: name -> value of the run's settings.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], *, hparams: Mapping[str, bool | int | float | str]
+    ) -> None:
+        self.folder, self.hparams = os.fspath(folder), dict(hparams)
+        self._writer: SummaryWriter | None = None
+
+    def begin(self, *, step: int, steps: int) -> None:
+        self._writer = SummaryWriter(self.folder, purge_step=step + 1 if step else None)
+
+    @property
+    def writer(self) -> SummaryWriter:
+        if self._writer is None:
+            raise RuntimeError("the run has not begun: call begin first.")
+        return self._writer
+
+    def step(self, step: int, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            self.writer.add_scalar(f"train/{name}", value, step)
+
+    def validation(
+        self,
+        step: int,
+        subnets: Subnets,
+        generator: Generator,
+    ) -> None:
+        for label, (_, measures) in subnets.items():
+            for name, value in measures.items():
+                self.writer.add_scalar(f"validation/{name}/{label}", value, step)
+        gates = [_gates(generator, architecture) for architecture, _ in subnets.values()]
+        shared = [name for name in gates[0] if all(name in row for row in gates)] if gates else []
+        for name in shared:
+            self.writer.add_histogram(f"gates/{name}", torch.stack([g[name] for g in gates]), step)
+        if shared:
+            table = torch.stack([torch.cat([row[name] for name in shared]) for row in gates])
+            self.writer.add_image("gates/by architecture", _picture(table), step)
+
+    def end(self, final: Mapping[str, float]) -> None:
+        if final:
+            metrics = {f"final/{name}": value for name, value in final.items()}
+            self.writer.add_hparams(self.hparams, metrics, run_name=".")
+        self.writer.close()
+
+
+def _gates(generator: Generator, architecture: Architecture) -> dict[str, Tensor]:
+    """Parameter -> its gates, shape (K,), averaged over neurons where each has its own."""
+    with torch.no_grad():
+        coefficients = generator.coefficients(architecture)
+    found = {name: c.experts for name, c in coefficients.items() if c.experts is not None}
+    return {name: g.float().cpu().reshape(-1, g.shape[-1]).mean(0) for name, g in found.items()}
+
+
+def _picture(
+    table: Tensor,  # shape: (subnets, gates)
+) -> Tensor:  # shape: (1, 8 subnets, 8 gates), black the smallest gate, white the largest
+    low, high = table.min(), table.max()
+    scaled = (table - low) / (high - low).clamp_min(1e-12)
+    return scaled.repeat_interleave(8, 0).repeat_interleave(8, 1)[None]

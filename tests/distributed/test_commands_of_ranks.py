@@ -1,0 +1,125 @@
+"""`torchrun ... hypernas train`."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hypernas.cli import main as command
+from hypernas.training import checkpoint
+
+OWN = """
+import os
+from hypernas.objectives import CrossEntropy
+
+
+class Mortal(CrossEntropy):
+    calls = 0
+
+    def loss(self, outputs, targets, teacher=None):
+        self.calls += 1
+        if os.environ.get("RANK") == "1" and self.calls > 5:
+            os._exit(7)
+        return super().loss(outputs, targets, teacher)
+"""
+FAST = ["experiment=fast", "training.steps=6", "training.checkpoint_every=2", "device=cpu"]
+
+
+@pytest.fixture
+def process(tmp_path):
+    """Starts commands in the test's folder; what still runs when the test ends, however it does, is ended."""
+    started = []
+
+    def start(command: list[str], **variables: str) -> subprocess.Popen[str]:
+        root = str(Path(__file__).parents[2])
+        environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1", **variables}
+        pipe = subprocess.PIPE
+        started.append(
+            subprocess.Popen(
+                command, cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe, text=True
+            )
+        )
+        return started[-1]
+
+    yield start
+    for running in started:
+        if running.poll() is None:
+            running.terminate()  # which `torchrun` passes on to its ranks
+            running.communicate(timeout=60)
+
+
+@pytest.fixture
+def torchrun(process):
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        launcher += ["--nproc-per-node", "2", "-m", "hypernas.cli.main"]
+        return process([*launcher, *arguments])
+
+    return start
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["train", "--multirun"], "a sweep has one process"), (["evaluate"], "runs in one process")],
+)
+def test_what_ranks_cannot_do_together_is_refused(monkeypatch, capsys, arguments, words):
+    for name, value in (("RANK", "1"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "1")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["hypernas", *arguments])
+    with pytest.raises(SystemExit) as end:
+        command.main()
+    assert end.value.code == 2
+    assert re.search(f"hypernas: rank 1: .*{words}", capsys.readouterr().err)
+
+
+def test_ranks_that_are_told_different_things_are_refused_before_they_train(tmp_path, process):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    started = []
+    for rank, rate in enumerate(("0.01", "0.5")):
+        own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", **address}
+        arguments = ["train", *FAST, f"optimizer.lr={rate}", "hydra.run.dir=unlike"]
+        command = [sys.executable, "-m", "hypernas.cli.main", *arguments]
+        started.append(process(command, **own))
+    for rank in started:
+        _, error = rank.communicate(timeout=90)
+        assert rank.returncode == 2
+        assert "optimizer.lr: [0.01, 0.5]" in error
+    assert not (tmp_path / "unlike").exists()
+
+
+@pytest.mark.parametrize("shard_banks", ["false", "true"])
+def test_a_rank_that_is_killed_ends_the_others_with_a_message(tmp_path, torchrun, shard_banks):
+    (tmp_path / "own.py").write_text(OWN)
+    mortal = ["objective._target_=own.Mortal", "sampling=sandwich", "hydra.run.dir=killed"]
+    mortal += [f"training.shard_banks={shard_banks}"]
+    launched = torchrun("train", *FAST, *mortal)
+    _, error = launched.communicate(timeout=90)
+    assert launched.returncode != 0
+    assert "hypernas: another rank ended" in error
+    assert checkpoint.newest(tmp_path / "killed" / "checkpoints").step == 2
+
+
+def test_the_command_trains_in_one_folder_and_saves_when_it_is_asked_to_stop(tmp_path, torchrun):
+    launched = torchrun("train", *FAST, "training.steps=100000", "training.log_every=2")
+    for _ in range(900):
+        # No `**`: it would walk into a checkpoint that is renamed at that moment.
+        if list(tmp_path.glob("runs/*/*/checkpoints/00*")):
+            break
+        time.sleep(0.1)
+    launched.send_signal(signal.SIGTERM)
+    _, error = launched.communicate(timeout=60)
+    (stopped,) = re.findall(r"hypernas: stopped after step (\d+) of 100000", error)
+    (lines,) = tmp_path.rglob("metrics.jsonl")
+    assert checkpoint.newest(lines.parent / "checkpoints").step == int(stopped)
+    steps = [json.loads(line)["step"] for line in lines.read_text().splitlines()]
+    assert len(set(steps)) == len(steps)  # one rank writes
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]

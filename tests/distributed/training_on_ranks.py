@@ -1,0 +1,152 @@
+"""What ranks train in tests."""
+
+import signal
+from functools import partial
+
+import torch
+
+from hypernas import generators
+from hypernas.data import Data, split_tensors
+from hypernas.distributed import Copies
+from hypernas.generators import Generator
+from hypernas.objectives import CrossEntropy, InPlaceDistillation
+from hypernas.sampling import Sandwich
+from hypernas.spaces import mlp
+from hypernas.training import Training
+from hypernas.training.callbacks import Monitor
+from hypernas.training.gradients import add_gradients
+from hypernas.training.interruption import Interrupted
+
+ADAMW = partial(torch.optim.AdamW, lr=0.01, weight_decay=0.1)
+FACTORIES = {
+    "shared": generators.shared,
+    "hypernas": generators.hypernas,
+    "balanced": partial(generators.mos_layer, balance=0.5, dropout=0.0),
+    "few_shot": partial(generators.few_shot, num_groups=3),
+    "mip_hypernetwork": generators.mip_hypernetwork,
+    "cafenet": generators.cafenet,
+    "standalone": generators.Standalone,
+    "dropout": partial(generators.mos_neuron, dropout=0.5),
+    "mos_layer": partial(generators.mos_layer, dropout=0.0),
+    "mos_neuron": partial(generators.mos_neuron, dropout=0.0),
+    "soft_sharing": generators.soft_sharing,
+}
+DIVISIBLE = ["shared", "mos_layer", "mos_neuron", "hypernas", "soft_sharing"]
+
+
+def blobs(dtype=torch.float32) -> Data:
+    rng = torch.Generator().manual_seed(0)
+    labels = torch.arange(240) % 3
+    centres = torch.tensor([[2.0, 0.0], [-1.0, 2.0], [-1.0, -2.0]])
+    inputs = (centres[labels] + torch.randn(240, 2, generator=rng)).to(dtype)
+    parts = split_tensors(inputs, labels, (160, 40, 40), seed=0)
+    return Data("blobs", *parts, input_shape=(2,), num_classes=3)
+
+
+def made(name, norm="layer", **options) -> Generator:
+    space = mlp(input_shape=(2,), num_classes=3, depths=(1, 2, 3), widths=(8, 12, 16), norm=norm)
+    return FACTORIES[name](space, **options)
+
+
+class Recorder(Monitor):
+    def __init__(self):
+        self.heard = []
+
+    def begin(self, *, step, steps):
+        self.heard.append(("begin", step))
+
+    def step(self, step, values):
+        self.heard.append((step, dict(values)))
+
+    def validation(self, step, subnets, generator):
+        self.heard.append((step, {label: measures for label, (_, measures) in subnets.items()}))
+
+    def end(self, final):
+        self.heard.append(("end", dict(final)))
+
+
+def trained(ranks, name, steps, folder=None, recorder=None, shard_banks=False, **options):
+    """Parameters after training in double precision, what a monitor heard, and the result."""
+    generator = made(name).double()
+    recorder = recorder or Recorder()
+    training = Training(
+        steps=steps,
+        batch_size=32,
+        log_every=2,
+        validate_every=4,
+        checkpoint_every=3,
+        shard_banks=shard_banks,
+    )
+    final = training.run(
+        generator,
+        blobs(torch.float64),
+        sampler=Sandwich(num_random=1),
+        objective=options.pop("objective", InPlaceDistillation()),
+        optimizer=ADAMW,
+        monitors=[recorder],
+        folder=folder,
+        device="cpu",
+        ranks=ranks,
+        **options,
+    )
+    return dict(generator.named_parameters()), recorder.heard, final
+
+
+class Asker(Recorder):
+    def step(self, step, values):
+        if step == 4:
+            signal.raise_signal(signal.SIGTERM)
+
+
+def first_half(ranks, name, folder, shard_banks=False):
+    """Stop after 5 of 8 steps: only rank 0, which has monitors, hears the signal."""
+    try:
+        trained(ranks, name, 8, folder, recorder=Asker(), shard_banks=shard_banks)
+    except Interrupted as stop:
+        return str(stop)
+
+
+def second_half(ranks, name, folder, shard_banks=False):
+    return trained(ranks, name, 8, folder, shard_banks=shard_banks, resume=True)[0]
+
+
+def gradients(
+    ranks,
+    name,
+    num_random,
+    combine,
+    distils,
+    norm="layer",
+    dtype=torch.float32,
+    kept=Copies,
+):
+    """Name -> gradient or None, and the loss, of a step of num_random + 2 architectures, or of 1."""
+    generator = made(name, norm).to(dtype).train()
+    rng = torch.Generator().manual_seed(1)
+    architectures = Sandwich(num_random=max(num_random, 0))(generator.space, rng)
+    if num_random < 0:
+        architectures = architectures[:1]
+    inputs, targets = (tensor[:33] for tensor in blobs(dtype).train.tensors)
+    objective = InPlaceDistillation(weight=0.7, temperature=2.0) if distils else CrossEntropy()
+    storage = kept(generator, ranks)
+    storage.place(torch.device("cpu"))
+    loss = add_gradients(
+        storage,
+        architectures,
+        (inputs, targets),
+        objective,
+        combine=combine,
+        precision="auto",
+        rng=rng,
+    )
+    held = {n: p.grad for n, p in generator.named_parameters() if storage.holds(p)}
+    return held, loss
+
+
+def assert_same_gradient(found, expected, *, each, whole):
+    """Relative errors in norm, of each parameter's gradient and of all together, stay below these."""
+    assert {n: g is None for n, g in found.items()} == {n: g is None for n, g in expected.items()}
+    pairs = [(found[n].flatten(), g.flatten()) for n, g in expected.items() if g is not None]
+    for got, right in [*pairs, tuple(torch.cat(column) for column in zip(*pairs, strict=True))]:
+        limit = whole if len(right) > max(len(g) for _, g in pairs) else each
+        assert (got - right).norm() <= limit * right.norm()

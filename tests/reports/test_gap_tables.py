@@ -1,0 +1,195 @@
+import re
+
+import numpy as np
+import pytest
+from made_up_study import write, write_study
+
+from hypernas.evaluation import average, estimate, kendall_tau, paired
+from hypernas.reports import open_study, section_of
+
+COLUMNS = (
+    "task arm seed budget steps lr train_flops subnet architecture params macs measure inherited "
+    "standalone"
+)
+ALONE = np.array([[0.80, 0.85, 0.90, 0.95], [0.82, 0.87, 0.92, 0.97]])  # seeds, subnets
+GAP = {  # (arm, budget) -> gap of each subnet in points, the same for both seeds
+    ("shared", 1): [4.0, 3.0, 2.0, 3.0],
+    ("shared", 2): [2.0, 1.0, 0.0, 1.0],
+    ("hypernas", 1): [2.0, 1.0, 0.0, 1.0],
+    ("hypernas", 2): [0.0, -1.0, -2.0, 1.0],
+}
+
+
+def rows(measure: str = "accuracy") -> list[dict]:
+    sign = 1 if measure == "accuracy" else -1
+    return [
+        {
+            "task": "t", "arm": arm, "seed": seed, "budget": budget, "steps": 10 * budget,
+            "lr": 0.01 * budget, "train_flops": 1e9 * budget, "subnet": f"s{n}",
+            "architecture": f'{{"width": {n}}}', "params": 100 * (n + 1), "macs": 1000 * (n + 1),
+            "measure": measure, "inherited": ALONE[seed, n] - sign * gap / 100,
+            "standalone": ALONE[seed, n],
+        }
+        for (arm, budget), points in GAP.items()
+        for seed in (0, 1)
+        for n, gap in enumerate(points)
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A function that writes rows as a study, and gives its section."""
+
+    def made(some: list[dict]):
+        write(tmp_path / "results.csv", some, COLUMNS)
+        return section_of(open_study(tmp_path))
+
+    return made
+
+
+def texts(section, part: str, number: int = 0) -> dict[str, list[str]]:
+    """First cell of each row -> the texts of the others, bold as in Markdown."""
+    table = section.part(part).tables()[number]
+    return {
+        row[0].text.strip("`"): [f"**{c.text}**" if c.strong else c.text for c in row[1:]]
+        for row in table.rows
+    }
+
+
+def test_the_gap_is_the_mean_over_subnets_with_its_interval_and_the_lowest_is_bold(study):
+    found = texts(study(rows()), "gap")
+    for arm, cells in found.items():
+        for budget, cell in zip((1, 2), cells, strict=True):
+            expected = estimate(average, np.array([GAP[arm, budget]] * 2))
+            assert cell.strip("*") == f"{expected:.2f} ± 0.00".replace("-", "−")
+    assert [cell.split()[0] for cell in found["shared"]] == ["3.00", "1.00"]
+    assert [cell.split()[0] for cell in found["hypernas"]] == ["**1.00", "**−0.50"]
+
+
+def test_the_difference_to_the_baseline_is_paired(study):
+    found = texts(study(rows()), "differences")
+    assert list(found) == ["hypernas"]
+    assert found["hypernas"][0] == "−2.00 [−2.00, −2.00]"
+    expected = paired(np.array([GAP["hypernas", 2]] * 2), np.array([GAP["shared", 2]] * 2))
+    assert found["hypernas"][1] == (
+        f"{expected.value:+.2f} [{expected.low:+.2f}, {expected.high:+.2f}]".replace("-", "−")
+    )
+
+
+def test_there_is_one_difference_between_the_baseline_and_the_flagship_and_none_of_an_arm(study):
+    assert len(study(rows()).part("differences").tables()) == 1
+    alone = study([row for row in rows() if row["arm"] == "shared"])
+    with pytest.raises(ValueError, match="compares several arms with `shared` or `hypernas`"):
+        alone.part("differences")
+
+
+def test_with_a_third_arm_the_difference_to_the_flagship_stands_beside_that_to_the_baseline(study):
+    third = [{**row, "arm": "ofa"} for row in rows() if row["arm"] == "shared"]
+    section = study(rows() + third)
+    assert list(texts(section, "differences")) == ["hypernas", "ofa"]
+    assert list(texts(section, "differences", 1)) == ["shared", "ofa"]
+    assert texts(section, "differences")["ofa"][0] == "+0.00 [+0.00, +0.00]"
+    assert texts(section, "differences", 1)["ofa"][0] == "+2.00 [+2.00, +2.00]"
+
+
+def test_a_measure_of_which_less_is_better_has_the_same_gap_in_nats(study):
+    found = texts(study(rows("cross_entropy")), "gap")
+    assert [cell.strip("*").split()[0] for cell in found["hypernas"]] == ["0.010", "−0.005"]
+    assert "in nats" in study(rows("cross_entropy")).part("gap").tables()[0].caption
+
+
+def test_seeds_and_subnets_that_lack_a_result_are_left_out(study):
+    some = [r for r in rows() if not (r["arm"] == "shared" and r["seed"] == 1)]
+    for row in some:
+        if row["subnet"] == "s1":
+            row["standalone"] = "nan"
+    found = study(some)
+    assert texts(found, "gap")["shared"][0].startswith("3.00")  # of 4, 2 and 3
+    assert "±" not in texts(found, "gap")["shared"][0]
+    # needs no stand-alone result
+    assert texts(found, "differences")["hypernas"][0].startswith("−2.00")
+    assert "1 to 2 seeds" in found.part("gap").tables()[0].caption
+
+
+def test_rankings_are_against_the_mean_over_seeds_and_stand_beside_those_by_size(study):
+    found = texts(study(rows()), "ranking")
+    scores = ALONE - np.array(GAP["hypernas", 2]) / 100
+    expected = estimate(kendall_tau, scores, ALONE.mean(0))
+    assert found["hypernas"][0].strip("*") == f"{expected:.2f}"
+    assert found["parameters"][:2] == ["**1.00 [1.00, 1.00]**"] * 2
+    assert found["FLOPs (MACs)"] == found["parameters"]
+    assert found["hypernas"][3].startswith("**0.00")
+
+
+def test_by_nats_the_largest_is_still_taken_to_be_the_best(study):
+    some = rows("cross_entropy")
+    for row in some:
+        row["standalone"] = 2 - row["standalone"]
+        row["inherited"] = 2 - row["inherited"]
+    found = texts(study(some), "ranking")
+    assert found["parameters"][:2] == ["**1.00 [1.00, 1.00]**"] * 2
+    assert found["shared"][0].strip("*").startswith("1.00")
+
+
+def test_an_ablation_compares_with_the_flagship_in_the_order_of_the_file(study):
+    found = texts(study([row for row in rows() if row["budget"] == 1]), "ablation")
+    assert list(found) == ["shared", "hypernas"]
+    assert found["shared"][1:] == ["+2.00 [+2.00, +2.00]", "2 of 2"]
+    assert found["hypernas"][1:] == ["–", "–"]
+
+
+def test_the_other_tables_come_from_the_files_beside_the_results(tmp_path):
+    folder = write_study(tmp_path / "bars", arms=("shared", "hypernas"), budgets=(1, 2))
+    section = section_of(open_study(folder))
+    assert texts(section, "cost")["shared"] == ["1.00", "1.00", "1.00", "180", "0.003†"]
+    assert texts(section, "cost")["hypernas"][0] == "2.00"
+    assert texts(section, "cost")["hypernas"][4] == "0.01"
+    single, averaged, seeds = texts(section, "stability")["hypernas"]
+    assert float(averaged.split()[0]) > float(single.split()[0]) > 0.5
+    assert seeds == "3"
+    facts = {name: cells[0] for name, cells in texts(section, "task").items()}
+    assert facts["subnets and seeds"] == "16 × 3"
+    assert 0.9 < float(facts["attainable τ"]) <= 1
+    assert re.fullmatch(
+        r"[+−].* \[.*\], 4 subnets, 500 → 1,000 steps", facts["gain of twice the steps"]
+    )
+    assert len(section.part("tuning").tables()[0].rows) == 2 * 2 * 3
+    assert len(section.part("subnets").tables()[0].rows) == 2 * 2 * 16
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("stability", "there is no stability.csv beside results.csv"),
+        ("cost", "there is no cost.csv beside results.csv"),
+        ("ablation", "it is for results of one budget"),
+        ("nonsense", r"expected one of \['gap', 'differences', 'ablation', 'ranking'"),
+    ],
+)
+def test_a_table_that_cannot_be_made_says_why(study, name, expected):
+    with pytest.raises(ValueError, match=expected):
+        study(rows()).part(name)
+
+
+def test_tables_of_several_tasks_are_told_apart(study):
+    some = rows() + [{**row, "task": "u"} for row in rows("cross_entropy")]
+    captions = [table.caption for table in study(some).part("gap").tables()]
+    assert [caption[:6] for caption in captions] == ["**t.**", "**u.**"]
+    names = [figure.name for part in study(some).parts for figure in part.figures]
+    assert names == ["gap-t", "gap-u", *(f"{n}-t" for n in ("scatter", "ranks")),
+                     *(f"{n}-u" for n in ("scatter", "ranks")), "pareto-t", "pareto-u"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"inherited": "high"}, "line 2, column inherited: expected a number, got 'high'"),
+        ({"measure": "bleu"}, r"line 2, column measure: expected one of \['accuracy', 'cross_"),
+        ({"architecture": "8"}, "line 2, column architecture: expected a JSON object"),
+        ({"standalone": 0.1}, "column standalone: expected one value for seed 0, subnet s0"),
+        ({"subnet": "s1"}, "has two rows for task t, arm shared, seed 0, budget 1.0, subnet s1"),
+    ],
+)
+def test_broken_results_are_refused_in_one_message(study, change, expected):
+    with pytest.raises(ValueError, match=expected):
+        study([{**rows()[0], **change}, *rows()[1:]])
