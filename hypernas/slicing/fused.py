@@ -1,6 +1,6 @@
-"""Parameters made of blocks that a prefix would cut across: torch's own, and how to tell others.
+"""Parameters made of blocks that a prefix would cut across: torch's own, and likely others.
 
-What is told, so that nothing is sliced wrongly in silence:
+Refused, so that nothing is sliced wrongly in silence, are:
 
 - Convolutions with groups, unless a prefix drops whole groups (as it does of depthwise ones) or
   stays inside the first.
@@ -55,17 +55,17 @@ def own_layout(module: nn.Module, name: str) -> Layout | None:
 
 
 def refusal(large: nn.Module, small: nn.Module, name: str) -> str | None:
-    """Why a prefix of parameter `name` of `large` is no weight of `small`, and what to write."""
-    both = next(owners(large, name)), next(owners(small, name))
-    if all(isinstance(owner, _ConvNd) for owner in both):
-        return _cuts_groups(large, small, name) or _cuts_blocks(large, small, name)
-    if all(isinstance(owner, nn.Linear) for owner in both):
-        return _cuts_blocks(large, small, name)
+    """The reason why a prefix of parameter `name` of `large` is no weight of `small`, and the cure."""
+    big, part = next(owners(large, name)), next(owners(small, name))
+    if isinstance(big, _ConvNd) and isinstance(part, _ConvNd):
+        rows = big.out_channels, part.out_channels
+        return _cuts_groups(big, part, name) or _cuts_blocks(large, small, name, rows)
+    if isinstance(big, nn.Linear) and isinstance(part, nn.Linear):
+        return _cuts_blocks(large, small, name, (big.out_features, part.out_features))
     return None
 
 
-def _cuts_groups(large: nn.Module, small: nn.Module, name: str) -> str | None:
-    big, part = next(owners(large, name)), next(owners(small, name))
+def _cuts_groups(big: _ConvNd, part: _ConvNd, name: str) -> str | None:
     if big.groups == part.groups == 1:
         return None
     per_group = [
@@ -105,29 +105,29 @@ def _cuts_groups(large: nn.Module, small: nn.Module, name: str) -> str | None:
     return reason + f"; or {_written(name, plain + spatial)} if a prefix is meant."
 
 
-def _cuts_blocks(large: nn.Module, small: nn.Module, name: str) -> str | None:
-    big, part = next(owners(large, name)), next(owners(small, name))
-    if _num_outputs(part) >= _num_outputs(big):
+def _cuts_blocks(
+    large: nn.Module,
+    small: nn.Module,
+    name: str,
+    num_rows: tuple[int, int],  # in the large parameter, and in the small one
+) -> str | None:
+    if num_rows[1] >= num_rows[0]:
         return None
     rows = _named_rows(large, name) or _read_rows(large, small, name)
     if rows is None:
         return None
-    dim = part.get_parameter(name.rpartition(".")[2]).dim()
+    dim = small.get_parameter(name).dim()
     columns = (" model" if dim > 1 else "") + _SPATIAL[max(0, dim - 2)]
     reader = rows.removeprefix("(three ").removeprefix("(two ")
     heads = (
         f', "model ({reader}" for the layer that reads the heads' if reader.endswith("dim)") else ""
     )
     return (
-        f"{name}: a prefix, {_num_outputs(part)} of {_num_outputs(big)} rows, would cut across "
+        f"{name}: a prefix, {num_rows[1]} of {num_rows[0]} rows, would cut across "
         f"matrices that seem to be fused in it. Write {_written(name, rows + columns)}{heads}, the "
         f"factors named after choices or attributes of the module; or "
         f"{_written(name, 'rows' + columns)} if a prefix is meant."
     )
-
-
-def _num_outputs(module: nn.Module) -> int:
-    return module.out_features if isinstance(module, nn.Linear) else module.out_channels
 
 
 def _named_rows(module: nn.Module, name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""How the axes of a parameter are made up of factors, in the notation of einops."""
+"""Factors of the axes of a parameter, in the notation of einops."""
 
 import keyword
 import math
@@ -15,7 +15,7 @@ _NUMBER_WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6,
 
 @dataclass(frozen=True)
 class Layout:
-    """How the axes of a parameter are made up, in the notation of einops.
+    """Factors that the axes of a parameter are products of, in the notation of einops.
 
     `"(three heads dim) model"` says that the first axis is three blocks of `heads` blocks of `dim`
     rows; a subnet takes the first of each factor. The size of a factor is, in this order: in
@@ -118,7 +118,7 @@ def owners(module: nn.Module, name: str) -> Iterator[nn.Module]:
     """The module that owns parameter `name`, then those around it, outwards."""
     around = [module]
     for part in name.split(".")[:-1]:
-        around.append(around[-1]._modules[part])
+        around.append(around[-1].get_submodule(part))
     return reversed(around)
 
 

@@ -61,7 +61,7 @@ class Slice:
 
     @cached_property
     def is_view(self) -> bool:
-        """Whether a slice shares the memory of the large tensor."""
+        """True if a slice shares the memory of the large tensor."""
         return all(axis.run is not None for axis in self.axes)
 
     @cached_property
@@ -94,9 +94,10 @@ class Slice:
         small = small if times is None else times * small
         lead = large.shape[: large.dim() - len(self.axes)]
         taken = [part for axis in self.axes for part in axis.taken]
-        if all(isinstance(part, slice) for part in taken):
+        runs = [part for part in taken if isinstance(part, slice)]
+        if len(runs) == len(taken):
             factors = large.view(*lead, *(size for axis in self.axes for size in axis.large))
-            factors[(..., *taken)].add_(small.reshape(*lead, *(p.stop - p.start for p in taken)))
+            factors[(..., *runs)].add_(small.reshape(*lead, *(r.stop - r.start for r in runs)))
             return
         largest = [math.prod(axis.large) for axis in self.axes]
         flat = large.view(*lead, -1)
@@ -115,9 +116,10 @@ class Slice:
             return
         place = large
         for dim, axis in enumerate(self.axes, start=large.dim() - len(self.axes)):
-            if axis.whole:
+            run = axis.run
+            if axis.whole or run is None:  # every axis of a view is a run
                 continue
-            start, stop, size = axis.run.start, axis.run.stop, place.shape[dim]
+            start, stop, size = run.start, run.stop, place.shape[dim]
             if start:
                 place.narrow(dim, 0, start).zero_()
             if stop < size:
@@ -164,7 +166,7 @@ def slice_of(
     *,
     architectures: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {}),
 ) -> Slice:
-    """Where parameter (or buffer) `name` of `small` sits in that of `large`.
+    """Index set of parameter (or buffer) `name` of `small` inside that of `large`.
 
     Without a layout each axis takes a prefix, the spatial axes of convolutions their centre, and
     the matrices that torch's own attention and recurrent modules stack are sliced one by one. What
@@ -207,10 +209,17 @@ def slice_of(
     for big, part, middle in zip(*sizes, centred, strict=True):
         if any(p > b for p, b in zip(part, big, strict=True)):
             raise ValueError(misfit(name, *shapes))
-        starts = [(b - p) // 2 if m else 0 for b, p, m in zip(big, part, middle, strict=True)]
-        taken = tuple(slice(s, s + p) for s, p in zip(starts, part, strict=True))
+        taken = tuple(
+            centre(b, p) if m else slice(0, p) for b, p, m in zip(big, part, middle, strict=True)
+        )
         found.append(Axis(tuple(big), taken))
     return Slice(tuple(found))
+
+
+def centre(size: int, part: int) -> slice:
+    """The middle run of `part` of `size` indices; the first of the two where parities differ."""
+    start = (size - part) // 2
+    return slice(start, start + part)
 
 
 def prefix(large: tuple[int, ...], small: tuple[int, ...]) -> Slice:
@@ -226,7 +235,7 @@ def spatial_axes(owner: nn.Module, name: str) -> range:
 
 
 def misfit(name: str, large: tuple[int, ...], small: tuple[int, ...]) -> str:
-    """What is wrong with a shape that is larger than the largest."""
+    """The words of an error about a shape that is larger than the largest."""
     return f"{name}: {small} does not fit inside {large}"
 
 

@@ -34,24 +34,29 @@ class Choice:
         values = tuple(freeze(value) for value in self.values)
         if not values or len(set(values)) != len(values):
             raise ValueError(f"a choice needs one or more distinct values, got {list(values)}.")
-        numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+        numbers = _numbers(values)
+        numeric = len(numbers) == len(values)
         when = {
             name: tuple(freeze(v) for v in (listed(allowed))) for name, allowed in self.when.items()
         }
-        object.__setattr__(self, "values", tuple(sorted(values)) if numeric else values)  # type: ignore
+        object.__setattr__(self, "values", tuple(sorted(numbers)) if numeric else values)
         object.__setattr__(self, "ordered", numeric if self.ordered is None else self.ordered)
         object.__setattr__(self, "when", when)
 
     @property
     def numeric(self) -> bool:
-        """Whether every value is a number, so that distances between values mean something."""
-        return all(isinstance(v, int | float) and not isinstance(v, bool) for v in self.values)
+        """True if every value is a number, so that distances between values mean something."""
+        return len(_numbers(self.values)) == len(self.values)
 
     def active(self, values: Mapping[str, Any]) -> bool:
-        """Whether the choice is there, given the values of the active choices before it."""
+        """True if the choice is there, given the values of the active choices before it."""
         return all(
             name in values and values[name] in allowed for name, allowed in self.when.items()
         )
+
+
+def _numbers(values: Sequence[Any]) -> list[int | float]:
+    return [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
 
 
 def listed(values: Any) -> Sequence[Any]:

@@ -1,5 +1,7 @@
 """Mixture-of-Supernets against its published formulas."""
 
+import math
+
 import pytest
 import torch
 from example_spaces import EXAMPLES
@@ -65,6 +67,22 @@ def test_routers_are_two_layer_networks_of_the_encoding(mos):
                 expected = torch.softmax(logits[3 * neuron : 3 * neuron + 3], 0).detach()
                 row = found[parameter][neuron] if mos is mos_neuron else found[parameter]
                 assert_close(row, expected)
+
+
+@BOTH
+def test_routers_start_as_published_by_xavier_for_neurons_and_as_torch_does_for_layers(mos):
+    space = EXAMPLES["conv"]().space
+    source = mos(space, num_experts=3, hidden_dim=64, seed=5).source
+    for weight, bias in zip(source.weights, source.biases, strict=True):
+        default = 1 / math.sqrt(64)
+        xavier = math.sqrt(6 / (len(weight) + 64))
+        bound = xavier if mos is mos_neuron else default
+        assert 0.95 * bound < weight.abs().max() <= bound  # of 192 uniform numbers or more
+        assert_close(weight.std().item(), bound / math.sqrt(3), rtol=0.15, atol=0)
+        assert 0.3 * default < bias.abs().max() <= default
+    default = 1 / math.sqrt(source.hidden_weight.shape[1])
+    for parameter in (source.hidden_weight, source.hidden_bias):
+        assert 0.95 * default < parameter.abs().max() <= default
 
 
 @SPACES

@@ -17,6 +17,8 @@ CHAINS = [
     (nn.Conv2d, (5, 1)),
     (nn.Conv3d, (3, 1)),
     (nn.ConvTranspose2d, (5, 3)),
+    (nn.Conv1d, (7, 4, 3, 2)),  # centres of another parity
+    (nn.Conv2d, (4, 3, 2)),
 ]
 
 
@@ -46,9 +48,11 @@ def matrix(generator: Mixture, name: str, size: tuple[int, ...]) -> Tensor:
     return generator.slicer.matrices[key]
 
 
-def cropped(kernel: Tensor, size: int, space_dim: int) -> Tensor:
+def cropped(kernel: Tensor, size: int, space_dim: int, largest: int) -> Tensor:
+    """The positions of `kernel`, the centre of a largest one, that the centre of `size` has there."""
     for axis in range(kernel.dim() - space_dim, kernel.dim()):
-        kernel = kernel.narrow(axis, (kernel.shape[axis] - size) // 2, size)
+        start = (largest - size) // 2 - (largest - kernel.shape[axis]) // 2
+        kernel = kernel.narrow(axis, start, size)
     return kernel
 
 
@@ -67,7 +71,7 @@ def test_a_smaller_kernel_is_the_matrix_times_the_centre_of_the_next_larger_one(
     expected = generator({"width": 6, "kernel": kernels[0]})["conv.weight"]
     assert_close(expected, generator.bank("conv.weight")[0], rtol=0, atol=0)
     for kernel in kernels[1:]:
-        centre = cropped(expected, kernel, space_dim)
+        centre = cropped(expected, kernel, space_dim, kernels[0])
         flat = torch.stack([k.flatten() for k in centre.flatten(0, 1)])
         rows = torch.stack(
             [matrix(generator, "conv.weight", (kernel,) * space_dim) @ k for k in flat]
@@ -126,7 +130,7 @@ def test_transforms_may_be_left_out_of_some_convolutions_or_of_all():
     assert not list(plain.slicer.parameters())
     assert all(name.startswith("conv/") for name in some.slicer.matrices)
     kernel = some({"width": 6, "kernel": 3})["deep.weight"]
-    assert_close(kernel, cropped(some.bank("deep.weight")[0], 3, 1), rtol=0, atol=0)
+    assert_close(kernel, cropped(some.bank("deep.weight")[0], 3, 1, 7), rtol=0, atol=0)
     with pytest.raises(ValueError, match=r"transforms: .*\['stem'\] match none of"):
         ofa(space, transforms=["conv.*", "stem"])
 

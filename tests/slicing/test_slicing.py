@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from hypernas.slicing import Layout, layout_of, prefix, slice_of
+from hypernas.slicing import Layout, centre, layout_of, prefix, slice_of
 
 
 class Named(nn.Module):
@@ -40,6 +40,22 @@ def test_kernels_take_their_centre(convolution):
     for axis in range(2, weight.dim()):
         weight = weight.narrow(axis, 2, 3)
     torch.testing.assert_close(where(large.weight), weight, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("size", "part", "first"), [(5, 2, 1), (4, 3, 0), (7, 4, 1), (6, 1, 2)])
+def test_of_two_middles_a_kernel_of_another_parity_takes_the_first(size, part, first):
+    assert centre(size, part) == slice(first, first + part)
+    for convolution in (nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d):
+        where = slice_of(convolution(1, 1, size), convolution(1, 1, part), "weight")
+        assert [axis.taken for axis in where.axes[2:]] == [(slice(first, first + part),)] * (
+            len(where.axes) - 2
+        )
+
+
+def test_a_centred_factor_of_another_parity_takes_the_first_middle():
+    layout = Layout("(blocks width)", {"blocks": 2}, centre=("width",))
+    where = slice_of(Named(10), Named(4), "weight", layout)
+    assert where(counted(10)).tolist() == [1, 2, 6, 7]
 
 
 def test_depthwise_kernels_take_a_prefix_of_channels_and_the_centre_of_space():

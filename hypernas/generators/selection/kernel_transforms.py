@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from hypernas.generators.methods.patterns import matching
 from hypernas.generators.selection.slicer import Slicer
-from hypernas.slicing import Axis, Slice, spatial_axes
+from hypernas.slicing import Axis, Slice, centre, spatial_axes
 from hypernas.space.cache import Cache
 from hypernas.subnet.supernet import Subnet, Supernet
 
@@ -127,7 +127,7 @@ def _centre(chain: Sequence[tuple[int, ...]], outer: int, inner: int) -> Slice:
     """The centre of the largest kernel that is of one size, inside that of a larger size."""
     axes = []
     for largest, o, i in zip(chain[0], chain[outer], chain[inner], strict=True):
-        start = (largest - i) // 2 - (largest - o) // 2
+        start = centre(largest, i).start - centre(largest, o).start
         axes.append(Axis((o,), (slice(start, start + i),)))
     return Slice(tuple(axes))
 
