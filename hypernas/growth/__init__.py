@@ -1,14 +1,12 @@
 """Growth: trained small networks become a large one."""
 
-from hypernas.growth.checks import deviation, recalibrate
-from hypernas.growth.grow import grow
+from hypernas.growth.baselines import RandomGrowth, Scratch, grow_randomly
 from hypernas.growth.growth import Growth, untrained
-from hypernas.growth.member import member
+from hypernas.growth.mixture_growth import Recombine, grow
 from hypernas.growth.net2net import Net2Net, net2net
-from hypernas.growth.random_growth import RandomGrowth, grow_randomly
-from hypernas.growth.recombine import Recombine
-from hypernas.growth.scratch import Scratch
-from hypernas.growth.single import single
+from hypernas.growth.preservation import deviation, recalibrate
+from hypernas.growth.subspace import subspace
+from hypernas.growth.templates import member
 
 __all__ = [
     "Growth",
@@ -22,6 +20,6 @@ __all__ = [
     "member",
     "net2net",
     "recalibrate",
-    "single",
+    "subspace",
     "untrained",
 ]

@@ -1,4 +1,4 @@
-"""The block structure of a growth: which part of a large tensor comes from which small network.
+"""Block structure of a growth: the parts of a large tensor, each from a small network.
 
     two members             three members, of unequal widths       one member, and channels of none
 
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hypernas.growth.net import Factors, flat
+from hypernas.growth.network import Factors, flat
 from hypernas.slicing import Slice
 
 Run = tuple[int, int]  # from the first index to the one after the last
@@ -33,9 +33,9 @@ class Block:
         member: whose tensor it is made from.
         name: of that tensor.
         taken: which part of that tensor.
-        own: whether it is the member's own tensor, whole and in its place. Others are new.
-        intrudes: whether, through a new block, outputs that a member brought read something else.
-        newborn: whether its outputs are those of a layer that their member lacks.
+        own: it is the member's own tensor, whole and in its place. Others are new.
+        intrudes: through it, a new block, outputs that a member brought read something else.
+        newborn: its outputs are those of a layer that their member lacks.
     """
 
     place: tuple[Run, ...]
@@ -70,7 +70,7 @@ class Grid:
 
     @property
     def cut(self) -> bool:
-        """Whether some axis is."""
+        """True if some axis is."""
         return len({block.place for block in self.blocks}) > 1
 
     def assemble(self, parts: Sequence[Tensor]) -> Tensor:
@@ -96,7 +96,8 @@ class _Assembled(torch.autograd.Function):
         ctx.shapes = [part.shape for part in parts]
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,) = grad_outputs
         whole = gradient.reshape(flat(ctx.factors))
         pairs = zip(ctx.places, ctx.shapes, strict=True)
         return None, None, *(whole[_index(p)].reshape(shape) for p, shape in pairs)

@@ -1,4 +1,4 @@
-"""Coefficients of new blocks: how templates that others use already are recombined."""
+"""Coefficients of new blocks, which recombine templates that others use already."""
 
 import warnings
 from typing import Literal
@@ -64,7 +64,7 @@ class Recombiner:
         Args:
             name: of the new block, for what there is to say about it.
             own: those of the member that the block is made from.
-            silent: whether the rule "zero" makes it zero; it takes a random direction otherwise.
+            silent: the rule "zero" makes it zero; it takes a random direction otherwise.
         """
         start, length = own.detach().double().cpu(), float(own.detach().norm())
         if self.rule == "zero" and silent:

@@ -1,22 +1,24 @@
-"""A method of growth: what small networks are, and what large one they become."""
+"""Methods of growth: the making of small networks, and of the large one they become."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hypernas.generators import Generator, Mixture, shared
-from hypernas.growth.single import single
+from hypernas.growth.subspace import subspace
 from hypernas.space import SearchSpace
 from hypernas.training.optimizer import Memory
 
 
-def ordinary(space: SearchSpace, *, architecture: Mapping[str, Any] | str, seed: int) -> Mixture:
+def ordinary_network(
+    space: SearchSpace, *, architecture: Mapping[str, Any] | str, seed: int
+) -> Mixture:
     """One architecture of a space with weights as its builder draws them."""
-    return shared(single(space, architecture), seed=seed)
+    return shared(subspace(space, architecture), seed=seed)
 
 
-def nothing(memories: Sequence[Memory]) -> Memory:
-    """What is inherited where the large weights are new tensors."""
+def no_memory(memories: Sequence[Memory]) -> Memory:
+    """Nothing, as where the large weights are new tensors."""
     return {}
 
 
@@ -38,8 +40,8 @@ class Growth:
         self,
         grow: Callable[..., Generator],
         *,
-        member: Callable[..., Generator] = ordinary,
-        inherit: Callable[[Sequence[Memory]], Memory] = nothing,
+        member: Callable[..., Generator] = ordinary_network,
+        inherit: Callable[[Sequence[Memory]], Memory] = no_memory,
         max_members: int | None = None,
     ) -> None:
         self._grow, self._member, self._inherit = grow, member, inherit
@@ -63,7 +65,7 @@ class Growth:
         return self._grow(members[: self.max_members], space, to=to, seed=seed)
 
     def inherit(self, memories: Sequence[Memory]) -> Memory:
-        """What an optimizer kept of each member's parameters, by their names in the large generator."""
+        """Optimizer state of the members' parameters, by their names in the large generator."""
         return self._inherit(memories)
 
 

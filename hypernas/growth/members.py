@@ -10,11 +10,11 @@ from hypernas.generators import Generator, Mixture
 from hypernas.generators.methods.patterns import matching
 from hypernas.generators.mode import evaluating
 from hypernas.growth.blocks import Grid
-from hypernas.growth.net import Net
+from hypernas.growth.network import Network
 from hypernas.growth.plan import Plan, plan
 from hypernas.space import SearchSpace
 
-Divided = bool | str | Sequence[str]  # which parameters are divided so that logits are averaged
+Divided = bool | str | Sequence[str]  # parameters to divide so that logits are averaged
 
 
 class Members:
@@ -42,10 +42,10 @@ class Members:
         if max(sizes) > 1:
             raise ValueError(
                 f"each member is a generator of one architecture, got spaces of {sizes}. Make them "
-                f"by growth.member(space, architecture=...), or over growth.single(space, architecture)."
+                f"by growth.member(space, architecture=...), or over growth.subspace(space, architecture)."
             )
-        self.nets = [Net(g.space, g.space.largest()) for g in self.generators]
-        self.target = Net(space, to)
+        self.nets = [Network(g.space, g.space.largest()) for g in self.generators]
+        self.target = Network(space, to)
         self.plan: Plan = plan(self.target, self.nets)
 
     def place(self, grown: Mixture) -> Mixture:
@@ -103,12 +103,12 @@ class Members:
         return found | dict.fromkeys(named, num)
 
     def _adds_up(self, name: str) -> bool:
-        """Whether a parameter is of a linear layer whose outputs are sums over members."""
+        """True for a parameter of a linear layer whose outputs are sums over members."""
         path, dot, _ = name.rpartition(".")
         return self.target.linear(name) and self._joins(f"{path}{dot}weight")
 
     def _joins(self, name: str) -> bool:
-        """Whether a matrix is cut along its inputs and not along its outputs."""
+        """True for a matrix that is cut along its inputs and not along its outputs."""
         grid = self.plan.weights.get(name)
         if grid is None or not grid.cut:
             return False

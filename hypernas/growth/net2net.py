@@ -10,10 +10,10 @@ from torch import Tensor
 
 from hypernas.generators import Generator, Mixture, shared
 from hypernas.generators.methods.patterns import matching
+from hypernas.growth.branches import branch_ends
 from hypernas.growth.growth import Growth
 from hypernas.growth.members import Members
-from hypernas.growth.net import Factors
-from hypernas.growth.silence import ends_of_branches
+from hypernas.growth.network import Factors
 from hypernas.space import SearchSpace
 
 # Legend: an axis of n channels becomes one of N; copies are the channels made from the same one.
@@ -74,7 +74,7 @@ def net2net(
             f"the parameters to divide instead, such as divided=['norm.weight', 'norm.bias'] for "
             f"the norm before a head that is tied to an embedding."
         )
-    ends = ends_of_branches(target, found.nets, silent)
+    ends = branch_ends(target, found.nets, silent)
     extra = matching(target.weights, divided, purpose="divided")
     rng = torch.Generator().manual_seed(seed)
     for name, factors in target.weights.items():
@@ -102,7 +102,7 @@ def net2net(
 
 
 def _places(small: Sequence[int], large: Sequence[int]) -> Tensor:  # shape: (N,), of 0 to n - 1
-    """From which channel each one of an axis is made, factor by factor."""
+    """The channel that each one of an axis is made from, factor by factor."""
     indices = torch.arange(math.prod(small)).view(tuple(small))
     for axis, size in enumerate(large):
         indices = indices.index_select(axis, torch.arange(size) % small[axis])
@@ -110,7 +110,7 @@ def _places(small: Sequence[int], large: Sequence[int]) -> Tensor:  # shape: (N,
 
 
 def _copies(small: Sequence[int], large: Sequence[int]) -> Tensor:  # shape: (N,)
-    """How many channels are made from the same one as each."""
+    """Number of channels made from the same one as each."""
     places = _places(small, large)
     return places.bincount(minlength=math.prod(small))[places]
 

@@ -1,14 +1,14 @@
-"""How the tensors of small networks are put together to those of a large one."""
+"""Plan by which the tensors of small networks are put together to those of a large one."""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from hypernas.growth.blocks import Grid
-from hypernas.growth.crossings import crossed, uncut
-from hypernas.growth.cuts import cuts_of
-from hypernas.growth.nearest import Small, small_of
-from hypernas.growth.net import Factors, Net, flat
+from hypernas.growth.counterparts import Counterpart, counterpart
+from hypernas.growth.grids import grid_of_segments, whole_grid
+from hypernas.growth.network import Factors, Network, flat
+from hypernas.growth.segments import segments_of
 from hypernas.slicing.fused import refusal
 
 
@@ -19,8 +19,8 @@ class Plan(NamedTuple):
     statistics: dict[str, Grid]
 
 
-def plan(target: Net, members: Sequence[Net]) -> Plan:
-    """How networks are put together to a large one.
+def plan(target: Network, members: Sequence[Network]) -> Plan:
+    """Blocks of every tensor of a large network that small ones are put together to.
 
     Members stand one after the other along every axis that is cut. A block of two members' channels
     is made from the templates of the first one, whose outputs they are; where those are too small,
@@ -54,10 +54,10 @@ def plan(target: Net, members: Sequence[Net]) -> Plan:
     return found
 
 
-def _grid(name: str, target: Net, members: Sequence[Net], kind: str) -> Grid:
+def _grid(name: str, target: Network, members: Sequence[Network], kind: str) -> Grid:
     shapes: Mapping[str, Factors] = getattr(target, kind)
     factors = shapes[name]
-    smalls = [small_of(name, shapes, getattr(small, kind)) for small in members]
+    smalls = [counterpart(name, shapes, getattr(small, kind)) for small in members]
     centred = target.centred(name)
     whole = flat(factors)
     for m, small in enumerate(smalls):
@@ -71,15 +71,17 @@ def _grid(name: str, target: Net, members: Sequence[Net], kind: str) -> Grid:
     }
     if not usable:
         raise ValueError(f"{name}: no member has this layer, or one like it, to make it from")
-    cuts = cuts_of(name, smalls, target, members, shapes)
+    cuts = segments_of(name, smalls, target, members, shapes)
     if all(own is None for own in cuts):
-        return uncut(name, factors, usable)
+        return whole_grid(name, factors, usable)
     axis_of = [axis for axis, own in enumerate(factors) for _ in own]
     outputs = [axis == target.output_axis(name) for axis in axis_of]
-    return crossed(factors, cuts, outputs, usable)
+    return grid_of_segments(factors, cuts, outputs, usable)
 
 
-def _check(name: str, m: int, small: Small | None, factors: Factors, centred: set[int]) -> None:
+def _check(
+    name: str, m: int, small: Counterpart | None, factors: Factors, centred: set[int]
+) -> None:
     """Refuse a member's tensor that has other axes, is larger, or has another kernel."""
     if small is None or not small.owned:
         return
@@ -94,7 +96,7 @@ def _check(name: str, m: int, small: Small | None, factors: Factors, centred: se
         raise ValueError(f"{told}: kernels are not grown, give members those of the large network")
 
 
-def _refuse_fused(name: str, target: Net, small: Net) -> None:
+def _refuse_fused(name: str, target: Network, small: Network) -> None:
     if target.supernet.layout(name) is None and (
         reason := refusal(target.module, small.module, name)
     ):

@@ -70,6 +70,7 @@ class RecombinedBank(Bank):
                 lr_scale=group.lr_scale * self.lr_scale,
             )
             for m, bank in enumerate(self.banks)
+            if isinstance(bank, Bank)
             for group in bank.parameter_groups()
         ] + [
             ParameterGroup("new matrices", [p for p in fresh if p.dim() > 2], decay=True),

@@ -6,7 +6,7 @@ from growing_networks import Attending, Linears, conv, linear
 from torch import nn
 
 from hypernas import Choice, SearchSpace, generators
-from hypernas.growth import Recombine, grow, grow_randomly, member, net2net, single, untrained
+from hypernas.growth import Recombine, grow, grow_randomly, member, net2net, subspace, untrained
 from hypernas.spaces import conv2d, mlp, transformer_lm
 from hypernas.training import checkpoint
 
@@ -83,7 +83,7 @@ def test_a_fused_layer_without_a_layout_is_refused_with_the_one_to_write():
 @pytest.mark.parametrize("make", [generators.shared, generators.Standalone])
 def test_a_generator_without_templates_is_refused(make):
     net = linear()
-    plain = make(single(net.space, net.small[0]))
+    plain = make(subspace(net.space, net.small[0]))
     with pytest.raises(ValueError, match="nothing to recombine") as told:
         grow(plain, net.space)
     assert "growth.member(space" in str(told.value)
@@ -91,7 +91,7 @@ def test_a_generator_without_templates_is_refused(make):
 
 def test_a_generator_whose_coefficients_read_the_architecture_is_refused():
     net = linear()
-    routed = generators.mos_layer(single(net.space, net.small[0]))
+    routed = generators.mos_layer(subspace(net.space, net.small[0]))
     with pytest.raises(ValueError, match="depend on the architecture"):
         grow(routed, net.space)
 
@@ -161,7 +161,7 @@ def test_a_checkpoint_of_another_space_or_growth_is_refused(tmp_path):
 
 def test_random_growth_refuses_what_does_not_fit_too():
     space = SearchSpace({"width": [8, 4]}, lambda a: nn.Linear(a["width"], 3))
-    large = generators.shared(single(space, {"width": 8}))
+    large = generators.shared(subspace(space, {"width": 8}))
     with pytest.raises(ValueError, match="which is smaller"):
         grow_randomly(large, space, to="smallest")
 

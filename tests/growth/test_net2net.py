@@ -6,7 +6,7 @@ from growing_networks import EVERY, LANGUAGE, TOKENS, conv, linear
 from torch.testing import assert_close
 
 from hypernas import generators
-from hypernas.growth import deviation, net2net, single
+from hypernas.growth import deviation, net2net, subspace
 from hypernas.spaces import resnet
 
 
@@ -28,12 +28,12 @@ def test_so_does_a_deeper_one_and_one_of_uneven_widths():
         kernels=[3],
     )
     inputs = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    teacher = generators.shared(single(space, "smallest"))
+    teacher = generators.shared(subspace(space, "smallest"))
     assert deviation(net2net(teacher, space), [teacher], inputs) < 1e-6
 
 
 def test_so_does_a_language_model_whose_head_is_its_embedding():
-    teacher = generators.shared(single(LANGUAGE, "smallest"))
+    teacher = generators.shared(subspace(LANGUAGE, "smallest"))
     student = net2net(teacher, LANGUAGE, divided=["norm.weight", "norm.bias"])
     assert deviation(student, [teacher], TOKENS) < 1e-6
 

@@ -9,7 +9,7 @@ from hypernas.space.choice import Choice
 from hypernas.subnet.target import norm_statistics, weight_shapes
 
 
-def single(space: SearchSpace, architecture: Mapping[str, Any] | str) -> SearchSpace:
+def subspace(space: SearchSpace, architecture: Mapping[str, Any] | str) -> SearchSpace:
     """The space whose only architecture is this one; its largest shapes are the architecture's own.
 
     Args:

@@ -1,14 +1,14 @@
-"""What a small network has for a tensor of the large one: that tensor, or one of the nearest layer."""
+"""Counterparts of a large network's tensors in a small one: the same tensor, or the nearest layer's."""
 
 import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from hypernas.growth.net import Factors, flat
+from hypernas.growth.network import Factors, flat
 
 
-class Small(NamedTuple):
-    """What a member has for a large tensor."""
+class Counterpart(NamedTuple):
+    """The tensor that a member has for a large one."""
 
     name: str
     factors: Factors
@@ -20,18 +20,20 @@ class Small(NamedTuple):
         return flat(self.factors)
 
 
-def small_of(name: str, large: Mapping[str, Factors], small: Mapping[str, Factors]) -> Small | None:
-    """What there is for a tensor; None where no tensor of as many factors is like it.
+def counterpart(
+    name: str, large: Mapping[str, Factors], small: Mapping[str, Factors]
+) -> Counterpart | None:
+    """The counterpart of a tensor; None where no tensor of as many factors is like it.
 
     Args:
         large, small: the factors of the networks' tensors, by name.
     """
     if name in small:
-        return Small(name, small[name], owned=True)
+        return Counterpart(name, small[name], owned=True)
     found = nearest(name, small, large)
     if found is None or [len(a) for a in small[found]] != [len(a) for a in large[name]]:
         return None
-    return Small(found, small[found], owned=False)
+    return Counterpart(found, small[found], owned=False)
 
 
 def nearest(name: str, candidates: Iterable[str], shapes: Mapping[str, Factors]) -> str | None:
@@ -59,7 +61,7 @@ def nearest(name: str, candidates: Iterable[str], shapes: Mapping[str, Factors])
 def channels(
     name: str, size: int, small: Mapping[str, Factors], large: Mapping[str, Factors]
 ) -> int | None:
-    """How many channels become `size` around a layer: in the same block, else stage, else anywhere.
+    """Number of channels that become `size` around a layer: in its block, else stage, else anywhere.
 
     Args:
         name: of a tensor of that layer.

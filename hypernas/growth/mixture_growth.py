@@ -1,18 +1,22 @@
-"""Growing: a large network from what small ones have learned."""
+"""MixtureGrowth: a large network over the templates of small ones."""
 
 import copy
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from hypernas.generators import Generator, Mixture
+from hypernas.generators.banks.bank import Bank
 from hypernas.generators.coefficients.learned import Free
-from hypernas.generators.coefficients.source import Constant
+from hypernas.generators.coefficients.source import CoefficientSource, Constant
 from hypernas.generators.selection.slicer import Plain
-from hypernas.growth.blocks import Block
+from hypernas.growth.blocks import Block, Grid
+from hypernas.growth.branches import branch_ends
 from hypernas.growth.coefficients import Recombiner, Rule
+from hypernas.growth.growth import Growth
 from hypernas.growth.members import Divided, Members
 from hypernas.growth.recombination import (
     Blocks,
@@ -20,8 +24,9 @@ from hypernas.growth.recombination import (
     RecombinedCoefficients,
     parts,
 )
-from hypernas.growth.silence import ends_of_branches
+from hypernas.growth.templates import member
 from hypernas.space import SearchSpace
+from hypernas.training.optimizer import Memory
 
 
 @torch.no_grad()
@@ -64,15 +69,16 @@ def grow(
     Everything is copied: the members stay as they are.
 
     Args:
-        members: mixtures over templates (`member`, or soft sharing over `single`), one or more.
+        members: mixtures over templates (`member`, or soft sharing over `subspace`), one or more.
         space: of the large network; that of the members or a wider one, of comparable modules.
         to: the large architecture; a mapping, "largest" or "smallest".
         coefficients: of new blocks: orthogonal, copy, copy_noise, zero or random; see `Recombiner`.
         noise: of copy_noise, in units of the length of the coefficients.
-        average: whether logits are the members' mean, not their sum; or patterns of the parameters
-            to divide by the number of members, where the logits' layer is tied to an embedding.
+        average: True for logits that are the members' mean, not their sum; or patterns of the
+            parameters to divide by the number of members, where the logits' layer is tied to an
+            embedding.
         silent: patterns of the parameters at the ends of residual branches, which are zero, under
-            "zero", in layers that a member lacks; None finds them, see `ends_of_branches`.
+            "zero", in layers that a member lacks; None finds them, see `branch_ends`.
         coefficient_lr_scale: learning rate of the coefficients, old and new, as in `member`.
         inherited_lr_scale: learning rate of templates and vectors that the members had; 0 holds them
             and trains coefficients, and new vectors, alone. Published: 1.
@@ -84,43 +90,20 @@ def grow(
             setting is unknown.
     """
     found = Members(members, space, to)
-    own = [_mixture(m, generator) for m, generator in enumerate(found.generators)]
+    held = _held(found)
     recombiner = Recombiner(coefficients, noise=noise, seed=seed)
-    ends = ends_of_branches(found.target, found.nets, silent)
-    banks = [copy.deepcopy(member.bank) for member in own]
-    sources = [copy.deepcopy(member.source) for member in own]
-    vectors = [_vectors(m) for m in own]  # parameter -> coefficients, shape (K,)
-    stacks = [  # read once: recombiners tell stacks apart as objects, and some banks make new ones
-        {name: bank(name) for name in net.weights}
-        for bank, net in zip(banks, found.nets, strict=True)
-    ]
-    for m, held in enumerate(vectors):
-        for name, vector in held.items():
-            recombiner.reads(stacks[m][name], vector)
+    ends = branch_ends(found.target, found.nets, silent)
     grids = found.plan.weights
-    blocks = {part: b for held in parts(grids).values() for part, b in held.items()}
-    names = {part: name for name, held in parts(grids).items() for part in held}
-    new: dict[str, Tensor] = {}
-    fresh: dict[str, Tensor] = {}
-    for part, block in blocks.items():
-        if block.own:
-            continue
-        silenced = block.intrudes or (block.newborn and names[part] in ends)
-        stack, held = stacks[block.member][block.name], vectors[block.member]
-        if block.name in held:
-            new[part] = recombiner(part, stack, held[block.name], silent=silenced)
-        else:
-            fresh[part] = block.taken(stack[0]).clone()
-            if coefficients == "zero" and silenced:
-                fresh[part].zero_()
+    new, fresh = _new_parts(grids, held, recombiner, ends)
     recombiner.warn()
     for name, by in found.divisors(average).items():
-        _divide(by, name, parts(grids)[name], banks, sources, new, fresh)
+        _divide(by, parts(grids)[name], held, new, fresh)
+    blocks = {part: b for own in parts(grids).values() for part, b in own.items()}
     large = Mixture(
         found.target.supernet,
-        bank=RecombinedBank(banks, blocks, fresh, lr_scale=inherited_lr_scale),
+        bank=RecombinedBank(held.banks, blocks, fresh, lr_scale=inherited_lr_scale),
         source=RecombinedCoefficients(
-            sources, {part: b for part, b in blocks.items() if b.own}, new
+            held.sources, {part: b for part, b in blocks.items() if b.own}, new
         ),
         slicer=Blocks(grids, fresh),
         coefficient_lr_scale=coefficient_lr_scale,
@@ -130,6 +113,51 @@ def grow(
     for name, value in found.statistics().items():
         kept[name].copy_(value)
     return grown
+
+
+class _Held(NamedTuple):
+    """Copies of the members' parts, of each member one."""
+
+    banks: list[Bank]
+    sources: list[CoefficientSource]
+    vectors: list[dict[str, Tensor]]  # parameter -> coefficients, shape (K,)
+    stacks: list[dict[str, Tensor]]  # parameter -> stack, shape (K, *shape)
+
+
+def _held(found: Members) -> _Held:
+    own = [_mixture(m, generator) for m, generator in enumerate(found.generators)]
+    banks = [copy.deepcopy(member.bank) for member in own]
+    sources = [copy.deepcopy(member.source) for member in own]
+    stacks = [  # read once: recombiners tell stacks apart as objects, and some banks make new ones
+        {name: bank(name) for name in net.weights}
+        for bank, net in zip(banks, found.nets, strict=True)
+    ]
+    return _Held(banks, sources, [_vectors(m) for m in own], stacks)
+
+
+def _new_parts(
+    grids: Mapping[str, Grid], held: _Held, recombiner: Recombiner, ends: Collection[str]
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Coefficients of the new parts that have templates, and tensors of the others."""
+    for stacks, vectors in zip(held.stacks, held.vectors, strict=True):
+        for name, vector in vectors.items():
+            recombiner.reads(stacks[name], vector)
+    coefficients: dict[str, Tensor] = {}
+    fresh: dict[str, Tensor] = {}
+    for name, own in parts(grids).items():
+        for part, block in own.items():
+            if block.own:
+                continue
+            silenced = block.intrudes or (block.newborn and name in ends)
+            stack, vectors = held.stacks[block.member][block.name], held.vectors[block.member]
+            if block.name in vectors:
+                vector = vectors[block.name]
+                coefficients[part] = recombiner(part, stack, vector, silent=silenced)
+            else:
+                fresh[part] = block.taken(stack[0]).clone()
+                if recombiner.rule == "zero" and silenced:
+                    fresh[part].zero_()
+    return coefficients, fresh
 
 
 def _mixture(m: int, generator: Generator) -> Mixture:
@@ -166,10 +194,8 @@ def _vectors(generator: Mixture) -> dict[str, Tensor]:
 
 def _divide(
     by: int,
-    name: str,
     blocks: Mapping[str, Block],
-    banks: Sequence[Any],
-    sources: Sequence[Any],
+    held: _Held,
     new: Mapping[str, Tensor],
     fresh: Mapping[str, Tensor],
 ) -> None:
@@ -179,8 +205,62 @@ def _divide(
         if not block.own:
             (new[part] if part in new else fresh[part]).div_(by)
             continue
-        held = sources[block.member](features)[0]
-        if block.name in held:
-            held[block.name].experts.div_(by)
+        own = held.sources[block.member](features)[0]
+        if block.name in own:
+            own[block.name].experts.div_(by)
         else:
-            banks[block.member](block.name).div_(by)
+            held.banks[block.member](block.name).div_(by)
+
+
+class Recombine(Growth):
+    """Members over templates; new blocks are recombinations of these: see `grow`.
+
+    Args:
+        num_templates: T, of each layer of each member.
+        templates: patterns of the parameters that have templates: see `member`.
+        coefficients, noise, average, silent, inherited_lr_scale: see `grow`.
+        coefficient_lr_scale: learning rate of coefficients, in members and in the large network.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_templates: int = 2,
+        templates: Sequence[str] | str = "*",
+        coefficients: Rule = "orthogonal",
+        noise: float = 0.1,
+        average: Divided = False,
+        silent: Sequence[str] | str | None = None,
+        coefficient_lr_scale: float = 0.1,
+        inherited_lr_scale: float = 1.0,
+    ) -> None:
+        super().__init__(
+            partial(
+                grow,
+                coefficients=coefficients,
+                noise=noise,
+                average=average,
+                silent=silent,
+                coefficient_lr_scale=coefficient_lr_scale,
+                inherited_lr_scale=inherited_lr_scale,
+            ),
+            member=partial(
+                member,
+                num_templates=num_templates,
+                templates=templates,
+                coefficient_lr_scale=coefficient_lr_scale,
+            ),
+            inherit=_kept,
+        )
+
+
+def _kept(memories: Sequence[Memory]) -> Memory:
+    """The optimizer state of templates, coefficients and vectors; new ones start afresh."""
+    places = {"bank.": "bank.banks", "source.": "source.sources"}
+    return {
+        f"{place}.{m}.{name.removeprefix(part)}": kept
+        for m, memory in enumerate(memories)
+        for name, kept in memory.items()
+        for part, place in places.items()
+        if name.startswith(part)
+    }

@@ -1,17 +1,17 @@
-"""What stands where runs of channels cross: a member's own tensor, or new blocks made from one."""
+"""Grids of blocks: where runs of channels cross, a member's own tensor or new blocks made from one."""
 
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from hypernas.growth.blocks import Block, Grid, Run
-from hypernas.growth.cuts import NOBODY, Segment
-from hypernas.growth.nearest import Small
-from hypernas.growth.net import Factors, flat
+from hypernas.growth.counterparts import Counterpart
+from hypernas.growth.network import Factors, flat
+from hypernas.growth.segments import NOBODY, Segment
 from hypernas.slicing import Axis, Slice
 
 
-def uncut(name: str, factors: Factors, usable: Mapping[int, Small]) -> Grid:
+def whole_grid(name: str, factors: Factors, usable: Mapping[int, Counterpart]) -> Grid:
     """A tensor that is as large in members as in the large network, or that no member tells of.
 
     Args:
@@ -35,18 +35,18 @@ def uncut(name: str, factors: Factors, usable: Mapping[int, Small]) -> Grid:
     return Grid(factors, tuple(_pieces(corner, first, usable[first], newborn=True)))
 
 
-def crossed(
+def grid_of_segments(
     factors: Factors,
     cuts: Sequence[Sequence[Segment] | None],
     outputs: Sequence[bool],
-    usable: Mapping[int, Small],
+    usable: Mapping[int, Counterpart],
 ) -> Grid:
     """A tensor that is cut along some of its factors.
 
     Args:
         cuts: of each factor its segments, None where it is not cut.
-        outputs: of each factor whether it runs over what its layer puts out.
-        usable: as in `uncut`.
+        outputs: of each factor, True if it runs over what its layer puts out.
+        usable: as in `whole_grid`.
     """
     blocks: list[Block] = []
     for corner in itertools.product(
@@ -57,7 +57,7 @@ def crossed(
     return Grid(factors, tuple(blocks))
 
 
-def _owners(usable: Mapping[int, Small]) -> list[int]:
+def _owners(usable: Mapping[int, Counterpart]) -> list[int]:
     """The members that have the tensor itself, not only one like it."""
     return [m for m, small in usable.items() if small.owned]
 
@@ -65,10 +65,10 @@ def _owners(usable: Mapping[int, Small]) -> list[int]:
 def _blocks(
     corner: Sequence[Segment],
     cut: Sequence[tuple[int, bool]],  # of each factor that is cut: its member, whether outputs
-    usable: Mapping[int, Small],
+    usable: Mapping[int, Counterpart],
     owners: Sequence[int],
 ) -> Iterator[Block]:
-    """What stands where some segments cross."""
+    """The blocks where some segments cross."""
     rows = {m for m, out in cut if out}
     every = {m for m, _ in cut}
     if len(every) == 1 and every <= set(owners):
@@ -87,7 +87,7 @@ def _blocks(
     yield from _pieces(corner, chosen, usable[chosen], intrudes=existing, newborn=newborn)
 
 
-def _own(m: int, small: Small, place: Sequence[Run]) -> Block:
+def _own(m: int, small: Counterpart, place: Sequence[Run]) -> Block:
     """A member's own tensor in its place."""
     return Block(tuple(place), m, small.name, _prefix(small.factors, small.sizes), own=True)
 
@@ -95,7 +95,7 @@ def _own(m: int, small: Small, place: Sequence[Run]) -> Block:
 def _pieces(
     corner: Sequence[Segment],
     member: int,
-    small: Small,
+    small: Counterpart,
     *,
     intrudes: bool = False,
     newborn: bool = False,

@@ -11,7 +11,7 @@ from hypernas.generators.banks.bank import Bank, key
 from hypernas.generators.banks.draws import Starts
 from hypernas.generators.coefficients.learned import Free, orthogonal
 from hypernas.generators.methods.patterns import matching
-from hypernas.growth.single import single
+from hypernas.growth.subspace import subspace
 from hypernas.space import SearchSpace
 from hypernas.subnet.supernet import Supernet
 
@@ -87,7 +87,7 @@ def member(
     """
     if num_templates < 1:
         raise ValueError(f"num_templates must be 1 or more, got {num_templates}.")
-    supernet = Supernet(single(space, architecture))
+    supernet = Supernet(subspace(space, architecture))
     starts = Starts(supernet, num=num_templates, seed=seed)
     matrices = [name for name, shape in supernet.shapes.items() if len(shape) > 1]
     mixed = starts.random(matching(matrices, templates, purpose="templates"))

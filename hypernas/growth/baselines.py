@@ -1,4 +1,4 @@
-"""The baseline that recombination must beat: new blocks as the builder draws them."""
+"""The baselines that recombination must beat: new blocks as the builder draws them, and all new."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from hypernas.generators import Generator, Mixture, shared
-from hypernas.growth.growth import Growth
+from hypernas.growth.growth import Growth, ordinary_network
 from hypernas.growth.members import Divided, Members
 from hypernas.space import SearchSpace
 
@@ -62,3 +62,16 @@ class RandomGrowth(Growth):
 
     def __init__(self, *, average: Divided = False) -> None:
         super().__init__(partial(grow_randomly, average=average))
+
+
+class Scratch(Growth):
+    """The large network with the builder's own initialisation; it uses no members."""
+
+    def __init__(self) -> None:
+        super().__init__(_drawn, max_members=0)
+
+
+def _drawn(
+    members: Sequence[Generator], space: SearchSpace, *, to: Mapping[str, Any] | str, seed: int
+) -> Generator:
+    return ordinary_network(space, architecture=to, seed=seed)

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from hypernas.growth.single import single
+from hypernas.growth.subspace import subspace
 from hypernas.slicing import Layout, layout_of, spatial_axes
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
@@ -25,7 +25,7 @@ def flat(factors: Factors) -> tuple[int, ...]:
     return tuple(size for axis in factors for size in axis)
 
 
-class Net:
+class Network:
     """The tensors of one architecture, and what their axes are made of.
 
     Args:
@@ -39,7 +39,7 @@ class Net:
     """
 
     def __init__(self, space: SearchSpace, architecture: Mapping[str, Any] | str) -> None:
-        self.space = single(space, architecture)
+        self.space = subspace(space, architecture)
         self.supernet = Supernet(self.space)
         self.architecture: Architecture = self.space.largest()
         self.module = skeleton(build_seeded(self.space, self.architecture))
@@ -58,7 +58,7 @@ class Net:
         return self.module.get_submodule(name.rpartition(".")[0])
 
     def linear(self, name: str) -> bool:
-        """Whether a tensor is of a linear layer or a convolution."""
+        """True if a tensor is of a linear layer or a convolution."""
         return isinstance(self.owner(name), nn.Linear | _ConvNd)
 
     def output_axis(self, name: str) -> int:
@@ -78,7 +78,7 @@ class Net:
         return 1 - self.output_axis(name) if known else None
 
     def centred(self, name: str) -> set[int]:
-        """Which of a tensor's factors, counted over all axes, run over space."""
+        """Those of a tensor's factors, counted over all axes, that run over space."""
         factors = self.weights[name] if name in self.weights else self.statistics[name]
         layout = layout_of(name, self.space.layouts)
         spatial = spatial_axes(self.owner(name), name)

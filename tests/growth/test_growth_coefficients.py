@@ -9,7 +9,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from hypernas import SearchSpace, generators
-from hypernas.growth import deviation, grow, member, single
+from hypernas.growth import deviation, grow, member, subspace
 
 
 @pytest.mark.parametrize("num", [2, 5])
@@ -79,7 +79,7 @@ def test_templates_that_layers_share_grow_too():
             nn.Linear(a["width"], 2),
         ),
     )
-    small = single(space, {"width": 4, "depth": 3})
+    small = subspace(space, {"width": 4, "depth": 3})
     members = [generators.soft_sharing(small, num_templates=3, seed=s) for s in (0, 1)]
     inputs = torch.randn(3, 5, generator=torch.Generator().manual_seed(0))
     assert deviation(grow(members, space, coefficients="zero"), members, inputs) < 1e-6
@@ -89,7 +89,7 @@ def test_templates_that_layers_share_grow_too():
 
 def test_new_coefficients_are_orthogonal_also_where_templates_are_cut_from_a_flat_vector():
     net = linear()
-    small = single(net.space, net.small[0])
+    small = subspace(net.space, net.small[0])
     members = [generators.ssn(small, max_parameters=90, seed=s) for s in (0, 1)]
     vectors = coefficients_of(grow(members, net.space, to=net.large))
     own, new = vectors["two.weight[0:6, 0:4]"], vectors["two.weight[0:6, 4:8]"]

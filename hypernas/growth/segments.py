@@ -1,10 +1,10 @@
-"""Where the axes of a large tensor are cut: which of its channels are whose."""
+"""Segments of the axes of a large tensor: runs of channels, each of one member."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from hypernas.growth.nearest import Small, channels
-from hypernas.growth.net import Factors, Net, flat
+from hypernas.growth.counterparts import Counterpart, channels
+from hypernas.growth.network import Factors, Network, flat
 
 NOBODY = -1  # the member of channels that no member brings
 
@@ -17,14 +17,14 @@ class Segment(NamedTuple):
     member: int
 
 
-def cuts_of(
+def segments_of(
     name: str,
-    smalls: Sequence[Small | None],
-    target: Net,
-    members: Sequence[Net],
+    smalls: Sequence[Counterpart | None],
+    target: Network,
+    members: Sequence[Network],
     shapes: Mapping[str, Factors],
 ) -> list[list[Segment] | None]:
-    """How each factor of a large tensor is cut; None for those that are not.
+    """The segments of each factor of a large tensor; None for those that are not cut.
 
     Args:
         smalls: what each member has for the tensor.
@@ -41,12 +41,12 @@ def cuts_of(
 def _brought(
     name: str,
     i: int,
-    smalls: Sequence[Small | None],
-    target: Net,
-    members: Sequence[Net],
+    smalls: Sequence[Counterpart | None],
+    target: Network,
+    members: Sequence[Network],
     shapes: Mapping[str, Factors],
 ) -> list[int] | None:
-    """How many of the channels along factor `i` each member brings; None where it is not cut.
+    """Numbers of channels along factor `i` that each member brings; None where it is not cut.
 
     A member that lacks the layer has channels there too, since layers before and after have them: as
     many as in its nearest layer, if that is as large there, or else as where its other layers are.
@@ -77,7 +77,7 @@ def _brought(
 
 
 def _segments(name: str, parts: Sequence[int] | None, size: int) -> list[Segment] | None:
-    """How a factor is cut; None where it is not."""
+    """The segments of one factor; None where it is not cut."""
     if parts is None:
         return None
     if sum(parts) > size:

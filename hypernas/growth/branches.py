@@ -1,15 +1,15 @@
-"""Which layers end a residual branch, so that a new branch of zeros there changes nothing."""
+"""Ends of residual branches: with zeros there, a new branch changes nothing."""
 
 from collections.abc import Iterator, Sequence
 
 from torch import nn
 
 from hypernas.generators.methods.patterns import matching
-from hypernas.growth.net import Net
+from hypernas.growth.network import Network
 
 
-def ends_of_branches(
-    net: Net, members: Sequence[Net], patterns: Sequence[str] | str | None = None
+def branch_ends(
+    net: Network, members: Sequence[Network], patterns: Sequence[str] | str | None = None
 ) -> set[str]:
     """The parameters of the layers that end a branch.
 

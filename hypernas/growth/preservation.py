@@ -1,4 +1,4 @@
-"""What a growth has preserved, and what must be measured anew after it."""
+"""Preservation of the members' outputs by a growth, and statistics to be measured anew after it."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from hypernas.generators.mode import evaluating
 def deviation(
     grown: Generator, members: Sequence[Generator], *inputs: Any, average: bool = False
 ) -> float:
-    """How far the outputs are from the sum of the members', or from their mean.
+    """Distance of the outputs from the sum of the members', or from their mean.
 
     The largest absolute difference, in units of the largest output of the sum, or 1 if that is less;
     in evaluation mode, with the running statistics.
