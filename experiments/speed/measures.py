@@ -161,7 +161,7 @@ def skeletons(clock: Clock) -> None:
         arms = {
             "with weights": lambda i, s=space, a=architecture: lambda: skeleton(build_seeded(s, a)),
             "without": lambda i, s=space, a=architecture: lambda: build_skeleton(s, a),
-            "remembered": lambda i, g=generator, a=architecture: lambda: g.skeleton(a),
+            "remembered": lambda i, g=generator, a=architecture: lambda: g.subnet(a),
         }
         clock.measure("skeleton", name, arms, seconds=5)
 

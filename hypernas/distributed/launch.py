@@ -15,8 +15,7 @@ from hypernas.distributed.buckets import add_up
 from hypernas.distributed.optimizer_state import Maker
 from hypernas.distributed.process_group import RankLost, Ranks
 from hypernas.distributed.single_process import Alone
-from hypernas.generators import Generator, running_statistics, wake
-from hypernas.space.architecture import Architecture
+from hypernas.generators import Generator, running_statistics
 
 
 class Launched(NamedTuple):
@@ -69,7 +68,7 @@ class Joined(Ranks):
 
     *What is as on one process:* batches, architectures, gradients up to the order of their sum,
     batch norms in whole batches (where ranks divide one, each has the norms of its rows),
-    the auxiliary loss (rank 0 computes it), free slices (every rank settles all of them),
+    the auxiliary loss (rank 0 computes it), free channels (every rank chooses all of them),
     validation (each subnet by one rank).
 
     *What is not:* a teacher that another rank trains is run here once more without gradient; that
@@ -129,8 +128,7 @@ class Joined(Ranks):
     def reseed(self, seed: int, step: int) -> None:
         torch.manual_seed(((seed * 1_000_003 + step) * 65_537 + self.rank) % 2**63)
 
-    def remember(self, generator: Generator, architectures: Sequence[Architecture]) -> list[Tensor]:
-        wake(generator, architectures)  # the same parameters on all ranks
+    def remember(self, generator: Generator) -> list[Tensor]:
         return [statistic.clone() for statistic in running_statistics(generator)]
 
     @torch.no_grad()

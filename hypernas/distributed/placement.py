@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hypernas.distributed.optimizer_state import Maker
 from hypernas.distributed.process_group import Ranks
 from hypernas.generators import Generator
-from hypernas.space.architecture import Architecture
+from hypernas.subnet.subnet import Subnet
 
 Weights = dict[int, dict[str, Tensor]]  # position of an architecture -> its weights
 States = tuple[dict[str, Tensor], dict[str, Any]]  # `state_dict` of a generator and an optimizer
@@ -43,16 +43,16 @@ class Storage(ABC):
     @abstractmethod
     def together(
         self,
-        architectures: Sequence[Architecture],
+        subnets: Sequence[Subnet],
         trained: Sequence[Sequence[int]],
         *,
         read: Sequence[int] = (),
         rng: torch.Generator | None = None,
     ) -> AbstractContextManager[Weights]:
-        """As `hypernas.generators.together`, of those architectures that this rank wants.
+        """As `hypernas.generators.together`, of those subnets that this rank wants.
 
         Args:
-            architectures: of the step.
+            subnets: of the step.
             trained: for each rank the positions of those it trains. Afterwards the generator's gradients
                 are those of its own (or of what it keeps, from all ranks); `exchange` adds them up.
             read: positions of those that all ranks get beside, without a gradient.
@@ -60,9 +60,7 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def weights(
-        self, architectures: Sequence[Architecture], wanted: Sequence[Sequence[int]]
-    ) -> Weights:
+    def weights(self, subnets: Sequence[Subnet], wanted: Sequence[Sequence[int]]) -> Weights:
         """Without gradients the weights of those that this rank wants, of what each rank does."""
 
     @abstractmethod

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from hypernas.distributed.optimizer_state import Maker
 from hypernas.distributed.share import Share, share
 from hypernas.generators import Generator
-from hypernas.space.architecture import Architecture
 
 
 class RankLost(RuntimeError):
@@ -62,7 +61,7 @@ class Ranks(ABC):
         return [share(r, self.size, num_architectures, num_examples, split=split) for r in ranks]
 
     @abstractmethod
-    def remember(self, generator: Generator, architectures: Sequence[Architecture]) -> list[Tensor]:
+    def remember(self, generator: Generator) -> list[Tensor]:
         """To be called before the backward passes of a step: what `exchange` wants to know."""
 
     @abstractmethod

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from hypernas.distributed.optimizer_state import Maker
 from hypernas.distributed.placement import States, Storage, Weights
 from hypernas.distributed.process_group import Ranks
-from hypernas.generators import Generator, together, wakes
-from hypernas.space.architecture import Architecture
+from hypernas.generators import Generator, has_late_parameters, together
+from hypernas.subnet.subnet import Subnet
 
 
 class Copies(Storage):
@@ -26,7 +26,7 @@ class Copies(Storage):
     def __init__(
         self, generator: Generator, ranks: Ranks, *, shard_optimizer: bool = False
     ) -> None:
-        if shard_optimizer and wakes(generator):
+        if shard_optimizer and has_late_parameters(generator):
             raise ValueError(
                 "parameters of this generator come to life while it trains, so no rank can be given "
                 "its part of them before: leave training.shard_optimizer off."
@@ -45,22 +45,20 @@ class Copies(Storage):
     @contextlib.contextmanager
     def together(
         self,
-        architectures: Sequence[Architecture],
+        subnets: Sequence[Subnet],
         trained: Sequence[Sequence[int]],
         *,
         read: Sequence[int] = (),
         rng: torch.Generator | None = None,
     ) -> Iterator[Weights]:
         positions = list(dict.fromkeys([*trained[self.ranks.rank], *read]))
-        with together(self.generator, [architectures[i] for i in positions]) as generated:
+        with together(self.generator, [subnets[i] for i in positions]) as generated:
             yield dict(zip(positions, generated, strict=True))
 
     @torch.no_grad()
-    def weights(
-        self, architectures: Sequence[Architecture], wanted: Sequence[Sequence[int]]
-    ) -> Weights:
+    def weights(self, subnets: Sequence[Subnet], wanted: Sequence[Sequence[int]]) -> Weights:
         positions = wanted[self.ranks.rank]
-        generated = self.generator.many([architectures[i] for i in positions])
+        generated = self.generator.many([subnets[i] for i in positions])
         return dict(zip(positions, generated, strict=True))
 
     def exchange(self, loss: Tensor, remembered: list[Tensor]) -> Tensor:

@@ -15,7 +15,8 @@ from hypernas.distributed.process_group import Ranks
 from hypernas.distributed.replicated import norm
 from hypernas.distributed.stacks import Stack, stacks_of
 from hypernas.generators import Generator
-from hypernas.space.architecture import Architecture
+from hypernas.mixing import mix_all
+from hypernas.subnet.subnet import Subnet
 
 _WEIGHT = "weight"  # beside what an optimizer keeps of it
 
@@ -67,13 +68,13 @@ class DividedBanks(Storage):
     @contextlib.contextmanager
     def together(
         self,
-        architectures: Sequence[Architecture],
+        subnets: Sequence[Subnet],
         trained: Sequence[Sequence[int]],
         *,
         read: Sequence[int] = (),
         rng: torch.Generator | None = None,
     ) -> Iterator[Weights]:
-        delivery, mixed = self._delivery(architectures), self._mixed(architectures, rng)
+        delivery, mixed = self._delivery(subnets), self._mixed(subnets, rng)
         weights = delivery.send(mixed, [list(dict.fromkeys([*own, *read])) for own in trained])
         for i in trained[self.ranks.rank]:
             for leaf in weights[i].values():
@@ -89,10 +90,8 @@ class DividedBanks(Storage):
             torch.autograd.backward(*map(list, zip(*reached, strict=True)))
 
     @torch.no_grad()
-    def weights(
-        self, architectures: Sequence[Architecture], wanted: Sequence[Sequence[int]]
-    ) -> Weights:
-        return self._delivery(architectures).send(self._mixed(architectures, None), wanted)
+    def weights(self, subnets: Sequence[Subnet], wanted: Sequence[Sequence[int]]) -> Weights:
+        return self._delivery(subnets).send(self._mixed(subnets, None), wanted)
 
     def exchange(self, loss: Tensor, remembered: list[Tensor]) -> Tensor:
         copied = [p for p in self.generator.parameters() if id(p) not in self._divided]
@@ -153,18 +152,22 @@ class DividedBanks(Storage):
             )
 
     def _mixed(
-        self, architectures: Sequence[Architecture], rng: torch.Generator | None
+        self, subnets: Sequence[Subnet], rng: torch.Generator | None
     ) -> list[dict[str, Tensor]]:
-        """Of each architecture, the weights that are read from what we keep."""
+        """Of each subnet, the weights that are read from what we keep."""
         ours = {name for name, rank in self._rank.items() if rank == self.ranks.rank}
-        conditions = self.generator.conditions(None, len(architectures))
+        located = [
+            {n: where for n, where in self.generator.slices(subnet).items() if n in ours}
+            for subnet in subnets
+        ]
         with _drawing(rng, self.generator.device):
-            return self.generator.mixed(architectures, conditions, names=ours)
+            emitted = self.generator.emitted(subnets)
+        return mix_all(self.generator.bank, list(zip(emitted, located, strict=True)))
 
-    def _delivery(self, architectures: Sequence[Architecture]) -> Delivery:
+    def _delivery(self, subnets: Sequence[Subnet]) -> Delivery:
         shapes = [
-            {name: where.shape for name, where in self.generator.slices(architecture).items()}
-            for architecture in architectures
+            {name: where.shape for name, where in self.generator.slices(subnet).items()}
+            for subnet in subnets
         ]
         like = self._stacks[0].parameter.detach()
         return Delivery(self.ranks, shapes, self._rank, like=like)

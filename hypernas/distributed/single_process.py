@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from hypernas.distributed.optimizer_state import Maker
 from hypernas.distributed.process_group import Ranks
 from hypernas.generators import Generator
-from hypernas.space.architecture import Architecture
 
 
 class Alone(Ranks):
@@ -26,7 +25,7 @@ class Alone(Ranks):
     def reseed(self, seed: int, step: int) -> None:
         """The generators run on."""
 
-    def remember(self, generator: Generator, architectures: Sequence[Architecture]) -> list[Tensor]:
+    def remember(self, generator: Generator) -> list[Tensor]:
         return []
 
     def exchange(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from hypernas.generators import Generator, Mixture
-from hypernas.generators.selection.slicer import Plain
+from hypernas.generators.selection.slicer import Prefix
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ def stacks_of(generator: Generator, num_ranks: int) -> list[Stack]:
     """
     if not isinstance(generator, Mixture):
         raise _refusal(f"{type(generator).__name__} is none")
-    if not isinstance(generator.slicer, Plain):
+    if not isinstance(generator.slicer, Prefix):
         raise _refusal(f"the slices of this one go through {type(generator.slicer).__name__}")
     names = {id(parameter): name for name, parameter in generator.named_parameters()}
     read: dict[int, tuple[nn.Parameter, list[str]]] = {}
-    for reader in generator.assignment():
+    for reader in generator.assignment:
         stack = generator.bank(reader)
         if id(stack) not in names:
             raise _refusal(f"{type(generator.bank).__name__} makes the stack of {reader}")

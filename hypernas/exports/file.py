@@ -74,7 +74,7 @@ def export_file(
     arguments = tuple(tensor.cpu() for tensor in positional(inputs))
     with torch.no_grad(), evaluating(generator):
         weights = {name: weight.cpu() for name, weight in generator(architecture).items()}
-        buffers = generator.statistics(architecture) if statistics is None else statistics
+        buffers = generator.statistics(architecture).tensors if statistics is None else statistics
         target = build_seeded(generator.space, architecture).eval()
         expected = call(
             target, weights, *arguments, buffers={n: b.cpu() for n, b in buffers.items()}

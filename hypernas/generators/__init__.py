@@ -1,13 +1,14 @@
 """Weight generators: each is a function or class that takes a search space."""
 
+from hypernas.generators.composite import Composite, auxiliary_loss, coefficients
 from hypernas.generators.description import Description
-from hypernas.generators.generator import Generator, ParameterGroup
+from hypernas.generators.generator import Generator, Given, ParameterGroup
 from hypernas.generators.hypernetworks.full import FullHypernetwork
 from hypernas.generators.hypnettorch.generators import chunked_hmlp, from_hypnettorch, hmlp
 from hypernas.generators.leaves import together
 from hypernas.generators.methods.acdc import acdc
 from hypernas.generators.methods.by_name import ByName, by_name
-from hypernas.generators.methods.cafenet import cafenet
+from hypernas.generators.methods.cafenet import cafenet, choose_channels, has_free_channels
 from hypernas.generators.methods.few_shot import FewShot, few_shot
 from hypernas.generators.methods.hypernas import hypernas
 from hypernas.generators.methods.mip_hypernetwork import mip_hypernetwork
@@ -16,27 +17,38 @@ from hypernas.generators.methods.ofa import ofa
 from hypernas.generators.methods.shared import shared
 from hypernas.generators.methods.soft_sharing import soft_sharing
 from hypernas.generators.methods.ssn import ssn
-from hypernas.generators.methods.standalone import Standalone, wake, wakes
+from hypernas.generators.methods.standalone import (
+    Standalone,
+    create_late_parameters,
+    has_late_parameters,
+)
 from hypernas.generators.mixture import Mixture
 from hypernas.generators.selection.importance import sort_channels
-from hypernas.generators.selection.settling import settle, settles
 from hypernas.generators.statistics import running_statistics
 
 __all__ = [
     "ByName",
+    "Composite",
     "Description",
     "FewShot",
     "FullHypernetwork",
     "Generator",
+    "Given",
     "Mixture",
     "ParameterGroup",
     "Standalone",
     "acdc",
+    "auxiliary_loss",
     "by_name",
     "cafenet",
+    "choose_channels",
     "chunked_hmlp",
+    "coefficients",
+    "create_late_parameters",
     "few_shot",
     "from_hypnettorch",
+    "has_free_channels",
+    "has_late_parameters",
     "hmlp",
     "hypernas",
     "mip_hypernetwork",
@@ -45,13 +57,9 @@ __all__ = [
     "mos_neuron",
     "ofa",
     "running_statistics",
-    "settle",
-    "settles",
     "shared",
     "soft_sharing",
     "sort_channels",
     "ssn",
     "together",
-    "wake",
-    "wakes",
 ]

@@ -3,8 +3,9 @@
 import contextlib
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -12,13 +13,19 @@ from torch import Tensor, nn
 
 from hypernas.generators.description import Description
 from hypernas.generators.mode import evaluating, full_precision
+from hypernas.generators.statistics import Statistics
 from hypernas.generators.taxonomy import Taxonomy
-from hypernas.mixing import Coefficients
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
-from hypernas.space.cache import Cache
+from hypernas.space.encoding import Encoding
+from hypernas.subnet.cache import Cache
+from hypernas.subnet.norms import calibrate
 from hypernas.subnet.skeleton import build_seeded, build_skeleton
-from hypernas.subnet.target import Target, calibrate, check_weights
+from hypernas.subnet.subnet import Slices, Subnet
+from hypernas.subnet.supernet import Supernet
+from hypernas.subnet.target import Target, check_weights
+
+Given = Mapping[str, Any] | Subnet  # an architecture, or what it was resolved to
 
 
 @dataclass(frozen=True)
@@ -41,32 +48,52 @@ class Generator(nn.Module, ABC):
 
     `generator(architecture)` returns exactly the names and shapes of that module's parameters, and
     gradients reach the generator's own parameters through them. `call`, `export` and `calibrate`
-    put them to use. An architecture is given as any mapping; inactive choices are ignored. Weights are
-    generated in the generator's own precision, also under autocast, which is for the target. All
-    parameters of the target are trained, also those that do not require a gradient there (but by
-    `Standalone`): what is to stay as it is belongs in a buffer.
+    put them to use. An architecture is given as any mapping, of which inactive choices are ignored,
+    or as the `Subnet` that `subnet` resolved it to. Weights are generated in the generator's own
+    precision, also under autocast, which is for the target. All parameters of the target are
+    trained, also those that do not require a gradient there (but by `Standalone`): what is to stay
+    as it is belongs in a buffer.
 
     A generator may read a *condition* beside the architecture: a vector of `condition_dim` numbers
-    (a task's embedding, noise, a summary of the batch), which gradients reach. Every method that
-    makes weights takes it, and refuses to go without where there is one.
+    (a task's embedding, noise, a summary of the batch), which gradients reach. It is given where a
+    subnet is resolved: `generator(generator.subnet(architecture, condition))`.
+
+    A subclass writes three methods: `generate`, `statistics` and `parameter_groups`.
 
     Args:
         space: the search space.
+        supernet: its largest shapes, of which subnets take slices; None where they do not.
         condition_dim: C, how many numbers the condition has; 0 for no condition.
+        num_remembered: subnets that are kept resolved.
+
+    Attributes:
+        assignment: parameter of the target -> in words, how its weights come about.
+        taxonomy: what kind of hypernetwork it is; None if it is none.
     """
 
-    def __init__(self, space: SearchSpace, *, condition_dim: int = 0) -> None:
+    assignment: Mapping[str, str] = MappingProxyType({})
+    taxonomy: Taxonomy | None = None
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        supernet: Supernet | None = None,
+        condition_dim: int = 0,
+        num_remembered: int = 128,
+    ) -> None:
         super().__init__()
         self.space = space
         self.condition_dim = condition_dim
-        self._targets = Cache(128)
+        self._supernet = supernet
+        self._encoding = Encoding(space)
+        self._subnets: Cache[Subnet] = Cache(num_remembered)
         self.register_buffer("_like", torch.empty(0), persistent=False)  # our device and dtype
 
     @abstractmethod
     def generate(
         self,
-        architectures: Sequence[Architecture],  # N of them, one or more
-        conditions: Tensor,  # shape: (N, C)
+        subnets: Sequence[Subnet],  # N of them, one or more
     ) -> list[dict[str, Tensor]]:
         """The weights of each: parameter name -> tensor of that parameter's shape.
 
@@ -74,137 +101,92 @@ class Generator(nn.Module, ABC):
         """
 
     @abstractmethod
-    def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The running statistics of the subnet's norms: the generator's own memory, or copies."""
-
-    @abstractmethod
-    def update_statistics(
-        self, architecture: Mapping[str, Any], statistics: Mapping[str, Tensor]
-    ) -> None:
-        """Take back what training made of `statistics(architecture)`, where those are copies."""
-
-    @abstractmethod
-    def coefficients(
-        self, architecture: Mapping[str, Any], condition: Tensor | None = None
-    ) -> dict[str, Coefficients]:
-        """What multiplies the bank of each parameter that has coefficients; for diagnostics."""
-
-    @abstractmethod
-    def auxiliary_loss(
-        self, architectures: Sequence[Mapping[str, Any]], condition: Tensor | None = None
-    ) -> Tensor:  # shape: ()
-        """What training adds, once a step, to the losses of the architectures of that step.
-
-        Zero, without a gradient, unless an option of the generator asks for more.
-        """
-
-    @abstractmethod
-    def settle(
-        self,
-        architecture: Mapping[str, Any],
-        measure: Callable[[], float],
-        *,
-        rng: torch.Generator,
-    ) -> None:
-        """Decide what is free in the slices of an architecture, if anything: see `settle`.
-
-        Args:
-            measure: the loss of the subnet with what is decided at the time of the call.
-            rng: of the candidates, on the CPU.
-        """
+    def statistics(self, architecture: Given) -> Statistics:
+        """The running statistics of the subnet's norms."""
 
     @abstractmethod
     def parameter_groups(self) -> list[ParameterGroup]:
         """Every parameter once, by how an optimizer should treat it."""
 
-    @abstractmethod
-    def assignment(self) -> dict[str, str]:
-        """Parameter of the target -> in words, how its weights come about."""
-
-    @abstractmethod
-    def taxonomy(self) -> Taxonomy | None:
-        """What kind of hypernetwork it is; None if it is none."""
-
     @property
     def device(self) -> torch.device:
         return self._like.device
 
-    def forward(
+    def subnet(
         self,
-        architecture: Mapping[str, Any],
+        architecture: Given,
         condition: Tensor | None = None,  # shape: (C,)
-    ) -> dict[str, Tensor]:
+    ) -> Subnet:
+        """An architecture, resolved: what stands behind this border takes nothing else.
+
+        A subnet of this generator is returned as it is; one of another is resolved anew, here.
+
+        Raises:
+            ValueError: if the architecture is not of the space, does not fit inside the largest
+                shapes, or the condition is not of C numbers.
+        """
+        like = self._like
+        if isinstance(architecture, Subnet):
+            there = architecture.features.device, architecture.features.dtype
+            if architecture.home is self._subnets and there == (like.device, like.dtype):
+                return architecture
+            condition = architecture.condition if self.condition_dim else None
+            architecture = architecture.architecture
+        place = (like.device, like.dtype)
+        found = None
+        if isinstance(architecture, Architecture):
+            found = self._subnets.find((architecture, *place))
+        if found is None:
+            canonical = self.space.architecture(architecture)
+            found = self._subnets.get((canonical, *place), lambda: self._resolved(canonical))
+        if condition is None and not self.condition_dim:
+            return found
+        if condition is None or condition.shape != (self.condition_dim,):
+            raise ValueError(_misfit(self.condition_dim, condition))
+        return found.under(condition)
+
+    def _resolved(self, architecture: Architecture) -> Subnet:
+        like = self._like
+        module = build_skeleton(self.space, architecture)
+        for owner in module.modules():
+            for name, buffer in owner._buffers.items():
+                if buffer is not None:
+                    dtype = like.dtype if buffer.is_floating_point() else None
+                    owner._buffers[name] = buffer.to(like.device, dtype, non_blocking=True)
+        return Subnet(
+            architecture,
+            Target(module),
+            Slices({}, {})
+            if self._supernet is None
+            else self._supernet.place(architecture, module),
+            self._encoding(architecture).to(like.device, like.dtype, non_blocking=True),
+            home=self._subnets,
+        )
+
+    def forward(self, architecture: Given) -> dict[str, Tensor]:
         """The weights of an architecture: parameter name -> tensor of that parameter's shape.
 
         Raises:
-            ValueError: if the architecture is not of the space, or the condition not of C numbers.
+            ValueError: as `subnet`.
         """
-        return self.many([architecture], condition)[0]
+        return self.many([architecture])[0]
 
-    def many(
-        self,
-        architectures: Sequence[Mapping[str, Any]],
-        condition: Tensor | None = None,  # shape: (C,), for all of them, or (N, C)
-    ) -> list[dict[str, Tensor]]:
+    def many(self, architectures: Sequence[Given]) -> list[dict[str, Tensor]]:
         """The weights of N architectures, of which what they have in common is computed once.
 
         Raises:
-            ValueError: as `forward`.
+            ValueError: as `subnet`.
         """
-        canonical = [self.space.architecture(architecture) for architecture in architectures]
-        if not canonical:
+        subnets = [self.subnet(architecture) for architecture in architectures]
+        if not subnets:
             return []
-        with full_precision(self._like.device):
-            return self.generate(canonical, self.conditions(condition, len(canonical)))
-
-    def conditions(self, condition: Tensor | None, num: int) -> Tensor:  # shape: (num, C)
-        """A row for each of `num` architectures, from one vector, a row for each, or None.
-
-        Raises:
-            ValueError: if there is a condition and none was given, or of another shape.
-        """
-        dim = self.condition_dim
-        if condition is None and not dim:
-            return self._like.new_empty(num, 0)
-        if condition is None or condition.shape not in ((dim,), (num, dim)):
-            got = None if condition is None else f"the shape {tuple(condition.shape)}"
-            raise ValueError(
-                f"this generator reads {dim or 'no'} numbers beside the architecture "
-                f"(condition_dim={dim}), got condition={got}. "
-                + (
-                    f"Give a tensor of shape ({dim},)"
-                    + (f", or ({num}, {dim})." if num > 1 else ".")
-                    if dim
-                    else "Leave the condition out, or make the generator with a condition_dim."
-                )
-            )
-        return condition.to(self._like).expand(num, dim)
-
-    def skeleton(self, architecture: Mapping[str, Any]) -> nn.Module:
-        """The module of an architecture without weights, its buffers on our device and dtype."""
-        return self._target(architecture).module
-
-    def _target(self, architecture: Mapping[str, Any]) -> Target:
-        architecture = self.space.architecture(architecture)
-        like = self._like
-
-        def make() -> Target:
-            module = build_skeleton(self.space, architecture)
-            for owner in module.modules():
-                for name, buffer in owner._buffers.items():
-                    if buffer is not None:
-                        floating = buffer.is_floating_point()
-                        dtype = like.dtype if floating else None
-                        owner._buffers[name] = buffer.to(like.device, dtype, non_blocking=True)
-            return Target(module)
-
-        return self._targets.get((architecture, like.device, like.dtype), make)
+        with full_precision(self.device):
+            return self.generate(subnets)
 
     def call(
         self,
-        architecture: Mapping[str, Any],
+        architecture: Given,
         *inputs: Any,
-        condition: Tensor | None = None,
         weights: Mapping[str, Tensor] | None = None,
         statistics: Mapping[str, Tensor] | None = None,
         **keywords: Any,
@@ -212,46 +194,46 @@ class Generator(nn.Module, ABC):
         """The output of the subnet of an architecture on inputs, in the generator's mode.
 
         Args:
-            condition: as in `forward`.
             weights: what `forward` or `many` returned before; by default they are generated now.
             statistics: those of batch norms, from `calibrate`; by default the generator's own,
                 which training mode updates.
         """
-        target = self._target(architecture)
+        subnet = self.subnet(architecture)
+        target = subnet.target
         if target.module.training != self.training:
             target.module.train(self.training)
-        buffers = self.statistics(architecture) if statistics is None else statistics
+        kept = self.statistics(subnet) if statistics is None else Statistics(statistics)
         if weights is None:
-            weights = self(architecture, condition)
-        check_weights(target.shapes, weights, of=self.space.architecture(architecture))
-        with _watching(target, buffers) if self.training else contextlib.nullcontext():
-            outputs = target.run(weights, *inputs, buffers=buffers, **keywords)
-        if statistics is None and self.training:
-            self.update_statistics(architecture, buffers)
+            with full_precision(self.device):
+                (weights,) = self.generate([subnet])
+        check_weights(target.shapes, weights, of=subnet.architecture)
+        with _watching(target, kept.tensors) if self.training else contextlib.nullcontext():
+            outputs = target.run(weights, *inputs, buffers=kept.tensors, **keywords)
+        if self.training:
+            kept.put_back()
         return outputs
 
     def calibrate(
         self,
-        architecture: Mapping[str, Any],
+        architecture: Given,
         batches: Iterable[Any],
         *,
-        condition: Tensor | None = None,
         weights: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Tensor]:
-        """Fresh norm statistics of a subnet from batches of inputs: see `hypernas.subnet.target.calibrate`.
+        """Fresh norm statistics of a subnet from batches of inputs: see `hypernas.subnet.norms.calibrate`.
 
         Args:
-            condition, weights: as in `call`.
+            weights: as in `call`.
         """
+        subnet = self.subnet(architecture)
         with torch.no_grad(), evaluating(self):
-            weights = self(architecture, condition) if weights is None else weights
-            return calibrate(self.skeleton(architecture), weights, batches)
+            weights = self(subnet) if weights is None else weights
+            return calibrate(subnet.target.module, weights, batches)
 
     def export(
         self,
-        architecture: Mapping[str, Any],
+        architecture: Given,
         *,
-        condition: Tensor | None = None,
         weights: Mapping[str, Tensor] | None = None,
         statistics: Mapping[str, Tensor] | None = None,
     ) -> nn.Module:
@@ -260,12 +242,13 @@ class Generator(nn.Module, ABC):
         It is on the generator's device, in evaluation mode, and knows nothing of hypernas.
 
         Args:
-            condition, weights, statistics: as in `call`.
+            weights, statistics: as in `call`.
         """
-        module = build_seeded(self.space, architecture).to(self._like.device, self._like.dtype)
+        subnet = self.subnet(architecture)
+        module = build_seeded(self.space, subnet.architecture).to(self.device, self._like.dtype)
         with torch.no_grad(), evaluating(self):
-            buffers = self.statistics(architecture) if statistics is None else statistics
-            weights = self(architecture, condition) if weights is None else weights
+            buffers = self.statistics(subnet).tensors if statistics is None else statistics
+            weights = self(subnet) if weights is None else weights
             for name, parameter in module.named_parameters():
                 parameter.copy_(weights[name])
             own = dict(module.named_buffers())
@@ -275,9 +258,24 @@ class Generator(nn.Module, ABC):
 
     def describe(self) -> Description:
         """What the generator stores, against what it generates."""
-        largest = sum(p.numel() for p in self.skeleton(self.space.largest()).parameters())
+        largest = build_skeleton(self.space, self.space.largest())
+        generated = sum(p.numel() for p in largest.parameters())
         stored = sum(p.numel() for p in self.parameters())
-        return Description(stored, largest, self.assignment(), self.taxonomy())
+        return Description(stored, generated, dict(self.assignment), self.taxonomy)
+
+
+def _misfit(dim: int, condition: Tensor | None) -> str:
+    got = None if condition is None else f"the shape {tuple(condition.shape)}"
+    advice = (
+        f"Resolve the architecture with a tensor of shape ({dim},): "
+        f"generator.subnet(architecture, condition)."
+        if dim
+        else "Leave the condition out, or make the generator with a condition_dim."
+    )
+    return (
+        f"this generator reads {dim or 'no'} numbers beside the architecture (condition_dim={dim}), "
+        f"got condition={got}. {advice}"
+    )
 
 
 @contextlib.contextmanager

@@ -1,18 +1,17 @@
 """Weights of several subnets that are used one after the other."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from hypernas.generators.generator import Generator
+from hypernas.generators.generator import Generator, Given
 
 
 @contextlib.contextmanager
 def together(
-    generator: Generator, architectures: Sequence[Mapping[str, Any]]
+    generator: Generator, architectures: Sequence[Given]
 ) -> Iterator[list[dict[str, Tensor]]]:
     """Generate the weights of some architectures at once, and send their gradients back at once.
 

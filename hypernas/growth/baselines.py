@@ -47,9 +47,7 @@ def grow_randomly(
         weight.copy_(torch.where(grid.assemble(mask) > 0, inherited, weight))
         if name in divisors:
             weight.div_(divisors[name])
-    kept_statistics = grown.statistics(found.target.architecture)
-    for name, value in found.statistics().items():
-        kept_statistics[name].copy_(value)
+    grown.statistics(found.target.architecture).fill(found.statistics())
     return grown
 
 

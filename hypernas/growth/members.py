@@ -66,7 +66,8 @@ class Members:
     def statistics(self) -> dict[str, Tensor]:
         """The statistics of the large network's norms: those of the members, one after the other."""
         own = [
-            g.statistics(n.architecture) for g, n in zip(self.generators, self.nets, strict=True)
+            generator.statistics(net.architecture).tensors
+            for generator, net in zip(self.generators, self.nets, strict=True)
         ]
         return {name: _joined(grid, own) for name, grid in self.plan.statistics.items()}
 

@@ -12,7 +12,7 @@ from hypernas.generators import Generator, Mixture
 from hypernas.generators.banks.bank import Bank
 from hypernas.generators.coefficients.learned import Free
 from hypernas.generators.coefficients.source import CoefficientSource, Constant
-from hypernas.generators.selection.slicer import Plain
+from hypernas.generators.selection.slicer import Prefix
 from hypernas.growth.blocks import Block, Grid
 from hypernas.growth.branches import branch_ends
 from hypernas.growth.coefficients import Recombiner, Rule
@@ -109,9 +109,7 @@ def grow(
         coefficient_lr_scale=coefficient_lr_scale,
     )
     grown = found.place(large)
-    kept = grown.statistics(found.target.architecture)
-    for name, value in found.statistics().items():
-        kept[name].copy_(value)
+    grown.statistics(found.target.architecture).fill(found.statistics())
     return grown
 
 
@@ -173,7 +171,9 @@ def _mixture(m: int, generator: Generator) -> Mixture:
             f"member {m} is grown itself: grow from its own members at once, of which there can be "
             f"any number."
         )
-    if not isinstance(generator.source, Free | Constant) or not isinstance(generator.slicer, Plain):
+    if not isinstance(generator.source, Free | Constant) or not isinstance(
+        generator.slicer, Prefix
+    ):
         raise ValueError(
             f"member {m} has coefficients or slices that depend on the architecture "
             f"({type(generator.source).__name__}, {type(generator.slicer).__name__}). {advice}."

@@ -93,8 +93,8 @@ def net2net(
             shape = [len(wide) if i == 0 else 1 for i in range(wide.dim())]
             wide = wide / _copies(small.weights[name][0], factors[0]).to(wide).view(shape)
         weight.copy_(wide)
-    statistics = grown.statistics(target.architecture)
-    before = found.generators[0].statistics(small.architecture)
+    statistics = grown.statistics(target.architecture).tensors
+    before = found.generators[0].statistics(small.architecture).tensors
     for name, factors in target.statistics.items():
         if name in before:
             statistics[name].copy_(_repeated(before[name], small.statistics[name], factors))

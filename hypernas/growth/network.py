@@ -11,9 +11,10 @@ from hypernas.growth.subspace import subspace
 from hypernas.slicing import Layout, layout_of, spatial_axes
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
+from hypernas.subnet.norms import norm_statistics
 from hypernas.subnet.skeleton import build_seeded
 from hypernas.subnet.supernet import Supernet
-from hypernas.subnet.target import norm_statistics, skeleton, weight_shapes
+from hypernas.subnet.target import skeleton, weight_shapes
 
 _STACKED = (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase)
 

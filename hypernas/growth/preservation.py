@@ -38,7 +38,4 @@ def recalibrate(generator: Generator, batches: Iterable[Any]) -> None:
     """
     architecture = generator.space.largest()
     fresh = generator.calibrate(architecture, batches)
-    kept = generator.statistics(architecture)
-    for name, value in fresh.items():
-        kept[name].copy_(value)
-    generator.update_statistics(architecture, kept)
+    generator.statistics(architecture).fill(fresh)

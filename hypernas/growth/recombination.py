@@ -1,8 +1,7 @@
 """A large generator over the templates of small ones."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor, nn
 
 from hypernas.generators import ParameterGroup
@@ -13,8 +12,7 @@ from hypernas.generators.selection.slicer import Slicer
 from hypernas.growth.blocks import Block, Grid
 from hypernas.mixing import Coefficients
 from hypernas.slicing import prefix
-from hypernas.space.cache import Cache
-from hypernas.subnet.supernet import Subnet
+from hypernas.subnet.subnet import Slices, Subnet
 
 # Legend: a part is the tensor of one block, known by a name of its own, "conv.weight[0:8, 8:16]".
 
@@ -113,9 +111,6 @@ class RecombinedCoefficients(CoefficientSource):
     def words(self, name: str) -> str:
         return "learned coefficients"
 
-    def taxonomy(self) -> None:
-        """Nothing is read."""
-
 
 class Blocks(Slicer):
     """Each parameter is put together from parts, each a prefix of a member's.
@@ -130,27 +125,23 @@ class Blocks(Slicer):
         self.grids = dict(grids)
         self._parts = parts(grids)
         self._fresh = set(fresh)
-        self._located = Cache(8)
 
-    def locate(self, subnet: Subnet) -> Subnet:
-        return self._located.get(subnet.architecture, lambda: self._locate(subnet))
+    def locate(self, subnet: Subnet) -> Slices:
+        return subnet.derived(self, lambda: self._locate(subnet))
 
-    def _locate(self, subnet: Subnet) -> Subnet:
+    def _locate(self, subnet: Subnet) -> Slices:
         blocks = {part: b for own in self._parts.values() for part, b in own.items()}
         slices = {
             part: prefix(b.taken.shape, b.taken.shape) if part in self._fresh else b.taken
             for part, b in blocks.items()
         }
-        return subnet._replace(slices=slices)
+        return Slices(slices, subnet.slices.statistics)
 
     def forward(self, weights: dict[str, Tensor], subnet: Subnet) -> dict[str, Tensor]:
         return {
             name: grid.assemble([weights[part] for part in self._parts[name]])
             for name, grid in self.grids.items()
         }
-
-    def settle(self, subnet: Subnet, measure: Callable[[], float], rng: torch.Generator) -> None:
-        """Nothing is free."""
 
     def words(self, name: str) -> str:
         own = sum(block.own for block in self.grids[name].blocks)

@@ -6,7 +6,8 @@ from typing import Any
 from hypernas.slicing import layout_of
 from hypernas.space import SearchSpace
 from hypernas.space.choice import Choice
-from hypernas.subnet.target import norm_statistics, weight_shapes
+from hypernas.subnet.norms import norm_statistics
+from hypernas.subnet.target import weight_shapes
 
 
 def subspace(space: SearchSpace, architecture: Mapping[str, Any] | str) -> SearchSpace:

@@ -34,13 +34,18 @@ class Architecture(Mapping[str, Value]):
     `SearchSpace.architecture` makes one from any mapping and checks it.
 
     It compares equal to a plain dict of the same items.
+
+    Args:
+        of: the mark of the space that checked the values, which need not do so again; a copy from
+            another process has none.
     """
 
-    __slots__ = ("_hash", "_values")
+    __slots__ = ("_hash", "_values", "of")
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    def __init__(self, values: Mapping[str, Any], *, of: object = None) -> None:
         self._values = {str(name): freeze(value) for name, value in values.items()}
         self._hash = hash(frozenset(self._values.items()))
+        self.of = of
 
     def __getitem__(self, name: str) -> Value:
         try:

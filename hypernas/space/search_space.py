@@ -7,7 +7,6 @@ from typing import Any
 from torch import nn
 
 from hypernas.space.architecture import Architecture, Value, freeze
-from hypernas.space.cache import Cache
 from hypernas.space.choice import Choice, listed
 from hypernas.space.enumeration import count, every
 from hypernas.space.random_source import below, unit
@@ -44,7 +43,7 @@ class SearchSpace:
         }
         self.layouts = dict(layouts or {})
         self._build = build
-        self._checked = Cache(4096)  # architectures known to be of this space
+        self._mark = object()  # of the architectures that this space has checked or made
         if not self.choices:
             raise ValueError("a search space needs at least one choice, got none.")
         if not callable(build):
@@ -82,8 +81,8 @@ class SearchSpace:
         """
         if not isinstance(values, Mapping):
             return self.named(values)
-        if isinstance(values, Architecture):
-            return self._checked.get(values, lambda: self._check(values))
+        if isinstance(values, Architecture) and values.of is self._mark:
+            return values
         return self._check(values)
 
     def _check(self, values: Mapping[str, Any]) -> Architecture:
@@ -108,7 +107,7 @@ class SearchSpace:
             raise ValueError(
                 f"{dict(values)} is not an architecture of this space:\n  " + "\n  ".join(problems)
             )
-        return Architecture(result)
+        return Architecture(result, of=self._mark)
 
     def named(self, description: Mapping[str, Any] | str) -> Architecture:
         """The architecture of "largest", "smallest" or a mapping.
@@ -162,7 +161,7 @@ class SearchSpace:
         for name, choice in self.choices.items():
             if choice.active(result):
                 result[name] = pick(name, choice)
-        return Architecture(result)
+        return Architecture(result, of=self._mark)
 
     def smallest(self) -> Architecture:
         """The first value of every active choice."""
@@ -259,7 +258,7 @@ class SearchSpace:
 
     def enumerate(self) -> Iterator[Architecture]:
         """Every architecture once, in the order of the choices and their values."""
-        return every(self.choices)
+        return map(self.architecture, every(self.choices))
 
     def to_json(self) -> str:
         """The choices as JSON: two spaces with the same text have the same architectures."""

@@ -1,8 +1,7 @@
 """The largest shapes of a search space: what every subnet's parameters are slices of."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,19 +10,12 @@ from hypernas.slicing import Layout, Slice, layout_of, slice_of
 from hypernas.slicing.fused import own_layout
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
-from hypernas.space.cache import Cache
+from hypernas.subnet.norms import norm_statistics
 from hypernas.subnet.skeleton import build_seeded, build_skeleton
-from hypernas.subnet.target import norm_statistics, weight_shapes
+from hypernas.subnet.subnet import Slices
+from hypernas.subnet.target import weight_shapes
 
 _NUM_PROBES = 4  # random architectures whose fit is checked before training
-
-
-class Subnet(NamedTuple):
-    """Where a subnet sits in the largest shapes."""
-
-    architecture: Architecture
-    slices: dict[str, Slice]  # by parameter name
-    statistics: dict[str, Slice]  # by name of a norm's running statistic
 
 
 class Supernet:
@@ -46,7 +38,6 @@ class Supernet:
         self.space = space
         self._references = [(a, build_skeleton(space, a)) for a in space.references()]
         self._home: dict[str, tuple[Architecture, nn.Module]] = {}  # of statistics too
-        self._subnets = Cache(128)
         self.shapes: dict[str, torch.Size] = {}
         for architecture, module in self._references:
             for name, shape in weight_shapes(module).items():
@@ -62,9 +53,9 @@ class Supernet:
         rng = torch.Generator().manual_seed(0)
         probes = [space.smallest(), *(space.sample(rng) for _ in range(_NUM_PROBES))]
         for architecture, module in self._references:
-            self._place(architecture, module)
+            self.place(architecture, module)
         for architecture in probes:
-            self.subnet(architecture)
+            self.slices(architecture)
 
     def _check_dtypes(self) -> None:
         dtype = torch.get_default_dtype()
@@ -105,27 +96,21 @@ class Supernet:
         layout = layout if isinstance(layout, Layout) else Layout(layout)
         return tuple(layout.factors(name, tuple(shape), module, architecture))
 
-    def subnet(
-        self,
-        architecture: Mapping[str, Any],
-        module: Callable[[Architecture], nn.Module] | None = None,
-    ) -> Subnet:
-        """The index sets of an architecture (remembered for the last 128).
-
-        Args:
-            module: where to get the architecture's module, or its skeleton, if it is needed; by
-                default it is built.
+    def slices(self, architecture: Mapping[str, Any]) -> Slices:
+        """The index sets of an architecture, of which the module is built for it.
 
         Raises:
             ValueError: if the architecture is not of the space, or does not fit.
         """
         architecture = self.space.architecture(architecture)
-        make = module or partial(build_skeleton, self.space)
-        return self._subnets.get(
-            architecture, lambda: self._place(architecture, make(architecture))
-        )
+        return self.place(architecture, build_skeleton(self.space, architecture))
 
-    def _place(self, architecture: Architecture, module: nn.Module) -> Subnet:
+    def place(self, architecture: Architecture, module: nn.Module) -> Slices:
+        """The index sets of an architecture whose module, or its skeleton, is there.
+
+        Raises:
+            ValueError: if it does not fit, naming every parameter that does not.
+        """
         weights, statistics = weight_shapes(module), norm_statistics(module)
         slices: dict[str, Slice] = {}
         misfits: list[str] = []
@@ -147,8 +132,7 @@ class Supernet:
                 + "\nEvery parameter of a subnet must be a part of the largest subnet's parameter of "
                 "the same name; give parameters that never share weights different names."
             )
-        return Subnet(
-            architecture,
+        return Slices(
             {name: slices[name] for name in weights},
             {name: slices[name] for name in statistics},
         )

@@ -171,7 +171,7 @@ class Training:
                     ranks.reseed(seed, step)
                     loss = add_gradients(
                         storage,
-                        architectures,
+                        [generator.subnet(a) for a in architectures],
                         next(stream),
                         objective,
                         combine=self.combine,
@@ -234,12 +234,12 @@ class Training:
     ) -> Tensor:  # shape: (), mean loss
         """Add up the gradients of the losses of some architectures on one batch, in one process.
 
-        With an `rng`, what is free in slices is settled first, on the same batch.
+        With an `rng`, free channels are chosen first, on the same batch.
         """
         storage = Copies(generator, Alone())
         return add_gradients(
             storage,
-            architectures,
+            [generator.subnet(a) for a in architectures],
             batch,
             objective,
             combine=self.combine,

@@ -33,12 +33,13 @@ def validate(
     for first in range(0, len(distinct), ranks.size):
         some = distinct[first : first + ranks.size]  # one a rank
         wanted = [[r] if r < len(some) else [] for r in range(ranks.size)]
-        for i, weights in storage.weights(some, wanted).items():
+        subnets = [generator.subnet(architecture) for architecture in some]
+        for i, weights in storage.weights(subnets, wanted).items():
             taken: Iterator[Any] = islice(batches.starting_at(0), calibration_batches)
             statistics = generator.calibrate(
-                some[i], (inputs for inputs, _ in taken), weights=weights
+                subnets[i], (inputs for inputs, _ in taken), weights=weights
             )
-            module = generator.export(some[i], weights=weights, statistics=statistics)
+            module = generator.export(subnets[i], weights=weights, statistics=statistics)
             examples = in_order(data.validation, device=generator.device)
             own[labels[some[i]]] = assess(module, examples, objective)
     generator.train()

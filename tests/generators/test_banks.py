@@ -135,7 +135,7 @@ def test_soft_sharing_without_layers_of_equal_shape_is_weight_sharing():
     space = EXAMPLES["tied"]().space
     largest = space.largest()
     assert_close(generators.soft_sharing(space)(largest), generators.shared(space)(largest))
-    assert set(generators.soft_sharing(space).assignment().values()) == {"shared"}
+    assert set(generators.soft_sharing(space).assignment.values()) == {"shared"}
 
 
 # --- a flat vector -------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from hypernas import generators
 from hypernas.spaces import conv2d, mlp
-from hypernas.subnet.target import norm_statistics
+from hypernas.subnet.norms import norm_statistics
 
 
 def samples(space, num=4):
@@ -61,13 +61,15 @@ def test_each_norm_keeps_its_statistics_in_the_part_that_makes_its_parameters():
     )
     architecture = space.largest()
     expected = set(norm_statistics(space.build(architecture)))
-    found = [set(part.statistics(architecture)) for part in generator.parts]
-    assert set(generator.statistics(architecture)) == expected
+    found = [set(part.statistics(architecture).tensors) for part in generator.parts]
+    assert set(generator.statistics(architecture).tensors) == expected
     assert sum(map(len, found)) == len(expected)
     assert all(name.startswith("stages.1.") for name in found[1])
     assert not found[2]
     generator.train().call(architecture, torch.randn(4, 1, 8, 8))
-    assert all(int(t) == 1 for n, t in generator.statistics(architecture).items() if "tracked" in n)
+    assert all(
+        int(t) == 1 for n, t in generator.statistics(architecture).tensors.items() if "tracked" in n
+    )
 
 
 def test_unmatched_and_doubly_matched_names_are_one_error():
@@ -98,7 +100,7 @@ def test_parts_read_one_condition_or_none():
         rest=generators.shared,
     )
     assert generator.condition_dim == 3
-    one, two = (generator(space.largest(), c) for c in torch.eye(3)[:2])
+    one, two = (generator(generator.subnet(space.largest(), c)) for c in torch.eye(3)[:2])
     assert not torch.equal(one["layers.0.weight"], two["layers.0.weight"])
     assert torch.equal(one["head.weight"], two["head.weight"])
     with pytest.raises(ValueError, match=r"sizes are \{'layers.\*': 3, 'rest': 2\}"):
@@ -114,6 +116,10 @@ def test_auxiliary_losses_of_the_parts_add_up():
     routed = partial(generators.mos_layer, balance=1.0, dropout=0.0)
     generator = generators.by_name(space, {"head.*": routed, "layers.*": routed})
     architectures = samples(space)
-    parts = sum(part.auxiliary_loss(architectures) for part in generator.parts)
-    assert_close(generator.auxiliary_loss(architectures), parts)
+    subnets = [generator.subnet(architecture) for architecture in architectures]
+    parts = sum(
+        generators.auxiliary_loss(part, [part.subnet(subnet) for subnet in subnets])
+        for part in generator.parts
+    )
+    assert_close(generators.auxiliary_loss(generator, subnets), parts)
     assert parts.requires_grad

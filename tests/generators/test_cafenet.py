@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from hypernas import SearchSpace
-from hypernas.generators import Mixture, by_name, cafenet, settle, shared
+from hypernas.generators import Mixture, by_name, cafenet, choose_channels, shared
 from hypernas.generators.selection.free_channels import FreeChannels, Zone
 from hypernas.spaces import conv1d, mlp
 
@@ -59,8 +59,8 @@ def freed(generator: Mixture, seed: int = 1) -> Mixture:
     """With random channels in every zone of every width."""
     for architecture in generator.space.enumerate():
         losses = itertools.count(0, -1)  # the last candidate wins, which is a random one
-        subnet = generator._supernet.subnet(architecture)
-        generator.slicer.settle(subnet, partial(next, losses), rng(seed))
+        subnet = generator.subnet(architecture)
+        generator.slicer.choose(subnet, partial(next, losses), rng(seed))
     return generator
 
 
@@ -81,7 +81,12 @@ def test_radius_zero_is_the_prefix_bit_for_bit(space):
     draws = [space.smallest(), space.largest(), *(space.sample(rng(i)) for i in range(4))]
     for architecture in draws:
         assert_close(ours(architecture), plain(architecture), rtol=0, atol=0)
-        assert_close(ours.statistics(architecture), plain.statistics(architecture), rtol=0, atol=0)
+        assert_close(
+            ours.statistics(architecture).tensors,
+            plain.statistics(architecture).tensors,
+            rtol=0,
+            atol=0,
+        )
 
 
 def test_before_anything_is_settled_every_subnet_is_the_prefix():
@@ -103,7 +108,7 @@ def test_before_anything_is_settled_every_subnet_is_the_prefix():
 )
 def test_a_width_has_every_pattern_of_its_zone(radius, width, zone, num):
     generator = cafenet(net_space((2, 4, 7, 8)), radius=radius, num_candidates=0)
-    subnet = generator._supernet.subnet({"hidden": width})
+    subnet = generator.subnet({"hidden": width})
     found = generator.slicer.zones(subnet)["blocks.0.project.weight", 1]
     assert (found.start, found.size) == zone
     base = list(range(found.start))
@@ -154,13 +159,13 @@ def test_axes_of_one_size_choose_together_and_given_groups_for_themselves():
         )
         assert (first == second) == equal
         assert first == channels(generator, {"hidden": 4}, "blocks.0.project.weight", 1)
-        statistics = generator.slicer.locate(generator._supernet.subnet({"hidden": 4})).statistics
+        statistics = generator.slicer.locate(generator.subnet({"hidden": 4})).statistics
         assert statistics["blocks.0.expand_norm.running_var"](torch.arange(8)).tolist() == first
 
 
 def test_settling_takes_the_least_loss_of_all_it_tries_and_tries_the_prefix_and_the_last_winner():
     generator = freed(cafenet(net_space(), radius=3, num_candidates=3, channels=[BLOCK]))
-    slicer, subnet = generator.slicer, generator._supernet.subnet({"hidden": 4})
+    slicer, subnet = generator.slicer, generator.subnet({"hidden": 4})
     rows = [zone.row for zone in dict.fromkeys(slicer.zones(subnet).values())]
     before, tried = slicer.chosen[rows].clone(), []
 
@@ -168,7 +173,7 @@ def test_settling_takes_the_least_loss_of_all_it_tries_and_tries_the_prefix_and_
         tried.append(slicer.chosen[rows].clone())
         return [0.5, 0.7, 0.3, 0.4, 0.6][len(tried) - 1]
 
-    slicer.settle(subnet, measure, rng(5))
+    slicer.choose(subnet, measure, rng(5))
     assert_close(tried[0], before)
     assert_close(tried[1], torch.tensor([[0, 1, 2], [0, 1, 2]], dtype=torch.int32))
     assert len(tried) == 5
@@ -181,7 +186,7 @@ def test_the_loss_after_settling_is_no_more_than_before_nor_than_that_of_the_pre
     losses = []
     for seed in range(12):
         losses.append(square(generator.call(architecture, inputs(6, 5))).item())
-        settle(generator, architecture, inputs(6, 5), loss=square, rng=rng(seed))
+        choose_channels(generator, architecture, inputs(6, 5), loss=square, rng=rng(seed))
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < losses[0]
 
@@ -190,7 +195,7 @@ def test_settling_touches_neither_gradients_nor_statistics_nor_other_widths():
     generator = cafenet(net_space(), radius=2, num_candidates=3).train()
     before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
     falling = (torch.tensor(-float(i)) for i in itertools.count())
-    settle(generator, {"hidden": 4}, inputs(6, 5), loss=lambda _: next(falling), rng=rng())
+    choose_channels(generator, {"hidden": 4}, inputs(6, 5), loss=lambda _: next(falling), rng=rng())
     after = generator.state_dict()
     assert not torch.equal(after.pop("slicer.chosen"), before.pop("slicer.chosen"))
     assert_close(after, before, rtol=0, atol=0)
@@ -208,25 +213,25 @@ def test_where_nothing_is_free_nothing_is_measured():
         (cafenet(space, radius=0), 4),
         (shared(space), 4),
     ):
-        settle(generator, {"hidden": hidden}, inputs(6, 5), loss=measure, rng=rng())
+        choose_channels(generator, {"hidden": hidden}, inputs(6, 5), loss=measure, rng=rng())
 
 
-def test_a_part_of_a_composed_generator_settles_by_the_loss_of_the_whole():
+def test_a_part_of_a_composed_generator_chooses_by_the_loss_of_the_whole():
     def part(space: SearchSpace) -> Mixture:
         return cafenet(space, radius=2, num_candidates=3, channels=[BLOCK])
 
     generator = by_name(net_space(), {"*expand*": shared, "*.project.*": shared}).train()
-    settle(generator, {"hidden": 4}, inputs(6, 5), loss=square, rng=rng())  # nothing to do
+    choose_channels(generator, {"hidden": 4}, inputs(6, 5), loss=square, rng=rng())  # nothing to do
     generator = by_name(net_space(), {"blocks.0.*": shared}, rest=part).train()
     before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
     falling = (torch.tensor(-float(i)) for i in itertools.count())
-    settle(generator, {"hidden": 4}, inputs(6, 5), loss=lambda _: next(falling), rng=rng())
+    choose_channels(generator, {"hidden": 4}, inputs(6, 5), loss=lambda _: next(falling), rng=rng())
     moved = {
         n for n, tensor in generator.state_dict().items() if not torch.equal(tensor, before[n])
     }
     assert moved == {"parts.1.slicer.chosen"}
     generator.call({"hidden": 4}, inputs(6, 5))
-    means = generator.statistics({"hidden": 8})["blocks.1.expand_norm.running_mean"]
+    means = generator.statistics({"hidden": 8}).tensors["blocks.1.expand_norm.running_mean"]
     assert (means != 0).sum() == 4
     assert (means[:4] != 0).sum() < 4
 
@@ -237,7 +242,7 @@ def test_training_moves_the_statistics_of_the_chosen_channels():
     generator.call({"hidden": 4}, inputs(6, 5))
     alone(inputs(6, 5))
     chosen = channels(generator, {"hidden": 4}, "blocks.0.project.weight", 1)
-    found = generator.statistics({"hidden": 8})["blocks.0.expand_norm.running_mean"]
+    found = generator.statistics({"hidden": 8}).tensors["blocks.0.expand_norm.running_mean"]
     assert_close(found[chosen], alone.blocks[0].expand_norm.running_mean)
     others = [i for i in range(8) if i not in chosen]
     assert_close(found[others], torch.zeros(4), rtol=0, atol=0)
@@ -268,10 +273,7 @@ def test_sizes_of_axes_made_of_factors_do_not_choose_by_themselves():
     layouts = {"qkv.weight": "(three heads dim) model", "qkv.bias": "(three heads dim)"}
     space = SearchSpace({"heads": [2, 4], "model": [4, 8]}, build, layouts=layouts)
     free = {
-        name
-        for name, _ in cafenet(space).slicer.zones(
-            cafenet(space)._supernet.subnet(space.smallest())
-        )
+        name for name, _ in cafenet(space).slicer.zones(cafenet(space).subnet(space.smallest()))
     }
     assert free == {
         "wide.weight",
@@ -304,7 +306,7 @@ def test_an_axis_in_two_groups_and_one_made_of_factors_are_refused():
 def test_a_mapping_with_a_full_name_is_one_group():
     tied = {"blocks.0.expand.weight": 0, "*.expand.weight": 0}
     generator = cafenet(net_space(), channels=[tied])
-    subnet = generator._supernet.subnet({"hidden": 4})
+    subnet = generator.subnet({"hidden": 4})
     assert len(set(generator.slicer.zones(subnet).values())) == 1
 
 

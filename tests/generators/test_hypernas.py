@@ -136,7 +136,7 @@ def test_all_coefficients_are_one_network_of_the_encoding(centre):
     smallest, source = space.smallest(), generator.source
 
     def hidden(architecture: Architecture) -> Tensor:
-        angle = generator.features(architecture) * torch.pi / 2
+        angle = generator.subnet(architecture).features * torch.pi / 2
         found = torch.cat([angle.cos(), angle.sin()])
         for layer in (source.trunk[0], source.trunk[2]):
             found = nn.functional.leaky_relu(layer.weight @ found + layer.bias, 0.01)
@@ -191,7 +191,9 @@ def test_what_a_condition_adds_is_not_taken_off():
     means = [
         torch.stack(
             [
-                generator.coefficients(a, torch.tensor([value]))["head.bias"].offset
+                generator.coefficients(generator.subnet(a, torch.tensor([value])))[
+                    "head.bias"
+                ].offset
                 for a in space.enumerate()
             ]
         ).mean(0)
@@ -228,7 +230,7 @@ def test_patterns_select_what_gets_experts_gains_and_offsets():
         kinds += ["offset"] if "norm" in name else []
         expected[name] = " + ".join(kinds) or "shared"
         assert len(generator.bank(name)) == (4 if "shared base" in kinds else 1)
-    assert generator.assignment() == expected
+    assert generator.assignment == expected
     assert set(generator.coefficients(space.largest())) == {
         name for name, words in expected.items() if words != "shared"
     }

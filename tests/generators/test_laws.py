@@ -14,7 +14,8 @@ from torch.testing import assert_close
 
 from hypernas import Architecture, SearchSpace
 from hypernas.generators import Generator, Standalone, hypernas, mos_layer, mos_neuron, shared
-from hypernas.subnet.target import norm_statistics, weight_shapes
+from hypernas.subnet.norms import norm_statistics
+from hypernas.subnet.target import weight_shapes
 
 MAKERS: dict[str, Callable[..., Generator]] = {
     "shared": shared,
@@ -87,7 +88,7 @@ def everything(generator: Generator, space: SearchSpace) -> Iterator[dict[str, T
     """Weights and statistics of some architectures."""
     for architecture in some(space):
         yield generator(architecture)
-        yield generator.statistics(architecture)
+        yield generator.statistics(architecture).tensors
 
 
 def test_weights_have_the_names_and_shapes_of_the_built_module(make, example):
@@ -102,7 +103,7 @@ def test_statistics_are_those_of_the_built_module(make, example):
     generator = make(example.space)
     for architecture in some(example.space):
         expected = norm_statistics(example.space.build(architecture))
-        assert_same(dict(generator.statistics(architecture)), expected)
+        assert_same(dict(generator.statistics(architecture).tensors), expected)
 
 
 def test_every_parameter_gets_a_finite_gradient(make, example):
@@ -193,7 +194,11 @@ def test_a_generator_moves_to_another_precision(make, example):
         assert all(w.dtype == torch.float64 for w in generator(architecture).values())
         outputs = generator.call(architecture, inputs)
         assert outputs.dtype == torch.float64
-        buffers = [b for b in generator.skeleton(architecture).buffers() if b.is_floating_point()]
+        buffers = [
+            b
+            for b in generator.subnet(architecture).target.module.buffers()
+            if b.is_floating_point()
+        ]
         assert all(buffer.dtype == torch.float64 for buffer in buffers)
         assert_close(outputs.float(), single, rtol=1e-3, atol=1e-3)
         assert_close(generator.export(architecture)(inputs), outputs)
@@ -218,7 +223,7 @@ def test_an_export_computes_what_the_call_does(generator, example):
         assert type(exported) is type(example.space.build(architecture))
         assert not exported.training
         assert_close(exported(example.inputs), expected, rtol=0, atol=1e-6)
-        assert_same(norm_statistics(exported), generator.statistics(architecture))
+        assert_same(norm_statistics(exported), generator.statistics(architecture).tensors)
 
 
 def test_an_export_does_not_depend_on_the_generators_mode(generator, example):
@@ -248,7 +253,7 @@ def test_an_export_is_a_plain_picklable_module(generator, example):
 def test_calibrated_statistics_are_used_by_call_and_export_and_change_no_others(generator, example):
     for architecture in some(example.space):
         found = generator.calibrate(architecture, [example.inputs])
-        assert found.keys() == generator.statistics(architecture).keys()
+        assert found.keys() == generator.statistics(architecture).tensors.keys()
         outputs = generator.call(architecture, example.inputs, statistics=found)
         exported = generator.export(architecture, statistics=found)
         assert_close(exported(example.inputs), outputs, rtol=0, atol=1e-6)
@@ -257,13 +262,13 @@ def test_calibrated_statistics_are_used_by_call_and_export_and_change_no_others(
 
 def test_training_moves_the_statistics_and_evaluation_does_not(make, example):
     generator = make(example.space)
-    largest = max(example.space.references(), key=lambda a: len(generator.statistics(a)))
+    largest = max(example.space.references(), key=lambda a: len(generator.statistics(a).tensors))
     generator.train().call(largest, example.inputs)
-    before = copy.deepcopy(dict(generator.statistics(largest)))
+    before = copy.deepcopy(dict(generator.statistics(largest).tensors))
     generator.eval().call(largest, example.inputs)
-    assert_same(dict(generator.statistics(largest)), before)
+    assert_same(dict(generator.statistics(largest).tensors), before)
     generator.train().call(largest, example.inputs)
-    for name, statistic in generator.statistics(largest).items():
+    for name, statistic in generator.statistics(largest).tensors.items():
         assert not torch.equal(statistic, before[name]), name
 
 
@@ -274,7 +279,9 @@ def test_inactive_choices_and_plain_dicts_do_not_matter(generator, example):
         described |= dict(architecture)
         assert_same(generator(described), generator(architecture))
         assert_same(generator(dict(architecture)), generator(architecture))
-        assert_same(generator.statistics(described), generator.statistics(architecture))
+        assert_same(
+            generator.statistics(described).tensors, generator.statistics(architecture).tensors
+        )
 
 
 def test_an_architecture_outside_the_space_is_refused(make, example):

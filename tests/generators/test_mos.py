@@ -57,7 +57,7 @@ def test_routers_are_two_layer_networks_of_the_encoding(mos):
     generator = mos(space, num_experts=3, hidden_dim=16, **by_module).eval()
     source = generator.source
     smallest = space.smallest()
-    features, found = generator.features(smallest), gates(generator, smallest)
+    features, found = generator.subnet(smallest).features, gates(generator, smallest)
     for i, names in enumerate(source.routers.values()):
         rows = slice(16 * i, 16 * (i + 1))
         hidden = torch.relu(source.hidden_weight[rows] @ features + source.hidden_bias[rows])
@@ -299,7 +299,7 @@ def test_routers_by_module_are_one_for_each_module():
 def test_only_the_chosen_layers_get_experts(mos):
     space = EXAMPLES["conv"]().space
     generator = mos(space, num_experts=3, experts=["blocks.*.project", "head"])
-    for parameter, kind in generator.assignment().items():
+    for parameter, kind in generator.assignment.items():
         chosen = ".project." in parameter or parameter.startswith("head")
         assert len(generator.bank(parameter)) == (3 if chosen else 1)
         assert kind.startswith("3 experts") if chosen else kind == "shared"

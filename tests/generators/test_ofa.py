@@ -81,7 +81,7 @@ def test_a_smaller_kernel_is_the_matrix_times_the_centre_of_the_next_larger_one(
         assert_close(found, expected)
         narrow = generator({"width": 4, "kernel": kernel})["conv.weight"]
         in_axis = isinstance(
-            generator.skeleton({"width": 4, "kernel": kernel}).conv, nn.ConvTranspose2d
+            generator.subnet({"width": 4, "kernel": kernel}).target.module.conv, nn.ConvTranspose2d
         )
         assert_close(narrow, expected[:, :4] if in_axis else expected[:4])
 

@@ -28,6 +28,11 @@ def samples(space, num=5):
 # --- top-k ---------------------------------------------------------------------------------------
 
 
+def auxiliary(generator, architectures):
+    """The auxiliary loss of a step with these architectures."""
+    return generators.auxiliary_loss(generator, [generator.subnet(a) for a in architectures])
+
+
 @pytest.mark.parametrize("kind", ROUTED)
 def test_the_top_k_of_all_experts_is_the_dense_router(kind):
     space = EXAMPLES["mlp"]().space
@@ -87,8 +92,8 @@ def test_descending_the_auxiliary_loss_balances_the_experts(kind):
     optimizer = torch.optim.Adam(generator.parameters(), lr=0.02)
     losses = []
     for _ in range(60):
-        losses.append(float(generator.auxiliary_loss(architectures).detach()))
-        generator.auxiliary_loss(architectures).backward()
+        losses.append(float(auxiliary(generator, architectures).detach()))
+        auxiliary(generator, architectures).backward()
         optimizer.step()
         optimizer.zero_grad()
     assert losses[0] > 0.5
@@ -100,9 +105,7 @@ def test_descending_the_auxiliary_loss_balances_the_experts(kind):
 )
 def test_without_being_asked_for_there_is_no_auxiliary_loss(make):
     space = EXAMPLES["mlp"]().space
-    loss = make(space).auxiliary_loss(samples(space))
-    assert not loss.requires_grad
-    assert_close(loss, torch.tensor(0.0))
+    assert auxiliary(make(space), samples(space)) is None
 
 
 def test_training_descends_the_auxiliary_loss_too():
@@ -124,7 +127,7 @@ def test_training_descends_the_auxiliary_loss_too():
             device="cpu",
         )
         generator.balance = 1.0
-        return float(generator.auxiliary_loss(samples(space)).detach())
+        return float(auxiliary(generator, samples(space)).detach())
 
     assert trained(3.0) < 0.2 * trained(0.0)
 
@@ -138,39 +141,51 @@ def test_a_condition_changes_the_weights_and_gets_gradients(kind):
     generator = CONDITIONED[kind](space, condition_dim=3).eval()
     architecture = space.largest()
     condition = torch.tensor([0.1, 0.9, 0.4], requires_grad=True)
-    one = generator.call(architecture, inputs, condition=condition)
-    two = generator.call(architecture, inputs, condition=torch.tensor([0.8, 0.2, 0.0]))
+    subnet = generator.subnet(architecture, condition)
+    one = generator.call(subnet, inputs)
+    other = generator.subnet(architecture, torch.tensor([0.8, 0.2, 0.0]))
+    two = generator.call(other, inputs)
     assert not torch.allclose(one, two)
     one.square().sum().backward()
     assert (condition.grad != 0).all()
-    module = generator.export(architecture, condition=condition)
+    module = generator.export(subnet)
     assert_close(module(inputs), one.detach())
 
 
 @pytest.mark.parametrize("kind", CONDITIONED)
-def test_many_architectures_take_one_condition_or_one_each(kind):
+def test_many_subnets_keep_each_its_condition(kind):
     space = EXAMPLES["mlp"]().space
     generator = CONDITIONED[kind](space, condition_dim=2).eval()
-    architectures, conditions = samples(space), torch.rand(5, 2)
-    each = [generator(a, c) for a, c in zip(architectures, conditions, strict=True)]
-    assert_close(generator.many(architectures, conditions), each)
-    one = [generator(a, conditions[0]) for a in architectures]
-    assert_close(generator.many(architectures, conditions[0]), one)
+    subnets = list(map(generator.subnet, samples(space), torch.rand(5, 2)))
+    assert_close(generator.many(subnets), [generator(subnet) for subnet in subnets])
+
+
+def test_a_subnet_of_one_generator_is_resolved_anew_by_another():
+    space = EXAMPLES["mlp"]().space
+    first, second = generators.hypernas(space, condition_dim=2), generators.shared(space)
+    subnet = first.subnet(space.largest(), torch.tensor([0.2, 0.4]))
+    assert first.subnet(subnet) is subnet
+    assert second.subnet(subnet) is second.subnet(space.largest())
+    wider = generators.hypernas(space, condition_dim=2, seed=1)
+    assert_close(wider.subnet(subnet).features, subnet.features)
+    first.double()
+    assert first.subnet(subnet).features.dtype == torch.double
 
 
 @pytest.mark.parametrize("given", [None, torch.zeros(3), torch.zeros(2, 2)])
 def test_a_condition_of_another_size_or_none_is_refused(given):
     space = EXAMPLES["mlp"]().space
     generator = generators.hypernas(space, condition_dim=2)
-    with pytest.raises(ValueError, match=r"reads 2 numbers .* Give a tensor of shape \(2,\)\."):
-        generator(space.largest(), given)
+    with pytest.raises(ValueError, match=r"reads 2 numbers .* with a tensor of shape \(2,\): "):
+        generator.subnet(space.largest(), given)
 
 
 def test_groups_of_architectures_keep_each_its_condition():
     space = EXAMPLES["mlp"]().space
     inner = partial(generators.mos_layer, condition_dim=2, dropout=0.0, balance=1.0)
     generator = generators.few_shot(space, num_groups=2, generator=inner)
-    architectures, conditions = samples(space), torch.rand(5, 2)
-    each = [generator(a, c) for a, c in zip(architectures, conditions, strict=True)]
-    assert_close(generator.many(architectures, conditions), each)
-    assert generator.auxiliary_loss(architectures, conditions) > 0
+    subnets = list(map(generator.subnet, samples(space), torch.rand(5, 2)))
+    assert_close(generator.many(subnets), [generator(subnet) for subnet in subnets])
+    loss = generators.auxiliary_loss(generator, subnets)
+    assert loss is not None
+    assert loss > 0

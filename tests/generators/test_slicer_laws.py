@@ -1,4 +1,4 @@
-"""What holds of every generator holds with every slicer; and training settles what is free."""
+"""What holds of every generator holds with every slicer; and training chooses what is free."""
 
 import copy
 import pickle
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from hypernas.data import Data, split_tensors
-from hypernas.generators import Mixture, cafenet, hypernas, ofa, settle, shared
+from hypernas.generators import Mixture, cafenet, choose_channels, hypernas, ofa, shared
 from hypernas.generators.selection.channels import channels_by_size
 from hypernas.generators.selection.free_channels import FreeChannels
 from hypernas.generators.selection.kernel_transforms import KernelTransforms
@@ -19,7 +19,8 @@ from hypernas.objectives import CrossEntropy, InPlaceDistillation
 from hypernas.sampling import Sandwich
 from hypernas.space.architecture import Architecture
 from hypernas.spaces import conv1d, conv2d, mlp
-from hypernas.subnet.target import norm_statistics, weight_shapes
+from hypernas.subnet.norms import norm_statistics
+from hypernas.subnet.target import weight_shapes
 from hypernas.training import Training
 
 
@@ -66,7 +67,7 @@ def generator(factory, example) -> Mixture:
     made = factory(space, seed=1).train()
     for i, architecture in enumerate(some(space)):
         rng = torch.Generator().manual_seed(i)
-        settle(made, architecture, inputs, loss=lambda y: y.square().mean(), rng=rng)
+        choose_channels(made, architecture, inputs, loss=lambda y: y.square().mean(), rng=rng)
         made.call(architecture, inputs)
     rng = torch.Generator().manual_seed(2)
     with torch.no_grad():
@@ -83,14 +84,14 @@ def some(space) -> list[Architecture]:
 def assert_same(first: Mixture, second: Mixture) -> None:
     for architecture in some(first.space):
         assert_close(first(architecture), second(architecture), rtol=0, atol=0)
-        statistics = first.statistics(architecture), second.statistics(architecture)
+        statistics = first.statistics(architecture).tensors, second.statistics(architecture).tensors
         assert_close(*statistics, rtol=0, atol=0)
 
 
 def test_weights_and_statistics_have_the_names_and_shapes_of_the_built_module(generator, example):
     for architecture in some(generator.space):
         module = generator.space.build(architecture)
-        weights, statistics = generator(architecture), generator.statistics(architecture)
+        weights, statistics = generator(architecture), generator.statistics(architecture).tensors
         assert {name: w.shape for name, w in weights.items()} == weight_shapes(module)
         shapes = {name: s.shape for name, s in norm_statistics(module).items()}
         assert {name: s.shape for name, s in statistics.items()} == shapes
@@ -146,7 +147,7 @@ def test_training_moves_the_statistics_of_a_subnet_as_training_it_alone_does(gen
         alone = moved.export(architecture).train()
         alone(example[1])
         moved.train().call(architecture, example[1])
-        assert_close(dict(moved.statistics(architecture)), norm_statistics(alone))
+        assert_close(dict(moved.statistics(architecture).tensors), norm_statistics(alone))
 
 
 def test_parameter_groups_hold_every_parameter_once(generator):
@@ -182,7 +183,7 @@ def space():
 
 
 @pytest.mark.parametrize("objective", [CrossEntropy(), InPlaceDistillation()])
-def test_training_settles_what_is_free(objective):
+def test_training_chooses_what_is_free(objective):
     generator = fit(cafenet(space()), objective)
     fresh = cafenet(space())
     assert not torch.equal(generator.slicer.chosen, fresh.slicer.chosen)
@@ -194,7 +195,7 @@ def test_training_with_radius_zero_is_training_with_shared_weights():
         assert_close(first(architecture), second(architecture), rtol=0, atol=0)
 
 
-def test_a_resumed_run_settles_as_one_that_never_stopped(tmp_path):
+def test_a_resumed_run_chooses_as_one_that_never_stopped(tmp_path):
     whole, resumed = fit(cafenet(space()), folder=tmp_path), cafenet(space())
     (tmp_path / "00000008").rename(tmp_path / "late")
     fit(resumed, folder=tmp_path, resume=True)

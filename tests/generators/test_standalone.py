@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from hypernas import SearchSpace
 from hypernas.generators import Standalone
-from hypernas.subnet.target import norm_statistics
+from hypernas.subnet.norms import norm_statistics
 
 
 @pytest.fixture(params=EXAMPLES)
@@ -32,7 +32,7 @@ def train(generator: Standalone, architecture, example: Example) -> None:
 
 
 def snapshot(generator: Standalone, architecture) -> dict[str, torch.Tensor]:
-    both = {**generator(architecture), **generator.statistics(architecture)}
+    both = {**generator(architecture), **generator.statistics(architecture).tensors}
     return {name: tensor.detach().clone() for name, tensor in both.items()}
 
 
@@ -153,5 +153,5 @@ def test_an_exported_architecture_carries_its_own_statistics():
     largest = example.space.largest()
     train(generator, largest, example)
     exported = norm_statistics(generator.export(largest))
-    assert_same(exported, generator.statistics(largest))
+    assert_same(exported, generator.statistics(largest).tensors)
     assert exported["blocks.0.expand_norm.num_batches_tracked"] == 1

@@ -14,7 +14,9 @@ def test_batch_norms_are_those_of_the_members_one_after_the_other():
     net = conv()
     members = net.members()
     grown = grow(members, net.space, to=net.large)
-    large, *own = ({**weights_of(g), **g.statistics(g.space.largest())} for g in (grown, *members))
+    large, *own = (
+        {**weights_of(g), **g.statistics(g.space.largest()).tensors} for g in (grown, *members)
+    )
     for leaf in ("weight", "bias", "running_mean", "running_var"):
         name = f"blocks.0.norm1.{leaf}"
         assert own[0][name].ne(own[1][name]).all() or leaf in ("weight", "bias")
@@ -24,7 +26,7 @@ def test_batch_norms_are_those_of_the_members_one_after_the_other():
 def test_recalibrated_statistics_are_those_of_the_grown_network():
     net = conv()
     grown = grow(net.members(), net.space, to=net.large)
-    joined = {n: t.clone() for n, t in grown.statistics(grown.space.largest()).items()}
+    joined = {n: t.clone() for n, t in grown.statistics(grown.space.largest()).tensors.items()}
     recalibrate(grown, [net.inputs])
     module = grown.export(grown.space.largest())
     assert not torch.allclose(

@@ -1,10 +1,11 @@
+import sys
+
 import pytest
 import torch
 from torch import Tensor
 from torch.testing import assert_close
 
 import hypernas
-from hypernas import mixing
 from hypernas.mixing import Coefficients, mix, mix_all
 from hypernas.slicing import Axis, Slice, prefix
 
@@ -55,7 +56,7 @@ def test_mixing_all_is_mixing_one_by_one(place, experts, gains):
         return
     bank, coefficients, where = problem(place, experts, gains)
     one = mix(bank, coefficients, where)
-    (weights,) = mix_all({"w": bank}, [({"w": coefficients}, {"w": where})])
+    (weights,) = mix_all({"w": bank}.__getitem__, [({"w": coefficients}, {"w": where})])
     assert_close(weights["w"], one)
     gradient = torch.randn_like(one)
     inputs = tensors(bank, coefficients)
@@ -67,7 +68,8 @@ def test_gradients_of_several_subnets_and_of_what_they_share_add_up():
     bank, coefficients, _ = problem("prefix", "layer", "out and in")
     slices = [PLACES["prefix"], PLACES["layout"], PLACES["whole"]]
     found = mix_all(
-        {"a": bank, "b": bank}, [({"a": coefficients}, {"a": where}) for where in slices]
+        {"a": bank, "b": bank}.__getitem__,
+        [({"a": coefficients}, {"a": where}) for where in slices],
     )
     inputs = tensors(bank, coefficients)
     total = sum(weights["a"].square().sum() for weights in found)
@@ -78,7 +80,7 @@ def test_gradients_of_several_subnets_and_of_what_they_share_add_up():
 def test_what_has_no_part_in_a_loss_gets_no_gradient():
     banks = {"a": leaf(1, 3), "b": leaf(1, 3)}
     where = prefix((3,), (2,))
-    (weights,) = mix_all(banks, [({}, {"a": where, "b": where})])
+    (weights,) = mix_all(banks.__getitem__, [({}, {"a": where, "b": where})])
     weights["a"].sum().backward()
     assert banks["a"].grad is not None
     assert banks["b"].grad is None
@@ -88,7 +90,7 @@ def test_what_has_no_part_in_a_loss_gets_no_gradient():
 def test_gradients_of_gradients_are_those_of_mixing_one_by_one(experts):
     bank, coefficients, where = problem("prefix", experts, "out and in")
     inputs = tensors(bank, coefficients)
-    (weights,) = mix_all({"w": bank}, [({"w": coefficients}, {"w": where})])
+    (weights,) = mix_all({"w": bank}.__getitem__, [({"w": coefficients}, {"w": where})])
     results = []
     for weight in (weights["w"], mix(bank, coefficients, where)):
         first = torch.autograd.grad(weight.square().sum(), inputs, create_graph=True)
@@ -118,8 +120,8 @@ def test_slices_that_are_read_in_place_are_mixed_like_copied_ones(place, monkeyp
     inputs = tensors(bank, coefficients)
     found = []
     for copied in (2**16, 0):
-        monkeypatch.setattr(mixing, "_COPIED", copied)
-        (weights,) = mix_all({"w": bank}, [({"w": coefficients}, {"w": where})])
+        monkeypatch.setattr(sys.modules["hypernas.mixing.mix"], "_COPIED", copied)
+        (weights,) = mix_all({"w": bank}.__getitem__, [({"w": coefficients}, {"w": where})])
         gradients = torch.autograd.grad(weights["w"].square().sum(), inputs)
         found.append((weights["w"], *gradients))
     assert_close(found[1], found[0])

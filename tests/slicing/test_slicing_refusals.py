@@ -248,7 +248,7 @@ def test_a_space_without_layouts_is_refused_with_every_parameter_that_needs_one(
 )
 def test_the_statistics_of_a_norm_are_sliced_like_its_weight_or_by_their_own_layout(affine, norm):
     supernet = Supernet(grouped({**GROUPED, **norm}, affine))
-    statistics = supernet.subnet({"width": 4}).statistics
+    statistics = supernet.slices({"width": 4}).statistics
     for name in ("body.1.running_mean", "body.1.running_var"):
         assert_close(statistics[name](torch.arange(8)), torch.tensor([0, 1, 4, 5]))
     assert statistics["body.1.num_batches_tracked"].whole
@@ -260,7 +260,7 @@ def test_training_a_subnet_moves_its_own_statistics_and_no_others():
     small = generator.export({"width": 4}).train()
     generator.call({"width": 4}, inputs)
     small(inputs)
-    found = generator.statistics({"width": 8})["body.1.running_mean"]
+    found = generator.statistics({"width": 8}).tensors["body.1.running_mean"]
     assert_close(found[[0, 1, 4, 5]], small.body[1].running_mean)
     assert_close(found[[2, 3, 6, 7]], torch.zeros(4), rtol=0, atol=0)
-    assert generator.statistics({"width": 8})["body.1.num_batches_tracked"] == 1
+    assert generator.statistics({"width": 8}).tensors["body.1.num_batches_tracked"] == 1

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hypernas.spaces import conv1d, conv2d, mlp
-from hypernas.subnet.target import norm_statistics
+from hypernas.subnet.norms import norm_statistics
 
 CASES = [
     (make, shape, norm)

@@ -33,7 +33,7 @@ def test_every_subnet_is_a_part_of_the_largest(ready):
     supernet = Supernet(ready.space)
     for architecture in [*ready.neighbours(), *ready.some(8)]:
         expected = weight_shapes(ready.space.build(architecture))
-        slices = supernet.subnet(architecture).slices
+        slices = supernet.slices(architecture).weights
         assert {name: where.shape for name, where in slices.items()} == expected
 
 

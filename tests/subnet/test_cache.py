@@ -4,7 +4,7 @@ import pickle
 import pytest
 import torch
 
-from hypernas.space.cache import Cache
+from hypernas.subnet.cache import Cache
 
 
 def test_a_value_is_made_once_and_remembered():

@@ -7,9 +7,10 @@ from torch import nn
 from torch.testing import assert_close
 
 from hypernas import SearchSpace, generators
+from hypernas.subnet.norms import norm_statistics
 from hypernas.subnet.skeleton import build_seeded
 from hypernas.subnet.supernet import Supernet
-from hypernas.subnet.target import norm_statistics, weight_shapes
+from hypernas.subnet.target import weight_shapes
 
 
 @pytest.fixture(params=EXAMPLES)
@@ -21,7 +22,7 @@ def test_every_subnet_has_a_slice_of_the_right_shape_for_each_parameter(space):
     supernet = Supernet(space)
     for architecture in space.enumerate():
         expected = weight_shapes(space.build(architecture))
-        slices = supernet.subnet(architecture).slices
+        slices = supernet.slices(architecture).weights
         assert list(slices) == list(expected)
         for name, where in slices.items():
             assert where.shape == expected[name]
@@ -33,7 +34,7 @@ def test_every_subnet_has_a_slice_of_the_right_shape_for_its_statistics(space):
     large = supernet.statistics()
     for architecture in space.enumerate():
         expected = norm_statistics(space.build(architecture))
-        found = supernet.subnet(architecture).statistics
+        found = supernet.slices(architecture).statistics
         assert {n: where(large[n]).shape for n, where in found.items()} == {
             n: buffer.shape for n, buffer in expected.items()
         }
@@ -84,7 +85,7 @@ def test_an_envelope_pickles(space):
     again = pickle.loads(pickle.dumps(supernet))
     smallest = space.smallest()
     assert again.shapes == supernet.shapes
-    assert again.subnet(smallest) == supernet.subnet(smallest)
+    assert again.slices(smallest) == supernet.slices(smallest)
 
 
 def test_a_subnet_that_does_not_fit_is_refused_with_every_misfit():
@@ -113,22 +114,26 @@ def test_a_layout_that_matches_no_parameter_is_refused():
         Supernet(space)
 
 
-def test_index_sets_are_derived_once_from_a_module_made_only_when_needed(space):
-    supernet, made = Supernet(space), []
+def test_a_subnet_is_resolved_once_from_a_module_built_once():
+    built = []
 
-    def make(architecture):
-        made.append(architecture)
-        return space.build(architecture)
+    def build(architecture):
+        built.append(architecture)
+        return nn.Linear(4, architecture["width"])
 
-    architecture = next(a for a in space.enumerate() if a not in space.references())
-    first = supernet.subnet(dict(architecture), make)
-    assert supernet.subnet(architecture, make) is first
-    assert len(made) <= 1  # none where it was among the probes
+    space = SearchSpace({"width": list(range(1, 40))}, build)
+    generator = generators.shared(space)
+    built.clear()
+    described = {"width": 7}
+    subnet = generator.subnet(described)
+    assert generator.subnet(described) is generator.subnet(subnet.architecture) is subnet
+    generator.call(subnet, torch.ones(1, 4))
+    assert built == [described]
 
 
 def test_a_description_outside_the_space_is_refused():
     with pytest.raises(ValueError, match="is not an architecture of this space"):
-        Supernet(SearchSpace({"a": [1]}, lambda a: nn.Linear(1, 1))).subnet({"a": 2})
+        Supernet(SearchSpace({"a": [1]}, lambda a: nn.Linear(1, 1))).slices({"a": 2})
 
 
 def test_parameters_that_no_generator_can_write_are_refused_at_once():

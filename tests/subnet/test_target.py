@@ -8,15 +8,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.testing import assert_close
 
-from hypernas.subnet.target import (
-    Target,
-    calibrate,
-    call,
-    check_weights,
-    norm_statistics,
-    skeleton,
-    weight_shapes,
-)
+from hypernas.subnet.norms import calibrate, norm_statistics
+from hypernas.subnet.target import Target, call, check_weights, skeleton, weight_shapes
 
 
 @pytest.fixture(params=EXAMPLES)

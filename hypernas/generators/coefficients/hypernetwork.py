@@ -11,8 +11,8 @@ from hypernas.generators.coefficients.source import CoefficientSource, Gate, act
 from hypernas.generators.taxonomy import Taxonomy
 from hypernas.mixing import Coefficients
 from hypernas.space import SearchSpace
-from hypernas.space.cache import Cache
 from hypernas.space.encoding import Encoding, mip
+from hypernas.subnet.cache import Cache
 from hypernas.subnet.supernet import Supernet
 
 _LATER = ("gain_out", "gain_in", "offset")  # fields of coefficients, in their order
@@ -52,6 +52,8 @@ class CoefficientHypernetwork(CoefficientSource):
             64 of them else, among them the largest and the smallest; with a condition of zeros.
         rng: of the initialisation.
     """
+
+    taxonomy = Taxonomy("generate once")
 
     def __init__(
         self,
@@ -180,9 +182,6 @@ class CoefficientHypernetwork(CoefficientSource):
         parts += ["gains of channels"] if "gain_out" in wanted else []
         parts += ["offset"] if "offset" in wanted else []
         return " + ".join(parts)
-
-    def taxonomy(self) -> Taxonomy:
-        return Taxonomy("generate once")
 
 
 def _samples(space: SearchSpace) -> Tensor:  # shape: (S, D)

@@ -39,9 +39,6 @@ class Free(CoefficientSource):
             return ""
         return "learned coefficients" if self.learned else "fixed coefficients"
 
-    def taxonomy(self) -> None:
-        """Nothing is read."""
-
 
 def orthogonal(
     sharing: Sequence[Sequence[str]],

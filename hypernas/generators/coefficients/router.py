@@ -38,6 +38,8 @@ class Router(CoefficientSource):
         ValueError: if `top_k` is not one of 1 to K.
     """
 
+    taxonomy = Taxonomy("multiple heads")
+
     def __init__(
         self,
         supernet: Supernet,
@@ -104,6 +106,3 @@ class Router(CoefficientSource):
             return ""
         kept = f", {self.top_k} at a time" if self.top_k else ""
         return f"{self.num_experts} experts{kept}, {self.gate} gates by {'neuron' if self.neurons else 'layer'}"
-
-    def taxonomy(self) -> Taxonomy:
-        return Taxonomy("multiple heads")

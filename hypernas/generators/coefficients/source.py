@@ -13,22 +13,24 @@ Gate = Literal["softmax", "sigmoid", "linear"]
 
 
 class CoefficientSource(nn.Module, ABC):
-    """Features of architectures -> coefficients of each parameter that has any."""
+    """Features of architectures -> coefficients of each parameter that has any.
+
+    Attributes:
+        taxonomy: what kind of hypernetwork it is; None where it does not read the architecture.
+    """
+
+    taxonomy: Taxonomy | None = None
 
     @abstractmethod
     def forward(
         self,
-        features: Tensor,  # shape: (N, D), N architectures; see `Mixture.inputs`
+        features: Tensor,  # shape: (N, D), N architectures; and their conditions
     ) -> list[dict[str, Coefficients]]:
         """For each architecture: parameter name -> coefficients for its largest shape."""
 
     @abstractmethod
     def words(self, name: str) -> str:
         """How a parameter's coefficients come about; empty where it has none."""
-
-    @abstractmethod
-    def taxonomy(self) -> Taxonomy | None:
-        """What kind of hypernetwork it is; None where it does not read the architecture."""
 
 
 class Constant(CoefficientSource):
@@ -39,9 +41,6 @@ class Constant(CoefficientSource):
 
     def words(self, name: str) -> str:
         return ""
-
-    def taxonomy(self) -> None:
-        """Nothing is read."""
 
 
 def activate(

@@ -1,22 +1,18 @@
 """The generator that is not a mixture: every weight straight out of a network."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from hypernas.generators.banks.bank import key
-from hypernas.generators.generator import Generator, ParameterGroup
+from hypernas.generators.generator import Generator, Given, ParameterGroup
 from hypernas.generators.hypernetworks.input import NetworkInput
 from hypernas.generators.hypernetworks.network import GAIN, WeightNetwork
-from hypernas.generators.statistics import SharedStatistics
-from hypernas.generators.taxonomy import Taxonomy
-from hypernas.mixing import Coefficients
-from hypernas.space.architecture import Architecture
-from hypernas.space.cache import Cache
-from hypernas.subnet.supernet import Subnet, Supernet
+from hypernas.generators.statistics import SharedStatistics, Statistics
+from hypernas.subnet.subnet import Subnet
+from hypernas.subnet.supernet import Supernet
 
 
 class FullHypernetwork(Generator):
@@ -53,7 +49,7 @@ class FullHypernetwork(Generator):
         network_lr_scale: float = 1.0,
         seed: int = 0,
     ) -> None:
-        super().__init__(supernet.space)
+        super().__init__(supernet.space, supernet=supernet)
         self.network = network
         self.independent = independent
         self.network_lr_scale = network_lr_scale
@@ -67,9 +63,8 @@ class FullHypernetwork(Generator):
             for name, other in supernet.draw(seed, 1).items():
                 tensor = self.theta_0.get_buffer(key(name))
                 tensor[tensor != other] = 0
-        self._supernet = supernet
+        self._shapes = dict(supernet.shapes)
         self._inputs = inputs
-        self._read = Cache(1024)
         self._statistics = SharedStatistics(supernet)
         self._sizes = [math.prod(shape) for shape in supernet.shapes.values()]
         with torch.no_grad():
@@ -79,56 +74,38 @@ class FullHypernetwork(Generator):
                 f"the network must return the {sum(self._sizes)} weights of the largest shapes, "
                 f"shape ({sum(self._sizes)},), got {tuple(emitted)}."
             )
+        base = "independent weights + " if independent else ""
+        self.assignment = dict.fromkeys(supernet.shapes, base + network.words())
+        self.taxonomy = network.taxonomy
 
-    def generate(
-        self, architectures: Sequence[Architecture], conditions: Tensor
-    ) -> list[dict[str, Tensor]]:
-        return [self._weights(architecture) for architecture in architectures]
+    def generate(self, subnets: Sequence[Subnet]) -> list[dict[str, Tensor]]:
+        return [self._weights(subnet) for subnet in subnets]
 
-    def _weights(self, architecture: Architecture) -> dict[str, Tensor]:
-        deltas = self.deltas(architecture)
+    def _weights(self, subnet: Subnet) -> dict[str, Tensor]:
+        deltas = self.deltas(subnet)
         return {
             name: where(getattr(self.theta_0, key(name))) + where(deltas[name])
-            for name, where in self._subnet(architecture).slices.items()
+            for name, where in subnet.slices.weights.items()
         }
 
-    def deltas(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
+    def deltas(self, architecture: Given) -> dict[str, Tensor]:
         """h(E(a)): parameter name -> what the network writes, of the largest shape."""
         emitted = self.network(self.inputs(architecture))
         return {
             name: part.view(shape)
             for (name, shape), part in zip(
-                self._supernet.shapes.items(), emitted.split(self._sizes), strict=True
+                self._shapes.items(), emitted.split(self._sizes), strict=True
             )
         }
 
-    def inputs(self, architecture: Mapping[str, Any]) -> Tensor:  # shape: (E,)
+    def inputs(self, architecture: Given) -> Tensor:  # shape: (E,)
         """What the network reads of an architecture, on our device and dtype."""
-        architecture = self.space.architecture(architecture)
-        place = (architecture, self._like.device, self._like.dtype)
-        return self._read.get(place, lambda: self._inputs(architecture).to(self._like))
+        subnet = self.subnet(architecture)
+        return subnet.derived(self, lambda: self._inputs(subnet.architecture).to(subnet.features))
 
-    def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
+    def statistics(self, architecture: Given) -> Statistics:
         """Slices of running statistics shared by all subnets: views, wherever they can be."""
-        return self._statistics(self._subnet(architecture).statistics)
-
-    def update_statistics(
-        self, architecture: Mapping[str, Any], statistics: Mapping[str, Tensor]
-    ) -> None:
-        self._statistics.update(self._subnet(architecture).statistics, statistics)
-
-    def _subnet(self, architecture: Mapping[str, Any]) -> Subnet:
-        return self._supernet.subnet(architecture, self.skeleton)
-
-    def coefficients(
-        self, architecture: Mapping[str, Any], condition: Tensor | None = None
-    ) -> dict[str, Coefficients]:
-        return {}
-
-    def auxiliary_loss(
-        self, architectures: Sequence[Mapping[str, Any]], condition: Tensor | None = None
-    ) -> Tensor:  # shape: ()
-        return self._like.new_zeros(())
+        return self._statistics(self.subnet(architecture).slices.statistics)
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """θ_0's, of which matrices decay, and the network's, which does not."""
@@ -140,22 +117,6 @@ class FullHypernetwork(Generator):
             ParameterGroup("network", network, decay=False, lr_scale=scale),
         ]
         return [group for group in groups if group.parameters]
-
-    def settle(
-        self,
-        architecture: Mapping[str, Any],
-        measure: Callable[[], float],
-        *,
-        rng: torch.Generator,
-    ) -> None:
-        """Nothing is free."""
-
-    def taxonomy(self) -> Taxonomy:
-        return self.network.taxonomy()
-
-    def assignment(self) -> dict[str, str]:
-        base = "independent weights + " if self.independent else ""
-        return dict.fromkeys(self._supernet.shapes, base + self.network.words())
 
 
 def starting_deviations(

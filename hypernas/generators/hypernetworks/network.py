@@ -14,7 +14,13 @@ GAIN = math.sqrt(2 / (1 + 0.01**2))  # of a leaky ReLU of slope 0.01
 
 
 class WeightNetwork(nn.Module, ABC):
-    """What is read of an architecture -> all weights of the largest shapes, one after the other."""
+    """The input of an architecture -> all weights of the largest shapes, one after the other.
+
+    Attributes:
+        taxonomy: what kind of hypernetwork it is.
+    """
+
+    taxonomy: Taxonomy
 
     @abstractmethod
     def forward(
@@ -26,10 +32,6 @@ class WeightNetwork(nn.Module, ABC):
     @abstractmethod
     def words(self) -> str:
         """What kind of network it is."""
-
-    @abstractmethod
-    def taxonomy(self) -> Taxonomy:
-        """What kind of hypernetwork it is."""
 
 
 class DenseNetwork(WeightNetwork):
@@ -47,6 +49,8 @@ class DenseNetwork(WeightNetwork):
         deviations: parameter name -> standard deviation of its rows in the last layer.
         rng: of the initialisation.
     """
+
+    taxonomy = Taxonomy("generate once")
 
     def __init__(
         self,
@@ -78,6 +82,3 @@ class DenseNetwork(WeightNetwork):
 
     def words(self) -> str:
         return f"network of {'-'.join(map(str, self.hidden_dims)) or 'no'} hidden units"
-
-    def taxonomy(self) -> Taxonomy:
-        return Taxonomy("generate once")

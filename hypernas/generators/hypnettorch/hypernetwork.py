@@ -59,7 +59,7 @@ class HypnettorchHypernetwork(nn.Module, _Interface):
         everything = list(range(len(self._internal_params)))
         self._param_shapes_meta = [{"name": None, "index": i, "layer": -1} for i in everything]
         self._unconditional_param_shapes_ref = everything
-        first = generator.skeleton(self.architectures[0])
+        first = generator.subnet(self.architectures[0]).target.module
         self._target_shapes = [list(p.shape) for p in first.parameters()]
         self._num_known_conds = len(self.architectures)
         self._has_bias = self._has_fc_out = self._mask_fc_out = False

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hypernas.generators.hypernetworks.input import NetworkInput
 from hypernas.generators.hypernetworks.network import WeightNetwork
-from hypernas.generators.taxonomy import Taxonomy
+from hypernas.generators.taxonomy import Outputs, Taxonomy
 from hypernas.space import SearchSpace
 from hypernas.subnet.supernet import Supernet
 
@@ -93,6 +93,11 @@ class HypnettorchNetwork(WeightNetwork):
     ) -> None:
         super().__init__()
         _check(hnet, supernet, inputs)
+        written: dict[str, Outputs] = {
+            "ChunkedHMLP": "chunk-wise",
+            "StructuredHMLP": "component-wise",
+        }
+        self.taxonomy = Taxonomy(written.get(type(hnet).__name__, "generate once"))
         self.weights = nn.ParameterList(hnet.internal_params)
         # in a tuple, it is no submodule: it is given our parameters at every call
         self._hnet = (hnet,)
@@ -136,11 +141,6 @@ class HypnettorchNetwork(WeightNetwork):
 
     def words(self) -> str:
         return f"{type(self._hnet[0]).__name__} of hypnettorch"
-
-    def taxonomy(self) -> Taxonomy:
-        kind = type(self._hnet[0]).__name__
-        written = {"ChunkedHMLP": "chunk-wise", "StructuredHMLP": "component-wise"}
-        return Taxonomy(written.get(kind, "generate once"))
 
 
 def _check(hnet: Any, supernet: Supernet, inputs: NetworkInput) -> None:

@@ -4,24 +4,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from hypernas.generators.composite import Composite
 from hypernas.generators.generator import Generator, ParameterGroup
-from hypernas.generators.taxonomy import Taxonomy
-from hypernas.mixing import Coefficients
 from hypernas.slicing import layout_of
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
+from hypernas.subnet.subnet import Subnet
 from hypernas.subnet.supernet import Supernet
 from hypernas.subnet.target import weight_shapes
 
 GeneratorMaker = Callable[[SearchSpace], Generator]
 
 
-class ByName(Generator):
+class ByName(Composite):
     """The parameters of a target, each from one of several generators.
 
     Each part is a generator over the same architectures, whose targets have only its parameters, and
@@ -44,42 +42,19 @@ class ByName(Generator):
         super().__init__(space, condition_dim=max(dims.values(), default=0))
         self.labels = list(parts)
         self.parts = nn.ModuleList(parts.values())
+        self.assignment = {n: words for g in parts.values() for n, words in g.assignment.items()}
+        self.taxonomy = next((g.taxonomy for g in parts.values() if g.taxonomy), None)
 
-    def generate(
-        self, architectures: Sequence[Architecture], conditions: Tensor
-    ) -> list[dict[str, Tensor]]:
-        weights: list[dict[str, Tensor]] = [{} for _ in architectures]
+    def members(self, subnet: Subnet) -> list[Generator]:
+        return list(self.parts)
+
+    def generate(self, subnets: Sequence[Subnet]) -> list[dict[str, Tensor]]:
+        weights: list[dict[str, Tensor]] = [{} for _ in subnets]
         for part in self.parts:
-            own = part.generate(architectures, conditions[:, : part.condition_dim])
+            own = part.generate([part.subnet(subnet) for subnet in subnets])
             for all_weights, some in zip(weights, own, strict=True):
                 all_weights.update(some)
         return weights
-
-    def auxiliary_loss(
-        self, architectures: Sequence[Mapping[str, Any]], condition: Tensor | None = None
-    ) -> Tensor:  # shape: ()
-        terms = [p.auxiliary_loss(architectures, _for(p, condition)) for p in self.parts]
-        return sum(terms, self._like.new_zeros(()))
-
-    def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = {}
-        for part in self.parts:
-            found |= part.statistics(architecture)
-        return found
-
-    def update_statistics(
-        self, architecture: Mapping[str, Any], statistics: Mapping[str, Tensor]
-    ) -> None:
-        for part in self.parts:
-            part.update_statistics(architecture, statistics)
-
-    def coefficients(
-        self, architecture: Mapping[str, Any], condition: Tensor | None = None
-    ) -> dict[str, Coefficients]:
-        found: dict[str, Coefficients] = {}
-        for part in self.parts:
-            found |= part.coefficients(architecture, _for(part, condition))
-        return found
 
     def parameter_groups(self) -> list[ParameterGroup]:
         return [
@@ -87,27 +62,6 @@ class ByName(Generator):
             for label, part in zip(self.labels, self.parts, strict=True)
             for group in part.parameter_groups()
         ]
-
-    def settle(
-        self,
-        architecture: Mapping[str, Any],
-        measure: Callable[[], float],
-        *,
-        rng: torch.Generator,
-    ) -> None:
-        """Part by part, by the loss of the whole."""
-        for part in self.parts:
-            part.settle(architecture, measure, rng=rng)
-
-    def taxonomy(self) -> Taxonomy | None:
-        """That of the first part that is a hypernetwork."""
-        return next(filter(None, (part.taxonomy() for part in self.parts)), None)
-
-    def assignment(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for part in self.parts:
-            found |= part.assignment()
-        return found
 
 
 def by_name(
@@ -155,10 +109,6 @@ def by_name(
             for i, (label, maker) in enumerate(zip(labels, makers, strict=False))
         },
     )
-
-
-def _for(part: Generator, condition: Tensor | None) -> Tensor | None:
-    return condition if part.condition_dim else None
 
 
 def _part_of(

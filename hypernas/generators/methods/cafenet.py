@@ -1,9 +1,15 @@
 """CafeNet: weight sharing with locally free channels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
 
 from hypernas.generators.banks.bank import PerParameterBank
 from hypernas.generators.coefficients.source import Constant
+from hypernas.generators.composite import makers
+from hypernas.generators.generator import Generator, Given
 from hypernas.generators.mixture import Mixture
 from hypernas.generators.selection.channels import Tied, channels_by_size, tied_channels
 from hypernas.generators.selection.free_channels import FreeChannels
@@ -22,7 +28,7 @@ def cafenet(
     """One shared weight for each parameter; the channels near a width's boundary are chosen.
 
     Su et al., 2021, arXiv 2102.05258; see `FreeChannels` for the method and where we deviate.
-    Training chooses by itself; before a subnet is evaluated, `settle` may look further.
+    Training chooses by itself; before a subnet is evaluated, `choose_channels` may look further.
 
     Args:
         radius: r, free channels at each boundary; 0 is plain weight sharing.
@@ -44,3 +50,40 @@ def cafenet(
             supernet, channels=groups, radius=radius, num_candidates=num_candidates
         ),
     )
+
+
+def has_free_channels(generator: Generator) -> bool:
+    """Whether any slices of a generator leave channels to `choose_channels`."""
+    return any(isinstance(part, FreeChannels) for part in generator.modules())
+
+
+def choose_channels(
+    generator: Generator,
+    architecture: Given,
+    *inputs: Any,
+    loss: Callable[[Any], Tensor],
+    rng: torch.Generator,
+) -> None:
+    """Choose the free channels of an architecture, in place, by the loss (see `FreeChannels`).
+
+    Where nothing is free, nothing is computed. Gradients, norm statistics and torch's global generators
+    are not touched; candidates are compared under the same dropout.
+
+    Args:
+        inputs: of the subnet.
+        loss: outputs of the subnet -> what is to be small, shape ().
+        rng: of the candidates, on the CPU.
+    """
+    subnet = generator.subnet(architecture)
+    gpus = [generator.device] if generator.device.type == "cuda" else []
+
+    @torch.no_grad()
+    def measure() -> float:
+        copies = generator.statistics(subnet).clones()
+        with torch.random.fork_rng(devices=gpus):
+            outputs = generator.call(subnet, *inputs, statistics=copies)
+        return float(loss(outputs))
+
+    for maker in makers(generator, subnet):
+        if isinstance(maker, Mixture) and isinstance(maker.slicer, FreeChannels):
+            maker.slicer.choose(maker.subnet(subnet), measure, rng)

@@ -7,16 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hypernas.generators.composite import Composite
 from hypernas.generators.generator import Generator, ParameterGroup
 from hypernas.generators.methods.grouping import Grouping, Kind, grouping_of
 from hypernas.generators.methods.shared import shared
-from hypernas.generators.taxonomy import Taxonomy
-from hypernas.mixing import Coefficients
 from hypernas.space import SearchSpace
-from hypernas.space.architecture import Architecture
+from hypernas.subnet.subnet import Subnet
 
 
-class FewShot(Generator):
+class FewShot(Composite):
     """A generator for each group of architectures.
 
     The equation with K = number of groups and a one-hot coefficient, each entry of the bank with
@@ -32,10 +31,16 @@ class FewShot(Generator):
         super().__init__(groups.space, condition_dim=generators[0].condition_dim)
         self.groups = groups
         self.generators = nn.ModuleList(generators)
+        num, first = len(generators), generators[0]
+        self.assignment = {n: f"by group, {num} times {w}" for n, w in first.assignment.items()}
+        self.taxonomy = first.taxonomy
 
     def of(self, architecture: Mapping[str, Any]) -> Generator:
         """The generator of an architecture's group."""
-        return self.generators[self.groups(architecture)]
+        return list(self.generators)[self.groups(architecture)]
+
+    def members(self, subnet: Subnet) -> list[Generator]:
+        return [self.of(subnet.architecture)]
 
     def start_from(self, generator: Generator) -> None:
         """Give every group the parameters and statistics of one generator, trained on all of them.
@@ -47,48 +52,15 @@ class FewShot(Generator):
         for own in self.generators:
             own.load_state_dict(state)
 
-    def generate(
-        self, architectures: Sequence[Architecture], conditions: Tensor
-    ) -> list[dict[str, Tensor]]:
+    def generate(self, subnets: Sequence[Subnet]) -> list[dict[str, Tensor]]:
+        members: dict[Generator, list[int]] = {}
+        for i, subnet in enumerate(subnets):
+            members.setdefault(self.of(subnet.architecture), []).append(i)
         weights: dict[int, dict[str, Tensor]] = {}
-        for group, members in self._members(architectures).items():
-            found = self.generators[group].generate(
-                [architectures[i] for i in members], conditions[members]
-            )
-            weights |= dict(zip(members, found, strict=True))
-        return [weights[i] for i in range(len(architectures))]
-
-    def auxiliary_loss(
-        self, architectures: Sequence[Mapping[str, Any]], condition: Tensor | None = None
-    ) -> Tensor:  # shape: ()
-        """The mean of the groups' own, weighed by their architectures."""
-        conditions = self.conditions(condition, len(architectures))
-        total = self._like.new_zeros(())
-        for group, members in self._members(architectures).items():
-            given = conditions[members] if self.condition_dim else None
-            own = self.generators[group].auxiliary_loss([architectures[i] for i in members], given)
-            total = total + own * (len(members) / len(architectures))
-        return total
-
-    def _members(self, architectures: Sequence[Mapping[str, Any]]) -> dict[int, list[int]]:
-        """Group -> positions of its architectures."""
-        members: dict[int, list[int]] = {}
-        for i, architecture in enumerate(architectures):
-            members.setdefault(self.groups(architecture), []).append(i)
-        return members
-
-    def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
-        return self.of(architecture).statistics(architecture)
-
-    def update_statistics(
-        self, architecture: Mapping[str, Any], statistics: Mapping[str, Tensor]
-    ) -> None:
-        self.of(architecture).update_statistics(architecture, statistics)
-
-    def coefficients(
-        self, architecture: Mapping[str, Any], condition: Tensor | None = None
-    ) -> dict[str, Coefficients]:
-        return self.of(architecture).coefficients(architecture, condition)
+        for generator, positions in members.items():
+            found = generator.generate([generator.subnet(subnets[i]) for i in positions])
+            weights |= dict(zip(positions, found, strict=True))
+        return [weights[i] for i in range(len(subnets))]
 
     def parameter_groups(self) -> list[ParameterGroup]:
         return [
@@ -96,24 +68,6 @@ class FewShot(Generator):
             for i, generator in enumerate(self.generators)
             for described in generator.parameter_groups()
         ]
-
-    def settle(
-        self,
-        architecture: Mapping[str, Any],
-        measure: Callable[[], float],
-        *,
-        rng: torch.Generator,
-    ) -> None:
-        """By the generator of its group."""
-        self.of(architecture).settle(architecture, measure, rng=rng)
-
-    def taxonomy(self) -> Taxonomy | None:
-        return self.generators[0].taxonomy()
-
-    def assignment(self) -> dict[str, str]:
-        num = len(self.generators)
-        own = self.generators[0].assignment()
-        return {name: f"by group, {num} times {words}" for name, words in own.items()}
 
     def get_extra_state(self) -> Tensor:
         """The grouping, as bytes of text in a tensor, so that safetensors can hold it."""

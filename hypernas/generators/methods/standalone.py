@@ -1,19 +1,20 @@
 """No sharing at all: every architecture has weights of its own."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from hypernas.generators.generator import Generator, ParameterGroup
-from hypernas.mixing import Coefficients
+from hypernas.generators.generator import Generator, Given, ParameterGroup
+from hypernas.generators.statistics import Statistics
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
-from hypernas.space.cache import Cache
-from hypernas.subnet.skeleton import build_seeded
-from hypernas.subnet.target import norm_statistics
+from hypernas.subnet.cache import Cache
+from hypernas.subnet.norms import norm_statistics
+from hypernas.subnet.skeleton import build_seeded, build_skeleton
+from hypernas.subnet.subnet import Subnet
+from hypernas.subnet.target import weight_shapes
 
 
 class Standalone(Generator):
@@ -30,46 +31,29 @@ class Standalone(Generator):
     """
 
     def __init__(self, space: SearchSpace, *, seed: int = 0) -> None:
-        super().__init__(space)
+        super().__init__(space, num_remembered=8)  # subnets that were not trained hold weights
         self.seed = seed
         self.subnets = nn.ModuleList()
         self._position: dict[Architecture, int] = {}
-        self._untrained = Cache(8)
+        names = weight_shapes(build_skeleton(space, space.largest()))
+        self.assignment = dict.fromkeys(names, "one for each architecture trained")
 
-    def generate(
-        self, architectures: Sequence[Architecture], conditions: Tensor
-    ) -> list[dict[str, Tensor]]:
-        return [dict(self._module(a).named_parameters()) for a in architectures]
+    def generate(self, subnets: Sequence[Subnet]) -> list[dict[str, Tensor]]:
+        return [dict(self._module(subnet).named_parameters()) for subnet in subnets]
 
-    def statistics(self, architecture: Mapping[str, Any]) -> dict[str, Tensor]:
-        return norm_statistics(self._module(architecture))
-
-    def update_statistics(
-        self, architecture: Mapping[str, Any], statistics: Mapping[str, Tensor]
-    ) -> None:
-        """Nothing: they are the subnet's own."""
-
-    def coefficients(
-        self, architecture: Mapping[str, Any], condition: Tensor | None = None
-    ) -> dict[str, Coefficients]:
-        return {}
-
-    def auxiliary_loss(
-        self, architectures: Sequence[Mapping[str, Any]], condition: Tensor | None = None
-    ) -> Tensor:  # shape: ()
-        return self._like.new_zeros(())
+    def statistics(self, architecture: Given) -> Statistics:
+        return Statistics(norm_statistics(self._module(self.subnet(architecture))))
 
     @property
     def architectures(self) -> list[Architecture]:
         """Those that have trained weights, in the order in which they came."""
         return list(self._position)
 
-    def _module(self, architecture: Mapping[str, Any]) -> nn.Module:
-        architecture = self.space.architecture(architecture)
+    def _module(self, subnet: Subnet) -> nn.Module:
+        architecture = subnet.architecture
         if architecture not in self._position:
             if not (self.training and torch.is_grad_enabled()):
-                key = (architecture, self._like.device, self._like.dtype)
-                return self._untrained.get(key, lambda: self._fresh(architecture))
+                return subnet.derived(self, lambda: self._fresh(architecture))
             self._add(architecture, self._fresh(architecture))
         return self.subnets[self._position[architecture]]
 
@@ -88,22 +72,6 @@ class Standalone(Generator):
             ParameterGroup("vectors", [p for p in own if p.dim() <= 1], decay=False),
         ]
 
-    def settle(
-        self,
-        architecture: Mapping[str, Any],
-        measure: Callable[[], float],
-        *,
-        rng: torch.Generator,
-    ) -> None:
-        """Nothing is free."""
-
-    def taxonomy(self) -> None:
-        """Nothing is read."""
-
-    def assignment(self) -> dict[str, str]:
-        names = [name for name, _ in self.skeleton(self.space.largest()).named_parameters()]
-        return dict.fromkeys(names, "one for each architecture trained")
-
     def get_extra_state(self) -> Tensor:
         """Seed and architectures, as bytes of JSON in a tensor, so that safetensors can hold them."""
         architectures = [dict(architecture) for architecture in self._position]
@@ -118,17 +86,17 @@ class Standalone(Generator):
         self.seed = loaded["seed"]
         self.subnets = nn.ModuleList()
         self._position = {}
-        self._untrained = Cache(8)
+        self._subnets = Cache(8)
         for architecture in architectures:
             self._add(architecture, self._fresh(architecture))
 
 
-def wakes(generator: Generator) -> bool:
+def has_late_parameters(generator: Generator) -> bool:
     """Whether parameters of a generator come to life while it trains."""
     return any(isinstance(part, Standalone) for part in generator.modules())
 
 
-def wake(generator: Generator, architectures: Sequence[Mapping[str, Any]]) -> None:
-    """Bring the parameters to life that training these architectures would, if there are any."""
-    if wakes(generator):
-        generator.many(architectures)
+def create_late_parameters(generator: Generator, subnets: Sequence[Subnet]) -> None:
+    """Bring the parameters to life that training these subnets would, if there are any."""
+    if has_late_parameters(generator):
+        generator.many(subnets)

@@ -114,8 +114,8 @@ def _axes(supernet: Supernet) -> dict[str, tuple[Axis, ...]]:
     """Every parameter and statistic -> its axes, inside the largest shape."""
     found: dict[str, tuple[Axis, ...]] = {}
     for reference in supernet.space.references():
-        subnet = supernet.subnet(reference)
-        for name, where in {**subnet.slices, **subnet.statistics}.items():
+        weights, statistics = supernet.slices(reference)
+        for name, where in {**weights, **statistics}.items():
             found.setdefault(name, where.axes)
     return found
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from hypernas.generators.selection.channels import Channels
 from hypernas.generators.selection.slicer import Slicer
 from hypernas.slicing import Axis, Slice
-from hypernas.space.cache import Cache
-from hypernas.subnet.supernet import Subnet, Supernet
+from hypernas.subnet.subnet import Slices, Subnet
+from hypernas.subnet.supernet import Supernet
 
 
 class Zone(NamedTuple):
@@ -36,7 +36,7 @@ class FreeChannels(Slicer):
     "CafeNet" (Su et al., "Locally Free Weight Sharing for Network Width Search", ICLR 2021, arXiv
     2102.05258): the zone is the channels c - r, ..., c + r - 1, counted from 0 and cut off at the
     ends, so a width has up to C(2r, r) patterns, of which the first is the prefix. Training is
-    min-min: of a few patterns the one of least loss is trained (`settle`). With r = 0 there is but
+    min-min: of a few patterns the one of least loss is trained (`choose`). With r = 0 there is but
     the prefix.
 
     We deviate: the winner is remembered, stands among the next candidates and is what the width is
@@ -56,8 +56,6 @@ class FreeChannels(Slicer):
     Raises:
         ValueError: if r or the number of candidates is negative.
     """
-
-    settles = True
 
     def __init__(
         self,
@@ -79,31 +77,30 @@ class FreeChannels(Slicer):
             self._group |= dict.fromkeys(group.axes, (group.size, rows))
             rows += group.size
         self.register_buffer("chosen", torch.arange(radius, dtype=torch.int32).repeat(rows, 1))
-        self._zones = Cache(128)
 
-    def locate(self, subnet: Subnet) -> Subnet:
+    def locate(self, subnet: Subnet) -> Slices:
         zones = self.zones(subnet)
         if not zones:
-            return subnet
+            return subnet.slices
         rows = torch.tensor([zone.row for zone in zones.values()], device=self.chosen.device)
         places = self.chosen[rows].tolist()
-        found = ({**subnet.slices}, {**subnet.statistics})
+        weights, statistics = dict(subnet.slices.weights), dict(subnet.slices.statistics)
         for ((name, i), zone), row in zip(zones.items(), places, strict=True):
             if row[: zone.num] != list(range(zone.num)):  # not the prefix
                 picked = (*range(zone.start), *(zone.start + k for k in row[: zone.num]))
-                own = found[name not in subnet.slices]
+                own = weights if name in weights else statistics
                 axes = list(own[name].axes)
                 axes[i] = Axis(axes[i].large, (picked,))
                 own[name] = Slice(tuple(axes))
-        return subnet._replace(slices=found[0], statistics=found[1])
+        return Slices(weights, statistics)
 
     def zones(self, subnet: Subnet) -> dict[tuple[str, int], Zone]:
         """The axes of a subnet that have a choice: (name, axis) -> zone."""
-        return self._zones.get(subnet.architecture, lambda: self._find_zones(subnet))
+        return subnet.derived(self, lambda: self._find_zones(subnet))
 
     def _find_zones(self, subnet: Subnet) -> dict[tuple[str, int], Zone]:
         zones = {}
-        for name, where in {**subnet.slices, **subnet.statistics}.items():
+        for name, where in {**subnet.slices.weights, **subnet.slices.statistics}.items():
             for i, axis in enumerate(where.axes):
                 prefix = axis.taken == (slice(0, axis.size),)
                 if (name, i) not in self._group or axis.whole or not prefix or not self.radius:
@@ -117,8 +114,13 @@ class FreeChannels(Slicer):
     def forward(self, weights: dict[str, Tensor], subnet: Subnet) -> dict[str, Tensor]:
         return weights
 
-    def settle(self, subnet: Subnet, measure: Callable[[], float], rng: torch.Generator) -> None:
-        """Keep, of the last winner, the prefix and random patterns, that of least loss."""
+    def choose(self, subnet: Subnet, measure: Callable[[], float], rng: torch.Generator) -> None:
+        """Keep, of the last winner, the prefix and random patterns, that of least loss.
+
+        Args:
+            measure: the loss of the subnet with the channels chosen at the time of the call.
+            rng: of the candidates, on the CPU.
+        """
         zones = list(dict.fromkeys(self.zones(subnet).values()))
         if not zones:
             return

@@ -83,7 +83,7 @@ def _reorder(
 ) -> None:
     statistics: dict[str, Tensor] = {}
     for reference in generator.space.references():  # in which those are whole
-        statistics = {**generator.statistics(reference), **statistics}
+        statistics = {**generator.statistics(reference).tensors, **statistics}
     for group in groups:
         for name, axis in group.axes:
             weight = name in supernet.shapes

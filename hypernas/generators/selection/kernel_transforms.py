@@ -1,7 +1,7 @@
 """Learned transforms between the kernel sizes of a convolution."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from hypernas.generators.methods.patterns import matching
 from hypernas.generators.selection.slicer import Slicer
 from hypernas.slicing import Axis, Slice, centre, spatial_axes
-from hypernas.space.cache import Cache
-from hypernas.subnet.supernet import Subnet, Supernet
+from hypernas.subnet.subnet import Slices, Subnet
+from hypernas.subnet.supernet import Supernet
 
 # Legend: a chain of kernel sizes s_0 > s_1 > ... of a parameter, each a tuple of its spatial axes;
 # n_j is the number of positions of s_j.
@@ -47,26 +47,25 @@ class KernelTransforms(Slicer):
         for name, chain in self.chains.items():
             for size in chain[1:]:
                 self.matrices[_key(name, size)] = nn.Parameter(torch.eye(math.prod(size)))
-        self._located = Cache(128)
 
-    def locate(self, subnet: Subnet) -> Subnet:
-        return self._located.get(subnet.architecture, lambda: self._locate(subnet))
+    def locate(self, subnet: Subnet) -> Slices:
+        return subnet.derived(self, lambda: self._locate(subnet))
 
-    def _locate(self, subnet: Subnet) -> Subnet:
-        slices = dict(subnet.slices)
+    def _locate(self, subnet: Subnet) -> Slices:
+        weights = dict(subnet.slices.weights)
         for name, chain in self.chains.items():
-            if name in slices and self._position(name, slices[name]) > 0:
-                outer = slices[name].axes[: -len(chain[0])]
-                slices[name] = Slice(outer + _centre(chain, 0, 1).axes)
-        return subnet._replace(slices=slices)
+            if name in weights and self._position(name, weights[name]) > 0:
+                outer = weights[name].axes[: -len(chain[0])]
+                weights[name] = Slice(outer + _centre(chain, 0, 1).axes)
+        return Slices(weights, subnet.slices.statistics)
 
     def forward(self, weights: dict[str, Tensor], subnet: Subnet) -> dict[str, Tensor]:
         mapped = {}
         for name, chain in self.chains.items():
-            if name in weights and (j := self._position(name, subnet.slices[name])) > 0:
+            if name in weights and (j := self._position(name, subnet.slices.weights[name])) > 0:
                 flat = weights[name].flatten(-len(chain[0]))  # (o, i, n_1)
                 weight = torch.matmul(flat, self.matrix(name, j).T)
-                mapped[name] = weight.view(subnet.slices[name].shape)
+                mapped[name] = weight.view(subnet.slices.weights[name].shape)
         return {**weights, **mapped}
 
     def matrix(self, name: str, j: int) -> Tensor:  # shape: (n_j, n_1)
@@ -77,9 +76,6 @@ class KernelTransforms(Slicer):
             rows = _centre(chain, k - 1, k)(total.T.unflatten(1, chain[k - 1])).flatten(1).T
             total = torch.matmul(self.matrices[_key(name, chain[k])], rows)
         return total
-
-    def settle(self, subnet: Subnet, measure: Callable[[], float], rng: torch.Generator) -> None:
-        """Nothing is free."""
 
     def words(self, name: str) -> str:
         chain = self.chains.get(name, [])
@@ -104,7 +100,7 @@ def _sizes(supernet: Supernet) -> dict[str, set[tuple[int, ...]]]:
     varied = [space.largest_with(name, v) for name, c in space.choices.items() for v in c.values]
     sizes: dict[str, set[tuple[int, ...]]] = {}
     for architecture in dict.fromkeys([*space.references(), *varied]):
-        for name, where in supernet.subnet(architecture).slices.items():
+        for name, where in supernet.slices(architecture).weights.items():
             axes = [where.axes[i] for i in spatial_axes(supernet.owner(name), name)]
             if axes and all(len(axis.large) == 1 for axis in axes):
                 own = sizes.setdefault(name, {tuple(axis.large[0] for axis in axes)})

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from hypernas.cost import flops
-from hypernas.generators import Generator
+from hypernas.generators import Generator, coefficients
 from hypernas.generators.mode import evaluating
 from hypernas.mixing import Coefficients
 from hypernas.sampling import sample_subnets
-from hypernas.space.architecture import Architecture
+from hypernas.subnet.subnet import Subnet
 
 # Legend: A architectures, G entries of a group of coefficients.
 
@@ -79,16 +79,17 @@ def gates(generator: Generator, inputs: Any, *, num: int = 40, seed: int = 0) ->
     """
     space = generator.space
     found = dict.fromkeys(sample_subnets(space, num - 2, seed=seed).values())
-    cost = {a: flops(generator.skeleton(a), inputs) for a in found}
-    architectures = sorted(found, key=lambda a: (cost[a], a.to_json()))
     condition = torch.zeros(generator.condition_dim) if generator.condition_dim else None
+    subnets = {a: generator.subnet(a, condition) for a in found}
+    cost = {a: flops(subnets[a].target.module, inputs) for a in found}
+    architectures = sorted(found, key=lambda a: (cost[a], a.to_json()))
     with evaluating(generator):
-        coefficients = [generator.coefficients(a, condition) for a in architectures]
+        emitted = [coefficients(generator, subnets[a]) for a in architectures]
     mflops = np.array([cost[a] / 1e6 for a in architectures])
     groups = []
     for kind, part in _KINDS.items():
-        for names in _sharing(coefficients[-1], part):
-            values = _values(generator, architectures, coefficients, names, part)
+        for names in _sharing(emitted[-1], part):
+            values = _values([subnets[a] for a in architectures], emitted, names, part)
             if kind == "gates":
                 values = values[:, ~(np.nan_to_num(values, nan=1.0) == 1).all(0)]
             if values.shape[1]:
@@ -108,15 +109,14 @@ def _sharing(
 
 
 def _values(
-    generator: Generator,
-    architectures: list[Architecture],
-    coefficients: list[dict[str, Coefficients]],
+    subnets: list[Subnet],
+    emitted: list[dict[str, Coefficients]],
     names: tuple[str, ...],
     part: Callable[[Coefficients], Tensor | None],
 ) -> np.ndarray:  # shape: (A, G)
     rows: list[np.ndarray | None] = []
-    for architecture, found in zip(architectures, coefficients, strict=True):
-        there = dict(generator.skeleton(architecture).named_parameters())
+    for subnet, found in zip(subnets, emitted, strict=True):
+        there = subnet.target.shapes
         tensor = part(found[names[0]]) if names[0] in found else None
         own = [name.partition("[")[0] for name in names]  # of a grown parameter each part has some
         if tensor is None or not any(name in there for name in own):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from hypernas.generators import Generator
+from hypernas.generators import Generator, coefficients
 from hypernas.space.architecture import Architecture
 from hypernas.training.callbacks.monitor import Monitor, Subnets
 
@@ -70,8 +70,8 @@ class TensorBoard(Monitor):
 def _gates(generator: Generator, architecture: Architecture) -> dict[str, Tensor]:
     """Parameter -> its gates, shape (K,), averaged over neurons where each has its own."""
     with torch.no_grad():
-        coefficients = generator.coefficients(architecture)
-    found = {name: c.experts for name, c in coefficients.items() if c.experts is not None}
+        emitted = coefficients(generator, architecture)
+    found = {name: c.experts for name, c in emitted.items() if c.experts is not None}
     return {name: g.float().cpu().reshape(-1, g.shape[-1]).mean(0) for name, g in found.items()}
 
 

@@ -1,0 +1,171 @@
+"""The weights of several subnets in one node of autograd's graph."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from hypernas.mixing.mix import (
+    PLAIN,
+    Coefficients,
+    as_rows,
+    channel_gain,
+    combine,
+    dot_products,
+    mix,
+    sliced_gates,
+    spread,
+)
+from hypernas.slicing import Slice
+
+
+class _Job(NamedTuple):
+    """One parameter of one subnet, with the positions of its tensors among all that are mixed."""
+
+    bank: int
+    coefficients: tuple[int | None, ...]  # in the order of the fields of Coefficients
+    where: Slice
+
+    def chosen(self, tensors: Sequence[Tensor]) -> Coefficients:
+        return Coefficients(*(None if i is None else tensors[i] for i in self.coefficients))
+
+
+def mix_all(
+    bank: Callable[[str], Tensor],
+    subnets: Sequence[tuple[Mapping[str, Coefficients], Mapping[str, Slice]]],
+) -> list[dict[str, Tensor]]:
+    """The weights of several subnets, as `mix` makes them, in one node of autograd's graph.
+
+    Small operations would otherwise cost more to record than to compute, and the backward pass of
+    every slice would fill a tensor of the bank's size; here each bank has one, which all subnets add
+    to. Unlike those of `mix`, weights without coefficients are no views that autograd knows of.
+
+    Args:
+        bank: parameter name -> stack of K tensors; each name is read once.
+        subnets: for each, the coefficients of the parameters that have any, and all the slices.
+    """
+    tensors: list[Tensor] = []
+    position: dict[int, int] = {}
+
+    def place(tensor: Tensor | None) -> int | None:
+        if tensor is None:
+            return None
+        if id(tensor) not in position:
+            position[id(tensor)] = len(tensors)
+            tensors.append(tensor)
+        return position[id(tensor)]
+
+    read: dict[str, Tensor] = {}
+    jobs = []
+    for coefficients, slices in subnets:
+        for name, where in slices.items():
+            if name not in read:
+                read[name] = bank(name)
+            own = coefficients.get(name, PLAIN)
+            placed = place(own.experts), place(own.gain_out), place(own.gain_in), place(own.offset)
+            jobs.append(_Job(place(read[name]), placed, where))
+    mixed = iter(_MixAll.apply(jobs, *tensors))
+    return [{name: next(mixed) for name in slices} for _, slices in subnets]
+
+
+class _MixAll(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, jobs: list[_Job], *tensors: Tensor) -> tuple[Tensor, ...]:
+        # with a `setup_context` of its own, every call would bind its arguments to a signature
+        ctx.jobs = jobs
+        ctx.save_for_backward(*tensors)
+        ctx.set_materialize_grads(False)
+        mixed = []
+        for job in jobs:
+            weight = mix(tensors[job.bank], job.chosen(tensors), job.where)
+            mixed.append(weight.detach())
+        return tuple(mixed)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        tensors = ctx.saved_tensors
+        given = [(job, g) for job, g in zip(ctx.jobs, gradients, strict=True) if g is not None]
+        if torch.is_grad_enabled():  # this gradient is to be differentiated too
+            wanted = [
+                t for t, needed in zip(tensors, ctx.needs_input_grad[1:], strict=True) if needed
+            ]
+            weights = [mix(tensors[job.bank], job.chosen(tensors), job.where) for job, _ in given]
+            found = iter(
+                torch.autograd.grad(
+                    weights, wanted, [g for _, g in given], create_graph=True, allow_unused=True
+                )
+            )
+            return None, *(next(found) if needed else None for needed in ctx.needs_input_grad[1:])
+        banks = {job.bank for job, _ in given}
+        own = {i for job, _ in given for i in job.coefficients if i is not None} - banks
+        sums: list[Tensor | None] = [None] * len(tensors)
+        if own:  # small and many: parts of one tensor
+            sizes = [tensors[i].numel() for i in own]
+            parts = given[0][1].new_zeros(sum(sizes)).split(sizes)
+            for i, part in zip(own, parts, strict=True):
+                sums[i] = part.view(tensors[i].shape)
+        for job, gradient in given:
+            _pull_back(job, tensors, gradient, sums)
+        return None, *sums
+
+
+def _pull_back(
+    job: _Job, tensors: Sequence[Tensor], gradient: Tensor, sums: list[Tensor | None]
+) -> None:
+    """Add what the gradient of one weight makes of those of its bank and coefficients."""
+    where = job.where
+    experts, out, into, offset = (None if i is None else tensors[i] for i in job.coefficients)
+    to_experts, to_out, to_into, to_offset = (
+        None if i is None else sums[i] for i in job.coefficients
+    )
+    if offset is not None:
+        where.add_along(0, to_offset, gradient)
+    if experts is None and out is None and into is None:
+        _add_to_bank(job, tensors, gradient, None, sums)
+        return
+    small, gates = where(tensors[job.bank]), sliced_gates(experts, where)
+    if gates is not None and gates.dim() == 1:
+        small = as_rows(small)
+    if out is not None or into is not None:
+        combined = combine(small, gates).view_as(gradient)
+        own = None if gates is None else combined  # ours to write to
+        along = torch.mul(gradient, combined, out=own)
+        along = along.flatten(2).sum(2) if along.dim() > 2 else along.view(len(along), -1)
+        gain = channel_gain(out, into, where)
+        if into is None:
+            where.add_along(0, to_out, along.sum(1))
+        elif out is None:
+            where.add_along(1, to_into, along.sum(0))
+        else:
+            where.add_along(0, to_out, torch.mv(along, where.along(1, into)))
+            where.add_along(1, to_into, torch.mv(along.T, where.along(0, out)))
+        gradient = torch.mul(gradient, spread(gain, gradient), out=own)
+    if gates is not None and gates.dim() == 1:
+        to_experts.add_(dot_products(small, gradient))
+    elif gates is not None:
+        rows = gradient.reshape(len(gradient), -1)  # (o, n / o)
+        where.add_along(0, to_experts.T, (small.reshape(len(small), *rows.shape) * rows).sum(2))
+    _add_to_bank(job, tensors, gradient, gates, sums)
+
+
+def _add_to_bank(
+    job: _Job,
+    tensors: Sequence[Tensor],
+    gradient: Tensor,
+    gates: Tensor | None,
+    sums: list[Tensor | None],
+) -> None:
+    """Add to the gradient of a bank; the first subnet's is written into one that is new."""
+    small, before = gradient[None], sums[job.bank]
+    if gates is not None:
+        gates = gates.view(*gates.shape, *[1] * (small.dim() - gates.dim()))
+    if before is None:
+        sums[job.bank] = new = _empty(tensors[job.bank])
+        job.where.fill(new, small, gates)
+    else:
+        job.where.add(before, small, gates)
+
+
+def _empty(like: Tensor) -> Tensor:
+    return torch.empty_like(like, memory_format=torch.contiguous_format)
