@@ -36,7 +36,7 @@ def test_one_rank_that_divides_its_bank_among_none_has_the_same_gradients(name):
 def test_what_a_loss_does_not_reach_has_no_gradient():
     generator = made("shared")
     storage = DividedBanks(generator, Alone())
-    with storage.together([generator.space.largest()], [[0]]) as weights:
+    with storage.together([generator.subnet(generator.space.largest())], [[0]]) as weights:
         weights[0]["head.bias"].sum().backward()
     reached = {name for name, p in generator.named_parameters() if p.grad is not None}
     assert reached == {"bank.stacks.head/bias"}
@@ -63,7 +63,7 @@ def of_depths(ranks, depths, kept):
     storage.place(CPU)
     add_gradients(
         storage,
-        architectures,
+        [generator.subnet(architecture) for architecture in architectures],
         tuple(tensor[:16] for tensor in blobs(torch.float64).train.tensors),
         CrossEntropy(),
         combine="mean",
@@ -89,7 +89,8 @@ def weights_of(ranks, trained):
     storage.place(CPU)
     torch.manual_seed(ranks.rank)
     rng = torch.Generator().manual_seed(3)
-    every = [generator.space.largest(), generator.space.smallest()]
+    bounds = generator.space.largest(), generator.space.smallest()
+    every = [generator.subnet(architecture) for architecture in bounds]
     with storage.together(every, trained, read=[0], rng=rng) as weights:
         return {i: {n: w.detach() for n, w in own.items()} for i, own in weights.items()}
 
@@ -111,7 +112,7 @@ def stored(ranks):
     optimizer = storage.maker(torch.optim.AdamW)(list(generator.parameters()))
     add_gradients(
         storage,
-        [generator.space.largest(), generator.space.smallest()],
+        [generator.subnet(a) for a in (generator.space.largest(), generator.space.smallest())],
         tuple(tensor[:16] for tensor in blobs().train.tensors),
         CrossEntropy(),
         combine="mean",
@@ -142,7 +143,7 @@ def sent(ranks):
     storage.place(CPU)
     add_gradients(
         storage,
-        [generator.space.largest()] * 2,
+        [generator.subnet(generator.space.largest())] * 2,
         tuple(tensor[:16] for tensor in blobs().train.tensors),
         CrossEntropy(),
         combine="mean",

@@ -76,7 +76,7 @@ def third(statistic):
 
 def statistics(ranks, dtype):
     generator = made("shared", "batch").to(dtype)
-    before = ranks.remember(generator, [])
+    before = ranks.remember(generator)
     for i, statistic in enumerate(running_statistics(generator)):
         flat = statistic.view(-1)
         flat[: len(flat) // 2 + 1] += 2 + i  # both ranks

@@ -132,7 +132,7 @@ def gradients(
     storage.place(torch.device("cpu"))
     loss = add_gradients(
         storage,
-        architectures,
+        [generator.subnet(architecture) for architecture in architectures],
         (inputs, targets),
         objective,
         combine=combine,
