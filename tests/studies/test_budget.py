@@ -138,7 +138,7 @@ def test_generating_weights_is_counted():
 def test_mixing_templates_costs_two_operations_for_each_of_their_entries_and_back():
     alone = Fixed(architectures=["smallest"])
     shared, mixed = (
-        f(growth.single(SPACE, "smallest")) for f in (generators.shared, generators.mos_layer)
+        f(growth.subspace(SPACE, "smallest")) for f in (generators.shared, generators.mos_layer)
     )
     templates = growth.member(SPACE, num_templates=3)
     matrices = sum(p.numel() for p in shared.parameters() if p.dim() == 3)
