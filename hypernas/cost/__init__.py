@@ -1,4 +1,4 @@
-"""What an architecture costs, and what ranks do."""
+"""Costs of architectures, and of training on several ranks."""
 
 from hypernas.cost.counting import counting
 from hypernas.cost.flops import flops, num_parameters

@@ -1,4 +1,4 @@
-"""What a subnet costs: multiplications and additions, and parameters."""
+"""Costs of a subnet: multiplications and additions, and parameters."""
 
 import copy
 

@@ -1,10 +1,10 @@
-"""What training on several ranks sends and stores."""
+"""Bytes that training on several ranks sends and stores."""
 
 _FLOAT32 = 4  # bytes
 
 
 def all_reduce_bytes(num_parameters: int, *, num_ranks: int) -> float:
-    """What each rank sends so that all have the sum of their gradients.
+    """Bytes that each rank sends so that all have the sum of their gradients.
 
     2 (N - 1) / N bytes for each byte of gradient cross each link, in a ring as in any other
     way that is best for the bandwidth (Patarasuk and Yuan, 2009, J. Parallel Distrib. Comput. 69).
@@ -23,7 +23,7 @@ def all_reduce_seconds(
 
 
 def delivery_bytes(num_weights: int, *, num_ranks: int, num_subnets: int = 1) -> float:
-    """What each rank sends, on average, where banks are divided.
+    """Bytes that each rank sends, on average, where banks are divided.
 
     Of the weights of its subnets (N - 1) / N are mixed on other ranks, and as many gradients go back.
     What is copied, such as a hypernetwork of coefficients, comes on top (`all_reduce_bytes`), and

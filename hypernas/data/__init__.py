@@ -1,6 +1,6 @@
 """Data sets with fixed splits."""
 
-from hypernas.data.data import Batches, Data, DataNotFound, in_order, split_tensors
+from hypernas.data.data import Batches, Data, DataNotFound, in_order, num_examples, split_tensors
 from hypernas.data.digits import digits
 from hypernas.data.fashion_mnist import fashion_mnist
 from hypernas.data.mnist1d import mnist1d
@@ -14,6 +14,7 @@ __all__ = [
     "fashion_mnist",
     "in_order",
     "mnist1d",
+    "num_examples",
     "split_tensors",
     "tiny_shakespeare",
 ]

@@ -1,6 +1,6 @@
 """A data set with fixed splits, and batches that are a pure function of seed and step."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +37,21 @@ class Data:
     def example(self, split: str = "train", num: int = 2) -> Inputs:
         """The first `num` inputs of a split, stacked."""
         dataset = getattr(self, split)
-        return next(in_order(dataset, batch_size=min(num, len(dataset))))[0]
+        return next(in_order(dataset, batch_size=min(num, num_examples(dataset))))[0]
+
+
+def num_examples(dataset: Dataset[Any]) -> int:
+    """The number of examples of a data set.
+
+    Raises:
+        TypeError: if it has no length, as a stream of examples has none.
+    """
+    if not isinstance(dataset, Sized):
+        raise TypeError(
+            f"a split must have a length, got {type(dataset).__name__}: give it `__len__` beside "
+            f"`__getitem__`. Streams of unknown length cannot be entered at any step."
+        )
+    return len(dataset)
 
 
 def split_tensors(
@@ -76,7 +90,7 @@ class Batches:
         device: torch.device | str = "cpu",
         num_workers: int = 0,
     ) -> None:
-        self.num_examples = len(dataset)  # type: ignore[arg-type]
+        self.num_examples = num_examples(dataset)
         if not 0 < batch_size <= self.num_examples:
             raise ValueError(
                 f"batch_size must be between 1 and the {self.num_examples} examples there are, "
@@ -96,7 +110,7 @@ class Batches:
                 yield _pair([tensor[rows] for tensor in self._resident])
         loader = DataLoader(
             self.dataset,
-            batch_sampler=(rows.tolist() for rows in self._rows(step, torch.device("cpu"))),  # type: ignore[arg-type]
+            batch_sampler=(rows.tolist() for rows in self._rows(step, torch.device("cpu"))),
             num_workers=self.num_workers,
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator().manual_seed(self.seed),  # not torch's own

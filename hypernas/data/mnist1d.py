@@ -1,6 +1,7 @@
 """MNIST-1D: ten signal templates, shifted, stretched and noised."""
 
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -40,13 +41,15 @@ def mnist1d(
             "pip install 'hypernas[mnist1d]'"
         ) from None
     sizes = (num_train, num_validation, num_test)
-    arguments = get_dataset_args()
-    arguments.num_samples = -(-sum(sizes) // 10) * 10  # as many of each class
-    arguments.train_split = 1.0
-    arguments.iid_noise_scale = noise
-    arguments.corr_noise_scale = correlated_noise
-    arguments.max_translation = max_translation
-    arguments.seed = seed
+    changes = {
+        "num_samples": -(-sum(sizes) // 10) * 10,  # as many of each class
+        "train_split": 1.0,
+        "iid_noise_scale": noise,
+        "corr_noise_scale": correlated_noise,
+        "max_translation": max_translation,
+        "seed": seed,
+    }
+    arguments = SimpleNamespace(**vars(get_dataset_args()) | changes)
     states = random.getstate(), np.random.get_state()  # noqa: NPY002 - the package seeds both
     made = make_dataset(arguments)
     random.setstate(states[0])

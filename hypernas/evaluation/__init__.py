@@ -1,4 +1,4 @@
-"""How good the weights of subnets are, against training them alone, with intervals."""
+"""Quality of subnets' weights, against training them alone, with intervals."""
 
 from hypernas.evaluation.comparison import baselines, compare, rank
 from hypernas.evaluation.estimate import Estimate, average, estimate, paired

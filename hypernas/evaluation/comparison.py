@@ -42,7 +42,7 @@ def rank(
     *,
     k: int = 5,
 ) -> dict[str, Estimate]:
-    """How well scores, of a generator or of a baseline such as the parameter count, rank subnets."""
+    """Agreement of scores, a generator's or a baseline's such as the parameter count, with the truth."""
     k = min(k, len(np.asarray(truth)))
     measures = {
         "Kendall tau-b": kendall_tau,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 # Legend: R seeds, N subnets, B bootstrap draws.
 
 Floats = NDArray[np.float64]
-Statistic = Callable[..., Any]  # arrays of shape (..., N) -> array of shape (...)
+Statistic = Callable[..., Floats]  # arrays of shape (..., N) -> array of shape (...)
 _CHUNK = 2_000_000  # numbers held at once of one sample
 
 
@@ -120,7 +119,7 @@ def paired(
     seed: int = 0,
     resample_seeds: bool = True,
 ) -> Estimate:
-    """By how much a statistic is larger for the first of two arms, on the same seeds and subnets.
+    """Difference of a statistic, first arm minus second, on the same seeds and subnets.
 
     What seeds and subnets have in common cancels. An interval that leaves out 0 is a verdict for
     other seeds and subnets of the space, with the reservation of `estimate` about few seeds;

@@ -1,4 +1,4 @@
-"""By how much inherited weights are worse than weights trained alone: the supernet gap."""
+"""The supernet gap: the loss from inheriting weights instead of training them alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from hypernas.evaluation.estimate import Floats
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """Which way a measure is better, and how it is shown.
+    """Direction in which a measure is better, and the unit in which it is shown.
 
     Attributes:
         scale: what a value is multiplied by to be shown in `unit`.
@@ -46,7 +46,7 @@ def gaps(
     *,
     lower_is_better: bool = False,
 ) -> Floats:  # shape: (..., N), in the units of the measure
-    """Of each subnet, by how much inherited weights are worse; negative where they are better.
+    """Of each subnet, the loss from inheriting its weights; negative where they are better.
 
     Raises:
         ValueError: if the two are not of the same N subnets.

@@ -1,4 +1,4 @@
-"""Does a task tell architectures apart? Noise over seeds against spread over subnets."""
+"""Noise over seeds against spread over subnets: the power of a task to tell architectures apart."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from hypernas.evaluation.ranking import kendall_tau
 
 @dataclass(frozen=True, kw_only=True)
 class Noise:
-    """What stand-alone training of N subnets with R seeds each says of its own noise.
+    """Noise of stand-alone training over seeds, from N subnets with R seeds each.
 
     Attributes:
         within: standard deviation over seeds, pooled over subnets, in the units of the measure.

@@ -1,4 +1,4 @@
-"""How long stand-alone training has to be: until more steps do not help."""
+"""Plateau of stand-alone training: the number of steps beyond which more do not help."""
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ Score = Callable[[Architecture, int, int], float]  # architecture, seed, steps -
 
 @dataclass(frozen=True)
 class Plateau:
-    """Where stand-alone training stops getting better.
+    """The number of steps at which stand-alone training stops getting better.
 
     Attributes:
         steps: the first number of steps whose doubling helped by no more than the noise.

@@ -1,4 +1,4 @@
-"""How well scores order subnets.
+"""Agreement of scores with the true order of subnets.
 
 Higher is better in scores and truth alike: nats are negated first (`Measure.score`). Every function
 but `stability` turns arrays of shape (..., N) into (...), for N subnets, so it can be a statistic of
@@ -68,7 +68,7 @@ def regret(
     scores: ArrayLike,  # shape: (..., N)
     truth: ArrayLike,  # shape: (..., N)
 ) -> Floats:  # shape: (...), 0 or more, in the units of truth
-    """What is lost by taking the subnet that scores best: the best truth minus the truth of that."""
+    """Loss from taking the subnet that scores best: the best truth minus the truth of that."""
     scores, truth = _pair(scores, truth)
     return truth.max(-1) - (_among_best(scores, 1) * truth).sum(-1)
 

@@ -1,12 +1,12 @@
-"""Which trials of a learning rate count."""
+"""Trials of a learning rate that count at a budget."""
 
 from collections.abc import Collection
 
 
 def tuned_at(budget: float, tuned: Collection[float]) -> float:
-    """Of the budgets at which an arm was tuned, the one whose learning rate it takes for another.
+    """The budget whose tuned learning rate an arm takes at another budget.
 
-    That is the largest that is not beyond it; where all are, the smallest.
+    Of those at which it was tuned, the largest that is not beyond it; where all are, the smallest.
 
     Args:
         budget: what is to be trained for.

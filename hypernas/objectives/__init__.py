@@ -1,4 +1,4 @@
-"""Objectives: what loss a subnet is trained with, and what it is measured by."""
+"""Objectives: losses that subnets are trained with, and measures of their predictions."""
 
 from hypernas.objectives.cross_entropy import CrossEntropy
 from hypernas.objectives.distillation import InPlaceDistillation

@@ -1,4 +1,4 @@
-"""What a subnet is trained for and measured by."""
+"""Objectives: the loss a subnet is trained with, and measures of its predictions."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ class Objective(ABC):
     """A loss, and measures of single predictions.
 
     Attributes:
-        distils: whether the loss of later architectures of a step reads the outputs of the first,
+        distils: True if the loss of later architectures of a step reads the outputs of the first,
             when that is the largest.
     """
 
@@ -27,7 +27,7 @@ class Objective(ABC):
         targets: Any,
         teacher: Any = None,  # outputs of the largest architecture, detached, on the same inputs
     ) -> Tensor:  # shape: ()
-        """What training minimises."""
+        """The loss of a batch, which training minimises."""
 
     @abstractmethod
     def measures(self, outputs: Any, targets: Any) -> dict[str, Tensor]:

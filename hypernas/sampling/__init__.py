@@ -1,4 +1,4 @@
-"""Samplers: which architectures to train now."""
+"""Samplers: the architectures to train now."""
 
 from hypernas.sampling.fixed import Fixed
 from hypernas.sampling.sampler import Sampler

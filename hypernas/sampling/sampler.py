@@ -1,4 +1,4 @@
-"""Which architectures a training step trains."""
+"""Samplers: the architectures that a training step trains."""
 
 from abc import ABC, abstractmethod
 
