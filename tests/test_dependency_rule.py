@@ -15,7 +15,7 @@ LAYERS = [  # each may import those after it
     {"exports", "growth"},
     {"training"},
     {"distributed"},
-    {"generators", "sampling", "objectives", "cost", "data", "spaces"},
+    {"generators", "sampling", "objectives", "conditions", "cost", "data", "spaces"},
     {"mixing"},
     {"subnet"},
     {"slicing"},

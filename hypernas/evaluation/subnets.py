@@ -3,20 +3,24 @@
 import csv
 import io
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from hypernas.conditions import Condition
 from hypernas.cost import flops, num_parameters
 from hypernas.data import Batches, Data, in_order
 from hypernas.generators import Generator
 from hypernas.objectives import Objective, assess
 from hypernas.space.architecture import Architecture
 from hypernas.storage.files import write_whole
+from hypernas.subnet.skeleton import build_skeleton
+from hypernas.training.conditioned import ConditionedSubnet
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ def evaluate(
     split: str = "test",
     calibration_batches: int = 16,
     batch_size: int = 128,
+    condition: Condition | None = None,
 ) -> Iterator[Evaluation]:
     """Measure subnets on a split, one by one; statistics are calibrated on training data.
 
@@ -69,28 +74,47 @@ def evaluate(
     Args:
         split: train, validation or test.
         calibration_batches: of `batch_size` training examples.
+        condition: of each batch, where the generator reads one: weights are generated for each.
     """
     generator.eval()
     device = generator.device
     size = min(batch_size, len(data.train))  # type: ignore[arg-type]
     training = Batches(data.train, batch_size=size, device=device)
     batches = [inputs for inputs, _ in islice(training.starting_at(0), calibration_batches)]
+    example = data.example(num=1)
+    example = example if condition is None else condition.rest(example)
     for label, architecture in subnets.items():
-        plain = generator.export(architecture)
-        statistics = generator.calibrate(architecture, batches)
-        inherited = assess(plain, in_order(getattr(data, split), device=device), objective)
+        statistics, model = _models(generator, architecture, condition, batches)
+        inherited = assess(model(None), in_order(getattr(data, split), device=device), objective)
         calibrated = inherited
         if statistics:
-            module = generator.export(architecture, statistics=statistics)
-            calibrated = assess(module, in_order(getattr(data, split), device=device), objective)
+            own = in_order(getattr(data, split), device=device)
+            calibrated = assess(model(statistics), own, objective)
+        plain = build_skeleton(generator.space, architecture)
         yield Evaluation(
             label,
             architecture,
             num_parameters(plain),
-            flops(plain, data.example(num=1)),
+            flops(plain, example),
             inherited,
             calibrated,
         )
+
+
+def _models(
+    generator: Generator,
+    architecture: Architecture,
+    condition: Condition | None,
+    batches: Sequence[Any],
+) -> tuple[dict[str, Tensor], Callable[[Mapping[str, Tensor] | None], Callable[..., Any]]]:
+    """Calibrated statistics, and: statistics, or None for inherited ones -> inputs -> outputs."""
+    if condition is None:
+        statistics = generator.calibrate(architecture, batches)
+        return statistics, lambda kept: generator.export(architecture, statistics=kept)
+    statistics = ConditionedSubnet(generator, architecture, condition).calibrate(batches)
+    return statistics, lambda kept: ConditionedSubnet(
+        generator, architecture, condition, statistics=kept
+    )
 
 
 def write_csv(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:

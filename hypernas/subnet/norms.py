@@ -1,7 +1,7 @@
 """Norms that keep running statistics: what those are, and how they are calibrated for a subnet."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -32,12 +32,33 @@ def calibrate(
 ) -> dict[str, Tensor]:
     """The norm statistics of `module` under `weights`, afresh from `batches` of inputs.
 
+    Args:
+        batches: inputs; each is a tensor, or a tuple of the module's positional arguments.
+
+    Raises:
+        ValueError: if there are norms to calibrate and no batch, or the weights do not fit.
+    """
+    return average_statistics(
+        module,
+        lambda batch, buffers: call(module, weights, *positional(batch), buffers=buffers),
+        batches,
+    )
+
+
+@torch.no_grad()
+def average_statistics(
+    module: nn.Module,
+    run: Callable[[Any, dict[str, Tensor]], object],
+    batches: Iterable[Any],
+) -> dict[str, Tensor]:
+    """The norm statistics that a module gathers over batches, by buffer name.
+
     Running means and variances become the plain averages over the batches, with everything but the
     norms in evaluation mode. The module is left as it was. Without such norms
     the result is empty and no batch is read.
 
     Args:
-        batches: inputs; each is a tensor, or a tuple of the module's positional arguments.
+        run: (batch, statistics) -> runs the module on the batch, with these buffers, in place.
 
     Raises:
         ValueError: if there are norms to calibrate and no batch.
@@ -51,10 +72,9 @@ def calibrate(
     with _calibrating(module) as norms:
         for seen, batch in enumerate(batches, start=1):
             for norm in norms:
-                norm.momentum = (
-                    1 / seen
-                )  # the average so far; None would do so for batch norms only
-            call(module, weights, *positional(batch), buffers=buffers)
+                # the average so far; None would do so for batch norms only
+                norm.momentum = 1 / seen
+            run(batch, buffers)
     if not seen:
         raise ValueError("calibration needs one or more batches, got none.")
     return buffers

@@ -1,0 +1,25 @@
+"""A condition: the numbers that a generator reads of a batch, beside the architecture."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from torch import Tensor
+
+
+class Condition(ABC):
+    """A function of the inputs of a batch, whose value all its examples share.
+
+    The generator is made with a `condition_dim` of as many numbers as this returns, and weights are
+    generated for each batch: `generator.subnet(architecture, condition(inputs))`.
+    """
+
+    @abstractmethod
+    def __call__(
+        self,
+        inputs: Any,  # of a batch, as the data have them
+    ) -> Tensor:  # shape: (C,)
+        """The condition of a batch."""
+
+    @abstractmethod
+    def rest(self, inputs: Any) -> Any:
+        """The inputs that are left for the target, which may be all."""
