@@ -16,7 +16,7 @@ from hypernas.cli import main as command
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
-FAST = ["training.steps=2", "training.validate_every=2", "device=cpu"]
+FAST = ["training.steps=2", "callbacks.validation.every=2", "device=cpu"]
 
 
 def blocks(language: str) -> list[str]:

@@ -9,8 +9,17 @@ from hypernas.data import Data, split_tensors
 from hypernas.objectives import CrossEntropy
 from hypernas.sampling import Sandwich
 from hypernas.spaces import mlp
-from hypernas.training import Training
-from hypernas.training.callbacks import Monitor
+from hypernas.training import (
+    Begun,
+    Callback,
+    Ended,
+    Stepped,
+    Strategy,
+    Task,
+    Training,
+    Validated,
+)
+from hypernas.training.callbacks import Validation
 
 FACTORIES = [
     generators.shared,
@@ -20,6 +29,7 @@ FACTORIES = [
     generators.Standalone,
 ]
 ADAMW = partial(torch.optim.AdamW, lr=0.01, weight_decay=0.01)
+NAMES = {"sampler", "optimizer", "schedule", "seed", "memory"}  # of a strategy
 
 
 def blobs() -> Data:
@@ -36,31 +46,40 @@ def space(norm: str = "batch"):
     return mlp(input_shape=(2,), num_classes=3, depths=(1, 2), widths=(8, 16), norm=norm)
 
 
-def fit(generator, training=None, **changes):
-    settings = {
+def short(steps=30, **options):
+    return Training(**{"steps": steps, "batch_size": 32, **options})
+
+
+def fit(generator, training=None, *, data=None, objective=None, callbacks=None, **options):
+    """Train on blobs with a sandwich of three; options of a strategy and of `Training.run`."""
+    strategy = {
         "sampler": Sandwich(num_random=1),
-        "objective": CrossEntropy(),
         "optimizer": ADAMW,
-        "device": "cpu",
-        **changes,
+        **{name: options.pop(name) for name in NAMES & options.keys()},
     }
-    training = training or Training(steps=30, batch_size=32, validate_every=30)
-    return training.run(generator, blobs(), **settings)
+    return (training or short()).run(
+        generator,
+        Task(data or blobs(), objective or CrossEntropy()),
+        Strategy(**strategy),
+        callbacks=[Validation(every=30)] if callbacks is None else callbacks,
+        **{"device": "cpu", **options},
+    )
 
 
-class Recorder(Monitor):
+class Recorder(Callback):
     def __init__(self):
-        self.steps, self.validations, self.ended = {}, {}, 0
+        self.steps, self.validations, self.ended, self.losses = {}, {}, 0, {}
 
-    def begin(self, *, step, steps):
-        self.began = step, steps
-
-    def step(self, step, values):
-        self.steps[step] = dict(values)
-
-    def validation(self, step, subnets, generator):
-        self.validations[step] = subnets
-
-    def end(self, final):
-        self.ended += 1
-        self.final = final
+    def __call__(self, run, event):
+        match event:
+            case Begun():
+                self.began = event.step, event.steps
+            case Stepped(step=step, figures=figures):
+                self.losses[step] = event.architectures, event.losses
+                if figures is not None:
+                    self.steps[step] = dict(figures)
+            case Validated(step=step, subnets=subnets):
+                self.validations[step] = subnets
+            case Ended(figures=figures):
+                self.ended += 1
+                self.final = figures

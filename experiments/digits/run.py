@@ -23,7 +23,7 @@ from hypernas.generators import Generator
 from hypernas.objectives import CrossEntropy
 from hypernas.sampling import Sandwich, sample_subnets
 from hypernas.spaces import conv2d
-from hypernas.training import Training
+from hypernas.training import Strategy, Task, Training
 
 HERE = Path(__file__).parent
 ARMS = {
@@ -42,16 +42,14 @@ def train(arm: str, *, lr: float, seed: int, steps: int) -> tuple[Generator, flo
     """A trained generator, and the seconds it took."""
     data = digits()
     generator = ARMS[arm](conv2d(input_shape=data.input_shape, num_classes=10), seed=seed)
-    training = Training(steps=steps, batch_size=64, validate_every=steps, num_validation=0)
-    started = time.monotonic()
-    training.run(
-        generator,
-        data,
+    strategy = Strategy(
         sampler=Sandwich(num_random=2),
-        objective=CrossEntropy(label_smoothing=0.1),
         optimizer=partial(torch.optim.AdamW, lr=lr, weight_decay=0.01),
         seed=seed,
     )
+    task = Task(data, CrossEntropy(label_smoothing=0.1))
+    started = time.monotonic()
+    Training(steps=steps, batch_size=64).run(generator, task, strategy)
     return generator, time.monotonic() - started
 
 

@@ -1,30 +1,31 @@
 """Training the networks of the study, and measuring them along the way."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, cached_property, partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import torch
 from tasks import TASKS, Task
 from torch.utils.data import TensorDataset
 
+from hypernas import training
 from hypernas.data import Batches, Data, in_order
 from hypernas.generators import Generator
 from hypernas.growth import Growth, Scratch
 from hypernas.objectives import CrossEntropy, assess
 from hypernas.sampling import Fixed
 from hypernas.studies import step_flops
-from hypernas.training import Diverged, Training
-from hypernas.training.callbacks import Monitor, Subnets
+from hypernas.training import Callback, Diverged, Event, Strategy, Training, TrainingRun, Validated
+from hypernas.training.callbacks import Checkpoints, Validation
+from hypernas.training.optimizer import Memory
 
 SHARE = 0.7  # of the compute of the large network from scratch, for every arm but `scratch`
 POINTS = 5  # measurements of a phase
 
 
-class Points(Monitor):
+class Points(Callback):
     """The score on the test split at each validation."""
 
     def __init__(self, task: Task, data: Data, *, a_step: float, spent: float) -> None:
@@ -36,18 +37,10 @@ class Points(Monitor):
         flops = self.spent + step * self.a_step
         self.rows.append({"train_flops": flops, "score": round(score, 5), "step": step})
 
-    def begin(self, *, step: int, steps: int) -> None:
-        """Nothing is trained yet."""
-
-    def step(self, step: int, values: Mapping[str, float]) -> None:
-        """Single steps do not matter."""
-
-    def validation(self, step: int, subnets: Subnets, generator: Generator) -> None:
-        self.measure(step, generator)
-        generator.train()
-
-    def end(self, final: Mapping[str, float]) -> None:
-        """Everything is kept."""
+    def __call__(self, run: TrainingRun, event: Event) -> None:
+        if isinstance(event, Validated):
+            self.measure(event.step, run.generator)
+            run.generator.train()
 
 
 @torch.no_grad()
@@ -114,28 +107,20 @@ class Bench:
         seed: int,
         steps: int,
         points: Points | None = None,
-        **more: Any,
+        memory: Memory | None = None,
+        folder: Path | None = None,
     ) -> float | None:
         """Train in place; the measure on validation at the end, None if training diverged."""
-        training = Training(
-            steps=steps,
-            batch_size=self.task.batch_size,
-            validate_every=max(1, steps // POINTS) if points else steps,
-            num_validation=0,
-            checkpoint_every=10**9,
-            calibration_batches=8,
-        )
+        every = max(1, steps // POINTS) if points else steps
+        validation = Validation(every=every, num_subnets=0, calibration_batches=8)
+        saves = [] if folder is None else [Checkpoints(folder, every=10**9)]
         try:
-            final = training.run(
+            final = Training(steps=steps, batch_size=self.task.batch_size).run(
                 generator,
-                self.data,
-                sampler=Fixed(),
-                objective=self.objective,
-                optimizer=optimizer(lr),
-                monitors=[points] if points else [],
+                training.Task(self.data, self.objective),
+                Strategy(sampler=Fixed(), optimizer=optimizer(lr), seed=seed, memory=memory),
+                callbacks=[*([points] if points else []), validation, *saves],
                 device="cpu",
-                seed=seed,
-                **more,
             )
         except Diverged:
             return None

@@ -14,7 +14,7 @@ import itertools
 import multiprocessing
 import statistics
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
 
@@ -23,12 +23,23 @@ from section import TARGET_LOSS
 
 from hypernas.data import Data, mnist1d
 from hypernas.evaluation import write_csv
-from hypernas.generators import Generator, mip_hypernetwork
+from hypernas.generators import mip_hypernetwork
 from hypernas.objectives import CrossEntropy
 from hypernas.sampling import Sandwich
+from hypernas.schedules import Constant
 from hypernas.spaces import mlp
-from hypernas.training import Diverged, Training
-from hypernas.training.callbacks import Monitor, Subnets
+from hypernas.training import (
+    Callback,
+    Diverged,
+    Event,
+    Stepped,
+    Strategy,
+    Task,
+    Training,
+    TrainingRun,
+    Validated,
+)
+from hypernas.training.callbacks import Validation
 
 HERE = Path(__file__).parent
 ARMS = {
@@ -53,7 +64,7 @@ FIRST = 100  # steps over which the gradient is watched
 KEY = ("arm", "optimizer", "lr", "seed", "steps")
 
 
-class Trace(Monitor):
+class Trace(Callback):
     """Loss and gradient norm of every step, and the random subnets' last mean accuracy."""
 
     def __init__(self) -> None:
@@ -61,19 +72,14 @@ class Trace(Monitor):
         self.gradients: list[float] = []
         self.accuracy = float("nan")
 
-    def begin(self, *, step: int, steps: int) -> None:
-        """Nothing to prepare."""
-
-    def step(self, step: int, values: Mapping[str, float]) -> None:
-        self.losses.append(values["loss"])
-        self.gradients.append(values["gradient_norm"])
-
-    def validation(self, step: int, subnets: Subnets, generator: Generator) -> None:
-        random = [found["accuracy"] for label, (_, found) in subnets.items() if "random" in label]
-        self.accuracy = statistics.mean(random)
-
-    def end(self, final: Mapping[str, float]) -> None:
-        """Nothing is held back."""
+    def __call__(self, run: TrainingRun, event: Event) -> None:
+        match event:
+            case Stepped(figures=figures) if figures is not None:
+                self.losses.append(figures["loss"])
+                self.gradients.append(figures["gradient_norm"])
+            case Validated(subnets=subnets):
+                random = [f["accuracy"] for label, (_, f) in subnets.items() if "random" in label]
+                self.accuracy = statistics.mean(random)
 
 
 @cache
@@ -93,27 +99,21 @@ def measure(run: tuple[str, str, float, int, int], *, device: str) -> dict:
         widths=(16, 24, 32),
         norm="none",
     )
-    training = Training(
-        steps=steps,
-        warmup=0.05,
-        final_lr=1.0,
-        max_grad_norm=None,
-        precision="float32",
-        log_every=1,
-        validate_every=steps,
-        num_validation=12,
+    training = Training(steps=steps, max_grad_norm=None, precision="float32", log_every=1)
+    strategy = Strategy(
+        sampler=Sandwich(num_random=1),
+        optimizer=partial(OPTIMIZERS[optimizer], lr=lr),
+        schedule=Constant(warmup=0.05),
+        seed=seed,
     )
     started = time.monotonic()
     try:
         training.run(
             mip_hypernetwork(space, **ARMS[arm], seed=seed),
-            data,
-            sampler=Sandwich(num_random=1),
-            objective=CrossEntropy(label_smoothing=0.0),
-            optimizer=partial(OPTIMIZERS[optimizer], lr=lr),
-            monitors=[trace],
+            Task(data, CrossEntropy(label_smoothing=0.0)),
+            strategy,
+            callbacks=[trace, Validation(every=steps, num_subnets=12)],
             device=device,
-            seed=seed,
         )
     except Diverged:
         diverged = True

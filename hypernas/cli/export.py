@@ -7,7 +7,6 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from hypernas.cli.run_folder import reopen
-from hypernas.data import Batches
 from hypernas.distributed.device import pick_device
 from hypernas.exports import export_file, refuse
 
@@ -27,7 +26,7 @@ def export_run(config: DictConfig) -> None:
     statistics = None
     if config.calibration_batches:
         size = min(128, len(parts.data.train))  # type: ignore[arg-type]
-        batches = Batches(parts.data.train, batch_size=size, device=generator.device)
+        batches = parts.data.batches(batch_size=size, device=generator.device)
         some = islice(batches.starting_at(0), config.calibration_batches)
         statistics = generator.calibrate(architecture, (inputs for inputs, _ in some))
     export = export_file(

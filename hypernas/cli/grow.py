@@ -15,19 +15,32 @@ from rich.console import Console as RichConsole
 from hypernas.cli import phases
 from hypernas.cli.growth_settings import check, check_begun, phase_settings
 from hypernas.cli.phases import Phase
-from hypernas.cli.run_folder import CHECKPOINTS, Settings, assemble, flat, space_of
+from hypernas.cli.run_folder import (
+    CHECKPOINTS,
+    Settings,
+    assemble,
+    callbacks_of,
+    flat,
+    space_of,
+)
 from hypernas.cli.telling import next_steps, say
-from hypernas.data import Batches, Data, in_order
+from hypernas.data import Data
 from hypernas.distributed.device import pick_device
 from hypernas.generators import Generator
 from hypernas.growth import Growth, recalibrate
 from hypernas.objectives import assess
 from hypernas.sampling import Fixed
 from hypernas.studies import step_flops
-from hypernas.training import Training, check_teacher, checkpoint, memory_of
-from hypernas.training.callbacks import Console, JsonLines
-from hypernas.training.callbacks.tensorboard import TensorBoard
-from hypernas.training.interruption import Interrupted
+from hypernas.training import (
+    Interrupted,
+    Record,
+    Strategy,
+    Task,
+    Training,
+    check_teacher,
+    checkpoint,
+    memory_of,
+)
 from hypernas.training.optimizer import Groups, Memory
 
 _DONE = """
@@ -53,7 +66,7 @@ def grow(config: DictConfig) -> None:
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     growing = _Growing(config, folder, RichConsole(stderr=True))
-    Settings(folder, config, HydraConfig.get().overrides.task).begin(step=0, steps=0)
+    Settings(folder, config, HydraConfig.get().overrides.task).write()
     phases.write(folder, phases.read(folder))
     try:
         growing.run()
@@ -102,7 +115,7 @@ class _Growing:
             memory = self._memory() if name == "grown" and self.config.keep_memory else None
             spent += a_step * steps
             before = told[name].before if name in told else self._begin(i)
-            Settings(self.folder / name, self.settings[i], []).begin(step=0, steps=0)
+            Settings(self.folder / name, self.settings[i], []).write()
             told[name] = Phase(name, steps, a_step, spent, before)
             phases.write(self.folder, list(told.values()))
             told[name].after = self._train(i, memory)
@@ -115,7 +128,7 @@ class _Growing:
         if name == "grown" and self.members:
             self.parts[i] = parts = replace(parts, generator=self._grow())
         network = parts.generator.export(parts.space.largest())
-        batches = in_order(self.data.validation, device=self.device)
+        batches = self.data.in_order("validation", device=self.device)
         measures = assess(network, batches, parts.objective)
         checkpoint.save(
             place / CHECKPOINTS,
@@ -137,7 +150,7 @@ class _Growing:
         for warning in told:
             say(self.console, f"warning: {warning.message}")
         size = min(128, len(self.data.train))  # type: ignore[arg-type]
-        batches = Batches(self.data.train, batch_size=size, device=self.device).starting_at(0)
+        batches = self.data.batches(batch_size=size, device=self.device).starting_at(0)
         recalibrate(grown, (x for x, _ in islice(batches, self.config.calibration_batches)))
         return grown
 
@@ -155,23 +168,22 @@ class _Growing:
         )
 
     def _train(self, i: int, memory: Memory | None) -> dict[str, float]:
-        place, parts = self.folder / self.names[i], self.parts[i]
+        place, parts, settings = self.folder / self.names[i], self.parts[i], self.settings[i]
+        strategy = Strategy(
+            sampler=Fixed(),
+            optimizer=instantiate(settings.optimizer),
+            schedule=instantiate(settings.schedule),
+            seed=settings.seed,
+            memory=memory,
+        )
         return self.trainings[i].run(
             parts.generator,
-            self.data,
-            sampler=Fixed(),
-            objective=parts.objective,
-            optimizer=instantiate(self.settings[i].optimizer),
-            monitors=[
-                Console(console=self.console),
-                JsonLines(place / "metrics.jsonl"),
-                TensorBoard(place, hparams=flat(self.settings[i])),
-            ],
-            folder=place / CHECKPOINTS,
-            resume=True,
+            Task(self.data, parts.objective),
+            strategy,
+            callbacks=callbacks_of(settings),
+            record=Record(place, flat(settings)),
+            resume=place / CHECKPOINTS,
             device=self.device,
-            seed=self.settings[i].seed,
-            memory=memory,
         )
 
     def _step_flops(self, i: int) -> float:
@@ -180,7 +192,7 @@ class _Growing:
             self.data,
             sampler=Fixed(),
             objective=self.parts[i].objective,
-            batch_size=self.trainings[i].batch_size,
+            batch_size=self.trainings[i].batch_size * self.trainings[i].accumulate,
             num=1,
         )
 

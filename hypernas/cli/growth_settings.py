@@ -9,8 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from hypernas.cli import phases
 from hypernas.cli.run_folder import configuration, flat
 
-_ANYWHERE = ("device", "threads", "data.root")  # change no result
-_OF_TRAINING = ("training.", "optimizer.", "objective.")
+_ANYWHERE = ("device", "threads", "data.root", "callbacks.")  # change no result
+_OF_TRAINING = ("training.", "optimizer.", "schedule.", "objective.")
 
 
 def check(settings: dict[str, Any]) -> None:
@@ -51,10 +51,13 @@ def _of_phase(settings: Mapping[str, Any], members: Sequence[Any], phase: int) -
     }
     return OmegaConf.create(
         {
-            **{key: settings[key] for key in ("data", "space", "objective", "device", "threads")},
+            **{
+                key: settings[key]
+                for key in ("data", "space", "objective", "callbacks", "device", "threads")
+            },
             "generator": generator,
             "sampling": {"_target_": "hypernas.sampling.Fixed"},
-            **{key: settings[f"{kind}{key}"] for key in ("training", "optimizer")},
+            **{key: settings[f"{kind}{key}"] for key in ("training", "optimizer", "schedule")},
             "seed": settings["seed"] + phase,
         }
     )

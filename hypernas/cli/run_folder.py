@@ -1,12 +1,12 @@
 """The folder of a run: its settings, and its parts put together again from them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from hypernas.cli.phases import latest
@@ -15,8 +15,7 @@ from hypernas.generators import Generator
 from hypernas.objectives import Objective
 from hypernas.space import SearchSpace
 from hypernas.storage.files import write_whole
-from hypernas.training import checkpoint
-from hypernas.training.callbacks import Monitor, Subnets
+from hypernas.training import Begun, Callback, Event, TrainingRun, checkpoint
 
 CHECKPOINTS = "checkpoints"
 OF_A_MACHINE = ("data.root", "device", "rank_timeout", "resume", "threads")  # not of a run
@@ -124,24 +123,28 @@ def check_resumed(config: DictConfig, folder: str, given: Sequence[str]) -> None
         )
 
 
-class Settings(Monitor):
+class Settings(Callback):
     """Writes a run's settings once nothing stands in its way any more."""
 
     def __init__(self, folder: Path, config: DictConfig, overrides: Sequence[str]) -> None:
         self.folder, self.config, self.overrides = folder, config, list(overrides)
 
-    def begin(self, *, step: int, steps: int) -> None:
+    def __call__(self, run: TrainingRun, event: Event) -> None:
+        if isinstance(event, Begun):
+            self.write()
+
+    def write(self) -> None:
         write_whole(self.folder / _SETTINGS, OmegaConf.to_yaml(self.config))
         write_whole(self.folder / _OVERRIDES, json.dumps(self.overrides, indent=1) + "\n")
 
-    def step(self, step: int, values: Mapping[str, float]) -> None:
-        """Settings do not change."""
 
-    def validation(self, step: int, subnets: Subnets, generator: Generator) -> None:
-        """Settings do not change."""
-
-    def end(self, final: Mapping[str, float]) -> None:
-        """Everything is written."""
+def callbacks_of(config: DictConfig) -> list[Any]:
+    """The callbacks of a configuration; a target that is a function is one, a class makes one."""
+    found = []
+    for node in config.callbacks.values():
+        target = get_object(node._target_)
+        found.append(instantiate(node) if isinstance(target, type) else target)
+    return found
 
 
 def flat(config: DictConfig) -> dict[str, bool | int | float | str]:

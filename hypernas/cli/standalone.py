@@ -72,6 +72,7 @@ class Standalone:
             training=instantiate(run.training),
             objective=parts.objective,
             optimizer=instantiate(optimizer),
+            schedule=instantiate(run.schedule),
             calibration_batches=calibration_batches,
         )
 

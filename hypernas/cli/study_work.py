@@ -12,11 +12,11 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from hypernas.cli.run_folder import Parts, assemble
-from hypernas.data import Batches, Data
+from hypernas.data import Data
 from hypernas.distributed.device import pick_device
 from hypernas.evaluation import Recipe, References
 from hypernas.studies import measure_memory, measure_steps, run_cell
-from hypernas.training import Diverged, Training
+from hypernas.training import Diverged, Strategy, Task, Training
 from hypernas.training.optimizer import Groups
 
 Settings = dict[str, Any]  # a whole configuration of `hypernas train`
@@ -51,6 +51,7 @@ def _reference(spec: dict[str, Any]) -> dict[str, dict[str, float]] | None:
         training=instantiate(settings["training"]),
         objective=parts.objective,
         optimizer=instantiate(settings["optimizer"]),
+        schedule=instantiate(settings["schedule"]),
     )
     references = References(
         parts.space, parts.data, recipe, folder=spec["cache"], device=settings["device"]
@@ -67,13 +68,15 @@ def _cell(spec: dict[str, Any]) -> dict[str, Any]:
     parts = parts_of(settings)
     cell = run_cell(
         parts.generator,
-        parts.data,
+        Task(parts.data, parts.objective),
         {label: parts.space.architecture(a) for label, a in spec["subnets"].items()},
         training=instantiate(settings["training"]),
-        sampler=instantiate(settings["sampling"]),
-        objective=parts.objective,
-        optimizer=instantiate(settings["optimizer"]),
-        seed=settings["seed"],
+        strategy=Strategy(
+            sampler=instantiate(settings["sampling"]),
+            optimizer=instantiate(settings["optimizer"]),
+            schedule=instantiate(settings["schedule"]),
+            seed=settings["seed"],
+        ),
         split=spec["split"],
         device=settings["device"],
         follow=spec["follow"],
@@ -107,8 +110,8 @@ def _stepper(settings: Settings) -> Callable[[int], None]:
     training: Training = instantiate(settings["training"])
     sampler = instantiate(settings["sampling"])
     generator = parts.generator.to(pick_device(settings["device"])).train()
-    batches = Batches(
-        parts.data.train, batch_size=training.batch_size, device=generator.device
+    batches = parts.data.batches(
+        batch_size=training.batch_size, device=generator.device
     ).starting_at(0)
     groups = Groups(generator, instantiate(settings["optimizer"]))
 

@@ -13,15 +13,13 @@ from hypernas.cli.run_folder import (
     OF_A_MACHINE,
     Settings,
     assemble,
+    callbacks_of,
     check_resumed,
     flat,
 )
 from hypernas.cli.telling import next_steps, say, shown
 from hypernas.distributed import Ranks, join
-from hypernas.training import check_teacher, checkpoint
-from hypernas.training.callbacks import Console, JsonLines
-from hypernas.training.callbacks.tensorboard import TensorBoard
-from hypernas.training.interruption import Interrupted
+from hypernas.training import Interrupted, Record, Strategy, Task, check_teacher, checkpoint
 
 _DONE = """
 run       {folder}
@@ -61,7 +59,13 @@ def _train(config: DictConfig, ranks: Ranks) -> None:
     training = instantiate(config.training)
     sampler = instantiate(config.sampling)
     check_teacher(parts.objective, sampler, parts.space)
-    optimizer = instantiate(config.optimizer)
+    strategy = Strategy(
+        sampler=sampler,
+        optimizer=instantiate(config.optimizer),
+        schedule=instantiate(config.schedule),
+        seed=config.seed,
+    )
+    callbacks = callbacks_of(config)
     console = RichConsole(stderr=True, quiet=not ranks.first)
     say(
         console,
@@ -81,20 +85,12 @@ def _train(config: DictConfig, ranks: Ranks) -> None:
     try:
         training.run(
             parts.generator,
-            parts.data,
-            sampler=sampler,
-            objective=parts.objective,
-            optimizer=optimizer,
-            monitors=[
-                Settings(folder, config, HydraConfig.get().overrides.task),
-                Console(console=console),
-                JsonLines(folder / "metrics.jsonl"),
-                TensorBoard(folder, hparams=flat(config)),
-            ],
-            folder=checkpoints,
-            resume=resume,
+            Task(parts.data, parts.objective),
+            strategy,
+            callbacks=[Settings(folder, config, HydraConfig.get().overrides.task), *callbacks],
+            record=Record(folder, flat(config)),
+            resume=checkpoints if resume else None,
             device=config.device,
-            seed=config.seed,
             ranks=ranks,
         )
     except Interrupted as stop:

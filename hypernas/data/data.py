@@ -1,6 +1,6 @@
 """A data set with fixed splits, and batches that are a pure function of seed and step."""
 
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-Inputs = Tensor | tuple[Tensor, ...]  # of a batch: one, or several positional arguments
+Inputs = Any  # of a batch: a tensor, several positional ones, or what a `collate_fn` makes
+Batch = tuple[Inputs, Any]  # inputs and targets
+Collate = Callable[[list[Any]], Batch]
 
 
 class DataNotFound(FileNotFoundError):
@@ -25,6 +27,9 @@ class Data:
     Attributes:
         input_shape: of one example, without a batch axis.
         num_classes: of the targets.
+        collate_fn: a list of examples -> a batch, a pair of inputs and targets of whatever the target
+            and the objective read (tensors in tuples, lists and mappings are moved to the device);
+            None stacks the columns of (inputs, ..., target) examples.
     """
 
     name: str
@@ -33,11 +38,37 @@ class Data:
     test: Dataset[Any]
     input_shape: tuple[int, ...]
     num_classes: int
+    collate_fn: Collate | None = None
 
     def example(self, split: str = "train", num: int = 2) -> Inputs:
         """The first `num` inputs of a split, stacked."""
+        size = min(num, num_examples(getattr(self, split)))
+        return next(self.in_order(split, batch_size=size))[0]
+
+    def in_order(
+        self, split: str, *, batch_size: int = 500, device: torch.device | str = "cpu"
+    ) -> Iterator[Batch]:
+        """Every example of a split once, in batches."""
         dataset = getattr(self, split)
-        return next(in_order(dataset, batch_size=min(num, num_examples(dataset))))[0]
+        return in_order(dataset, batch_size=batch_size, device=device, collate_fn=self.collate_fn)
+
+    def batches(
+        self,
+        *,
+        batch_size: int,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        num_workers: int = 0,
+    ) -> "Batches":
+        """Shuffled batches of the training split, without end."""
+        return Batches(
+            self.train,
+            batch_size=batch_size,
+            seed=seed,
+            device=device,
+            num_workers=num_workers,
+            collate_fn=self.collate_fn,
+        )
 
 
 def num_examples(dataset: Dataset[Any]) -> int:
@@ -76,6 +107,7 @@ class Batches:
 
     Args:
         num_workers: of the `DataLoader`, for datasets that are not tensors.
+        collate_fn: see `Data`.
 
     Raises:
         ValueError: if a batch is larger than the data set.
@@ -89,6 +121,7 @@ class Batches:
         seed: int = 0,
         device: torch.device | str = "cpu",
         num_workers: int = 0,
+        collate_fn: Collate | None = None,
     ) -> None:
         self.num_examples = num_examples(dataset)
         if not 0 < batch_size <= self.num_examples:
@@ -98,12 +131,13 @@ class Batches:
             )
         self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
         self.device, self.num_workers = torch.device(device), num_workers
+        self.collate_fn = collate_fn
         self.per_epoch = self.num_examples // batch_size
         self._resident: list[Tensor] = []  # the whole of a `TensorDataset`, on the device
 
-    def starting_at(self, step: int) -> Iterator[tuple[Inputs, Tensor]]:
+    def starting_at(self, step: int) -> Iterator[Batch]:
         """The batches of step, step + 1, ..."""
-        if isinstance(self.dataset, TensorDataset):
+        if isinstance(self.dataset, TensorDataset) and self.collate_fn is None:
             if not self._resident:
                 self._resident = [_moved(tensor, self.device) for tensor in self.dataset.tensors]
             for rows in self._rows(step, self.device):
@@ -114,9 +148,11 @@ class Batches:
             num_workers=self.num_workers,
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator().manual_seed(self.seed),  # not torch's own
+            collate_fn=self.collate_fn,
         )
-        for columns in loader:
-            yield _pair([column.to(self.device, non_blocking=True) for column in columns])
+        for batch in loader:
+            batch = _on(self.device, batch)
+            yield batch if self.collate_fn else _pair(batch)
 
     def _rows(self, step: int, device: torch.device) -> Iterator[Tensor]:
         """The examples of each batch; an epoch's order goes to the device once, and no step waits."""
@@ -139,21 +175,40 @@ def _moved(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def in_order(
-    dataset: Dataset[Any], *, batch_size: int = 500, device: torch.device | str = "cpu"
-) -> Iterator[tuple[Inputs, Tensor]]:
+    dataset: Dataset[Any],
+    *,
+    batch_size: int = 500,
+    device: torch.device | str = "cpu",
+    collate_fn: Collate | None = None,
+) -> Iterator[Batch]:
     """Every example once, in batches."""
-    batches: Iterable[Sequence[Tensor]]
-    if isinstance(dataset, TensorDataset):
-        starts = range(0, len(dataset), batch_size)
-        # cut one after the other, as the first may be enough
-        batches = ([t[i : i + batch_size] for t in dataset.tensors] for i in starts)
-    else:
-        batches = DataLoader(dataset, batch_size=batch_size, generator=torch.Generator())
-    for columns in batches:
-        yield _pair([column.to(device) for column in columns])
+    if isinstance(dataset, TensorDataset) and collate_fn is None:
+        for i in range(0, len(dataset), batch_size):
+            # cut one after the other, as the first may be enough
+            yield _pair([t[i : i + batch_size].to(device) for t in dataset.tensors])
+        return
+    loader = DataLoader(
+        dataset, batch_size=batch_size, generator=torch.Generator(), collate_fn=collate_fn
+    )
+    for batch in loader:
+        batch = _on(device, batch)
+        yield batch if collate_fn else _pair(batch)
 
 
-def _pair(columns: Sequence[Tensor]) -> tuple[Inputs, Tensor]:
+def _on(device: torch.device | str, value: Any) -> Any:
+    """The tensors of a batch on a device, as deep as they are; all else as it is."""
+    if isinstance(value, Tensor):
+        return value.to(device, non_blocking=True)
+    if isinstance(value, Mapping):
+        return {key: _on(device, item) for key, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(_on(device, item) for item in value))
+    if isinstance(value, list | tuple):
+        return type(value)(_on(device, item) for item in value)
+    return value
+
+
+def _pair(columns: Sequence[Tensor]) -> Batch:
     """The inputs and the target of a batch."""
     *inputs, target = columns
     return (inputs[0] if len(inputs) == 1 else tuple(inputs)), target

@@ -4,8 +4,8 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ from hypernas.evaluation.subnets import evaluate
 from hypernas.generators import Standalone
 from hypernas.objectives import Objective
 from hypernas.sampling import Fixed
+from hypernas.schedules import Cosine
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 from hypernas.storage.files import write_whole
 from hypernas.subnet.skeleton import build_seeded
 from hypernas.subnet.target import positional
-from hypernas.training import Training
+from hypernas.training import Strategy, Task, Training
 from hypernas.training.optimizer import OptimizerMaker
 
 Measures = dict[str, dict[str, float]]  # split -> measure -> value
@@ -34,18 +35,20 @@ class Recipe:
     """How a subnet is trained alone.
 
     Args:
-        optimizer: as for `Training.run`, a `functools.partial`, so that its settings can be read.
+        optimizer: as in `Strategy`, a `functools.partial`, so that its settings can be read.
+        schedule: of the learning rate.
         calibration_batches: see `evaluate`.
     """
 
     training: Training
     objective: Objective
     optimizer: OptimizerMaker
+    schedule: Callable[[int, int], float] = field(default_factory=Cosine)
     calibration_batches: int = 8
 
     def to_json(self) -> str:
-        """What decides the outcome; reporting and checkpoints do not."""
-        unimportant = ("log_every", "validate_every", "num_validation", "checkpoint_every")
+        """What decides the outcome; reporting and how data are read do not."""
+        unimportant = ("log_every", "num_workers")
         training = dataclasses.asdict(self.training)
         make = self.optimizer
         return json.dumps(
@@ -56,6 +59,7 @@ class Recipe:
                     getattr(getattr(make, "func", make), "__qualname__", repr(make)),
                     _plain(getattr(make, "keywords", {})),
                 ],
+                "schedule": _plain(self.schedule),
                 "calibration_batches": self.calibration_batches,
             },
             sort_keys=True,
@@ -127,18 +131,14 @@ class References:
 
     def _train(self, architecture: Architecture, seed: int) -> Measures:
         generator = Standalone(self.space, seed=seed)
-        training = dataclasses.replace(
-            self.recipe.training, num_validation=0, validate_every=self.recipe.training.steps
-        )
-        training.run(
-            generator,
-            self.data,
+        strategy = Strategy(
             sampler=Fixed(architectures=[architecture]),
-            objective=self.recipe.objective,
             optimizer=self.recipe.optimizer,
-            device=self.device,
+            schedule=self.recipe.schedule,
             seed=seed,
         )
+        task = Task(self.data, self.recipe.objective)
+        self.recipe.training.run(generator, task, strategy, device=self.device)
         found: Measures = {}
         for split in ("validation", "test"):
             (evaluation,) = evaluate(

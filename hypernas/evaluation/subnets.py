@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hypernas.conditions import Condition
 from hypernas.cost import flops, num_parameters
-from hypernas.data import Batches, Data, in_order
+from hypernas.data import Data
 from hypernas.generators import Generator
 from hypernas.objectives import Objective, assess
 from hypernas.space.architecture import Architecture
@@ -79,16 +79,16 @@ def evaluate(
     generator.eval()
     device = generator.device
     size = min(batch_size, len(data.train))  # type: ignore[arg-type]
-    training = Batches(data.train, batch_size=size, device=device)
+    training = data.batches(batch_size=size, device=device)
     batches = [inputs for inputs, _ in islice(training.starting_at(0), calibration_batches)]
     example = data.example(num=1)
     example = example if condition is None else condition.rest(example)
     for label, architecture in subnets.items():
         statistics, model = _models(generator, architecture, condition, batches)
-        inherited = assess(model(None), in_order(getattr(data, split), device=device), objective)
+        inherited = assess(model(None), data.in_order(split, device=device), objective)
         calibrated = inherited
         if statistics:
-            own = in_order(getattr(data, split), device=device)
+            own = data.in_order(split, device=device)
             calibrated = assess(model(statistics), own, objective)
         plain = build_skeleton(generator.space, architecture)
         yield Evaluation(

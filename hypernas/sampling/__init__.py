@@ -6,5 +6,15 @@ from hypernas.sampling.sandwich import Sandwich
 from hypernas.sampling.stratified import stratified_subnets
 from hypernas.sampling.subnets import sample_subnets
 from hypernas.sampling.uniform import Uniform
+from hypernas.sampling.weighted import Weighted, weights_of
 
-__all__ = ["Fixed", "Sampler", "Sandwich", "Uniform", "sample_subnets", "stratified_subnets"]
+__all__ = [
+    "Fixed",
+    "Sampler",
+    "Sandwich",
+    "Uniform",
+    "Weighted",
+    "sample_subnets",
+    "stratified_subnets",
+    "weights_of",
+]

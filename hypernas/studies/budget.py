@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from hypernas.cost import counting, flops
-from hypernas.data import Batches, Data
+from hypernas.data import Data
 from hypernas.generators import Generator
 from hypernas.objectives import Objective
 from hypernas.sampling import Sampler
@@ -87,7 +87,7 @@ def step_flops(
     may do a little less. The generator and torch's random state stay as they are.
     """
     batch: tuple[Any, Any] = next(
-        Batches(data.train, batch_size=batch_size, device=generator.device).starting_at(0)
+        data.batches(batch_size=batch_size, device=generator.device).starting_at(0)
     )
     rng = torch.Generator().manual_seed(0)
     steps: list[Sequence[Architecture]] = []

@@ -1,22 +1,26 @@
 """One run of a study: a generator is trained, and its subnets are measured."""
 
-import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypernas.data import Data
-from hypernas.evaluation import evaluate
+from hypernas.evaluation import Evaluation, evaluate
+from hypernas.events import Event, Stepped
 from hypernas.generators import Generator
-from hypernas.objectives import Objective
-from hypernas.sampling import Sampler
 from hypernas.space.architecture import Architecture
 from hypernas.studies.budget import step_flops
-from hypernas.training import Diverged, Training, check_teacher
-from hypernas.training.callbacks import Monitor, Subnets
-from hypernas.training.optimizer import OptimizerMaker
+from hypernas.training import (
+    Callback,
+    Diverged,
+    Strategy,
+    Task,
+    Training,
+    TrainingRun,
+    check_teacher,
+)
 
+_CALIBRATION_BATCHES = 8
 _CHECKPOINTS = 3  # of a run, evenly spaced over its last half, at which subnets are ranked
 
 
@@ -45,17 +49,13 @@ class Cell:
 
 def run_cell(
     generator: Generator,
-    data: Data,
+    task: Task,
     subnets: Mapping[str, Architecture],
     *,
     training: Training,
-    sampler: Sampler,
-    objective: Objective,
-    optimizer: OptimizerMaker,
-    seed: int,
+    strategy: Strategy,
     split: str,
     device: str = "auto",
-    calibration_batches: int = 8,
     follow: bool = False,
 ) -> Cell:
     """Train a generator, then measure subnets once on a split.
@@ -66,23 +66,13 @@ def run_cell(
     Raises:
         ValueError: if subnets are to be distilled, and no step has a teacher.
     """
-    check_teacher(objective, sampler, generator.space)
-    every = max(1, training.steps // (2 * _CHECKPOINTS)) if follow else training.steps
-    training = dataclasses.replace(training, num_validation=0, validate_every=every)
-    trajectory = _Trajectory(data, subnets, objective, training, calibration_batches)
+    check_teacher(task.objective, strategy.sampler, generator.space)
+    trajectory = _Trajectory(subnets)
     started = time.perf_counter()
     diverged = False
     try:
-        training.run(
-            generator,
-            data,
-            sampler=sampler,
-            objective=objective,
-            optimizer=optimizer,
-            monitors=[trajectory] if follow else [],
-            device=device,
-            seed=seed,
-        )
+        followed = [trajectory] if follow else []
+        training.run(generator, task, strategy, callbacks=followed, device=device)
     except Diverged:
         diverged = True
     seconds = time.perf_counter() - started - trajectory.seconds
@@ -94,21 +84,14 @@ def run_cell(
             "macs": found.flops // 2,
             "inherited": found.calibrated,
         }
-        for found in evaluate(
-            generator,
-            data,
-            {} if diverged else subnets,
-            objective=objective,
-            split=split,
-            calibration_batches=calibration_batches,
-        )
+        for found in _measured(generator, task, {} if diverged else subnets, split)
     ]
     a_step = step_flops(
         generator,
-        data,
-        sampler=sampler,
-        objective=objective,
-        batch_size=training.batch_size,
+        task.data,
+        sampler=strategy.sampler,
+        objective=task.objective,
+        batch_size=training.batch_size * training.accumulate,
     )
     return Cell(
         train_flops=a_step * training.steps,
@@ -120,44 +103,41 @@ def run_cell(
     )
 
 
-class _Trajectory(Monitor):
+def _measured(
+    generator: Generator, task: Task, subnets: Mapping[str, Architecture], split: str
+) -> Iterator[Evaluation]:
+    return evaluate(
+        generator,
+        task.data,
+        subnets,
+        objective=task.objective,
+        split=split,
+        calibration_batches=_CALIBRATION_BATCHES,
+    )
+
+
+class _Trajectory(Callback):
     """Measures subnets on validation in the last half of training."""
 
-    def __init__(
-        self,
-        data: Data,
-        subnets: Mapping[str, Architecture],
-        objective: Objective,
-        training: Training,
-        calibration_batches: int,
-    ) -> None:
-        self.data, self.subnets, self.objective = data, subnets, objective
-        self.steps, self.every = training.steps, training.validate_every
-        self.calibration_batches = calibration_batches
+    def __init__(self, subnets: Mapping[str, Architecture]) -> None:
+        self.subnets = subnets
         self.rows: list[dict[str, Any]] = []
         self.seconds = 0.0
 
-    def begin(self, *, step: int, steps: int) -> None:
-        """Nothing to see yet."""
-
-    def step(self, step: int, values: Mapping[str, float]) -> None:
-        """Single steps do not matter."""
-
-    def validation(self, step: int, subnets: Subnets, generator: Generator) -> None:
-        if 2 * step <= self.steps or self.steps - self.every < step < self.steps:
-            return  # in the first half, or so near the last step that rankings could not differ
+    def __call__(self, run: TrainingRun, event: Event) -> None:
+        if not isinstance(event, Stepped) or not _followed(event.step, event.steps):
+            return
         started = time.perf_counter()
-        for found in evaluate(
-            generator,
-            self.data,
-            self.subnets,
-            objective=self.objective,
-            split="validation",
-            calibration_batches=self.calibration_batches,
-        ):
-            self.rows.append({"step": step, "subnet": found.label, "value": found.calibrated})
-        generator.train()
+        for found in _measured(run.generator, run.task, self.subnets, "validation"):
+            self.rows.append({"step": event.step, "subnet": found.label, "value": found.calibrated})
+        run.generator.train()
         self.seconds += time.perf_counter() - started
 
-    def end(self, final: Mapping[str, float]) -> None:
-        """Everything is kept."""
+
+def _followed(step: int, steps: int) -> bool:
+    """Are subnets ranked after a step? Every so often in the last half, and at its end.
+
+    Not so near the end, though, that rankings could not differ from those there.
+    """
+    every = max(1, steps // (2 * _CHECKPOINTS))
+    return step == steps or (step % every == 0 and 2 * step > steps and step <= steps - every)

@@ -12,9 +12,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from hypernas.events import Stateful
 from hypernas.generators import Generator
 
 _KEPT = 2  # the newest, and one before it
+_FORMAT = 2  # format 1 had no "parts"
 
 
 class CheckpointError(ValueError):
@@ -37,6 +39,7 @@ def save(
     optimizer: torch.optim.Optimizer,
     figures: Mapping[str, float] | None = None,
     states: tuple[Mapping[str, Tensor], Mapping[str, Any]] | None = None,
+    parts: Mapping[str, Stateful] | None = None,
 ) -> Checkpoint:
     """Write `folder/<step>/`, whole or not at all, and drop all but the newest two.
 
@@ -47,35 +50,53 @@ def save(
         figures: measures of the last validation.
         states: of the generator and the optimizer, where ranks divide them; by default their own
             `state_dict()`.
+        parts: name -> callback, sampler or the like whose state is kept too.
     """
     weights, state = states or (generator.state_dict(), optimizer.state_dict())
     place = Path(folder) / f"{step:08d}"
+    tensors = {f"generator.{name}": t for name, t in weights.items()}
+    moved = {
+        f"{index}.{key}": v for index, kept in state["state"].items() for key, v in kept.items()
+    }
+    held = {name: part.state() for name, part in (parts or {}).items()}
+    record = {
+        "format": _FORMAT,
+        "step": step,
+        "space": json.loads(generator.space.to_json()),
+        "optimizer": {
+            "groups": state["param_groups"],
+            "state": _divided(moved, "optimizer.", tensors),
+        },
+        "figures": dict(figures or {}),
+        "parts": {name: _divided(own, f"part {name}.", tensors) for name, own in held.items()},
+    }
+    tensors["rng.cpu"] = torch.get_rng_state()
+    if generator.device.type == "cuda":
+        tensors["rng.cuda"] = torch.cuda.get_rng_state(generator.device)
+    _write(place, tensors, record)
+    for old in _complete(Path(folder))[:-_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return Checkpoint(place, step)
+
+
+def _divided(
+    values: Mapping[str, object], prefix: str, tensors: dict[str, Tensor]
+) -> dict[str, object]:
+    """The values that are no tensors; those that are go to `tensors`, by their names behind a prefix."""
+    tensors |= {prefix + name: v for name, v in values.items() if isinstance(v, Tensor)}
+    return {name: v for name, v in values.items() if not isinstance(v, Tensor)}
+
+
+def _write(place: Path, tensors: Mapping[str, Tensor], record: Mapping[str, object]) -> None:
+    """Both files of a checkpoint, in a folder beside its place that takes it at the end."""
     draft = place.with_name(f".{place.name}.part")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
-        tensors = {f"generator.{name}": t for name, t in weights.items()}
-        plain: dict[str, Any] = {}
-        for index, entries in state["state"].items():
-            for key, value in entries.items():
-                if isinstance(value, Tensor):
-                    tensors[f"optimizer.{index}.{key}"] = value
-                else:
-                    plain[f"{index}.{key}"] = value
-        tensors["rng.cpu"] = torch.get_rng_state()
-        if generator.device.type == "cuda":
-            tensors["rng.cuda"] = torch.cuda.get_rng_state(generator.device)
         save_file(
             {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()},
             draft / "state.safetensors",
         )
-        record = {
-            "format": 1,
-            "step": step,
-            "space": json.loads(generator.space.to_json()),
-            "optimizer": {"groups": state["param_groups"], "state": plain},
-            "figures": dict(figures or {}),
-        }
         (draft / "state.json").write_text(json.dumps(record, indent=1))
         shutil.rmtree(place, ignore_errors=True)
         draft.rename(place)
@@ -86,9 +107,6 @@ def save(
                 f"the checkpoint {place} could not be written ({error}); earlier ones are as they were."
             ) from error
         raise
-    for old in _complete(Path(folder))[:-_KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
-    return Checkpoint(place, step)
 
 
 def newest(folder: str | os.PathLike[str]) -> Checkpoint:
@@ -117,6 +135,11 @@ def load(checkpoint: Checkpoint, *, generator: Generator) -> "State":
         tensors = load_file(checkpoint.folder / "state.safetensors")
     except Exception as error:
         raise CheckpointError(f"{checkpoint.folder} cannot be read: {error}") from error
+    if record.get("format") not in range(1, _FORMAT + 1):
+        raise CheckpointError(
+            f"{checkpoint.folder} has the format {record.get('format')!r}, expected {_FORMAT} or less: "
+            f"open it with the version of hypernas that wrote it, or a newer one."
+        )
     _check_space(checkpoint, record["space"], json.loads(generator.space.to_json()))
     weights = _part(tensors, "generator.")
     _check_parameters(checkpoint, weights, generator)
@@ -124,7 +147,9 @@ def load(checkpoint: Checkpoint, *, generator: Generator) -> "State":
         generator.load_state_dict(weights)
     except (RuntimeError, ValueError) as error:  # of generators whose parameters come and go
         raise CheckpointError(f"{checkpoint.folder} does not fit: {error}") from error
-    return State(record["step"], record["figures"], record["optimizer"], tensors)
+    return State(
+        record["step"], record["figures"], record["optimizer"], record.get("parts", {}), tensors
+    )
 
 
 @dataclass(frozen=True)
@@ -139,7 +164,18 @@ class State:
     step: int
     figures: dict[str, float]
     _optimizer: dict[str, Any]
+    _parts: dict[str, dict[str, object]]
     _tensors: dict[str, Tensor]
+
+    def part(self, name: str) -> dict[str, object]:
+        """What is kept of a callback, a sampler or the like, by the name it was saved under."""
+        return {**self._parts.get(name, {}), **_part(self._tensors, f"part {name}.")}
+
+    def restore_parts(self, parts: Mapping[str, Stateful]) -> None:
+        """Give back what was kept of them; one that was not there then begins afresh."""
+        for name, part in parts.items():
+            if name in self._parts:
+                part.restore(self.part(name))
 
     def restore_optimizer(
         self,

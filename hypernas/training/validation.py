@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from hypernas.data import Batches, Data, in_order
+from hypernas.data import Batches, Data
 from hypernas.distributed import Storage
+from hypernas.events import Subnets
 from hypernas.objectives import Objective, assess
 from hypernas.space.architecture import Architecture
-from hypernas.training.callbacks import Subnets
 
 
 @torch.no_grad()
@@ -40,7 +40,7 @@ def validate(
                 subnets[i], (inputs for inputs, _ in taken), weights=weights
             )
             module = generator.export(subnets[i], weights=weights, statistics=statistics)
-            examples = in_order(data.validation, device=generator.device)
+            examples = data.in_order("validation", device=generator.device)
             own[labels[some[i]]] = assess(module, examples, objective)
     generator.train()
     measures = ranks.gather(own)

@@ -11,7 +11,7 @@ import pytest
 
 import hypernas
 
-FAST = ["experiment=fast", "training.steps=4", "training.checkpoint_every=2", "device=cpu"]
+FAST = ["experiment=fast", "training.steps=4", "callbacks.checkpoints.every=2", "device=cpu"]
 
 
 @pytest.fixture

@@ -21,8 +21,7 @@ FAST = [
     "to=largest",
     "member_training.steps=4",
     "training.steps=4",
-    "member_training.checkpoint_every=2",
-    "training.checkpoint_every=2",
+    "callbacks.checkpoints.every=2",
     "calibration_batches=2",
     "device=cpu",
 ]
@@ -99,7 +98,7 @@ def test_a_growth_can_be_exported_before_the_grown_network_has_taken_a_step(run,
     shutil.rmtree(Path(grown, "grown"))
     phases = json.loads(Path(grown, "phases.json").read_text())
     Path(grown, "phases.json").write_text(json.dumps(phases[:2]))
-    assert run("grow", f"resume={grown}", "training.checkpoint_every=9")[0] == 0
+    assert run("grow", f"resume={grown}", "callbacks.checkpoints.every=9")[0] == 0
     assert sorted(p.name for p in Path(grown, "grown", "checkpoints").iterdir()) == [
         "00000000",
         "00000004",

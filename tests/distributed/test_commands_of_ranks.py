@@ -29,7 +29,7 @@ class Mortal(CrossEntropy):
             os._exit(7)
         return super().loss(outputs, targets, teacher)
 """
-FAST = ["experiment=fast", "training.steps=6", "training.checkpoint_every=2", "device=cpu"]
+FAST = ["experiment=fast", "training.steps=6", "callbacks.checkpoints.every=2", "device=cpu"]
 
 
 @pytest.fixture

@@ -2,17 +2,20 @@
 
 import re
 import shutil
+from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
 from torch.testing import assert_close
-from training_on_ranks import ADAMW, blobs, first_half, made, second_half, trained
+from training_on_ranks import STRATEGY, blobs, first_half, made, second_half, trained
 
 from hypernas.distributed import Alone, Joined
 from hypernas.objectives import CrossEntropy
 from hypernas.sampling import Sandwich
-from hypernas.training import Diverged, Training, checkpoint
+from hypernas.schedules import Cosine
+from hypernas.training import Diverged, Strategy, Task, Training, checkpoint
+from hypernas.training.callbacks import Checkpoints
 
 
 @pytest.mark.parametrize("name", ["hypernas", "few_shot", "cafenet", "standalone"])
@@ -37,17 +40,17 @@ def divided(ranks, folder, resume=False):
         return made_here[-1]
 
     generator = made("hypernas").double()
-    training = Training(
-        steps=8 if resume else 4, warmup=0, batch_size=32, num_validation=0, shard_optimizer=True
-    )
-    training.run(
-        generator,
-        blobs(torch.float64),
+    strategy = Strategy(
         sampler=Sandwich(num_random=1),
-        objective=CrossEntropy(),
         optimizer=partial(adamw, lr=0.01, weight_decay=0.1),
-        folder=folder,
-        resume=resume,
+        schedule=Cosine(warmup=0),
+    )
+    Training(steps=8 if resume else 4, batch_size=32, shard_optimizer=True).run(
+        generator,
+        Task(blobs(torch.float64), CrossEntropy()),
+        strategy,
+        callbacks=[Checkpoints(folder)],
+        resume=folder if resume else None,
         device="cpu",
         ranks=ranks,
     )
@@ -71,11 +74,7 @@ def test_an_optimizer_divided_among_ranks_takes_the_same_steps_in_half_the_memor
 def test_an_optimizer_is_not_divided_where_parameters_come_to_life_later():
     with pytest.raises(ValueError, match=r"leave training\.shard_optimizer off"):
         Training(shard_optimizer=True).run(
-            made("standalone"),
-            blobs(),
-            sampler=Sandwich(),
-            objective=CrossEntropy(),
-            optimizer=ADAMW,
+            made("standalone"), Task(blobs(), CrossEntropy()), STRATEGY
         )
 
 
@@ -106,15 +105,12 @@ def test_resuming_on_as_many_ranks_is_exact_to_the_bit_also_with_dropout_and_nor
 
 def run_of_floats(ranks, steps, folder, resume=False):
     generator = made("dropout", "batch")
-    training = Training(steps=steps, batch_size=32, checkpoint_every=6, validate_every=100)
-    training.run(
+    Training(steps=steps, batch_size=32).run(
         generator,
-        blobs(),
-        sampler=Sandwich(num_random=1),
-        objective=CrossEntropy(),
-        optimizer=ADAMW,
-        folder=folder,
-        resume=resume,
+        Task(blobs(), CrossEntropy()),
+        STRATEGY,
+        callbacks=[Checkpoints(folder, every=6)],
+        resume=folder if resume else None,
         device="cpu",
         ranks=ranks,
     )
@@ -143,12 +139,9 @@ def test_what_an_optimizer_is_to_remember_is_not_divided():
     with pytest.raises(ValueError, match=r"leave training\.shard_optimizer off"):
         Training(shard_optimizer=True).run(
             made("shared"),
-            blobs(),
-            sampler=Sandwich(),
-            objective=CrossEntropy(),
-            optimizer=ADAMW,
+            Task(blobs(), CrossEntropy()),
+            replace(STRATEGY, memory={}),
             ranks=Joined(0, 2),
-            memory={},
         )
 
 

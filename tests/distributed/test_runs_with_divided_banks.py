@@ -22,7 +22,7 @@ from training_on_ranks import (
 from hypernas.distributed import Alone
 from hypernas.objectives import CrossEntropy
 from hypernas.sampling import Sandwich
-from hypernas.training import Training, checkpoint
+from hypernas.training import Strategy, Task, Training, checkpoint
 from hypernas.training.optimizer import Groups
 
 
@@ -44,11 +44,9 @@ def clipped(ranks, shard_banks):
     generator, recorder = made("hypernas").double(), Recorder()
     Training(steps=4, batch_size=32, log_every=1, max_grad_norm=1e-3, shard_banks=shard_banks).run(
         generator,
-        blobs(torch.float64),
-        sampler=Sandwich(num_random=0),
-        objective=CrossEntropy(),
-        optimizer=partial(torch.optim.SGD, lr=1.0),
-        monitors=[recorder],
+        Task(blobs(torch.float64), CrossEntropy()),
+        Strategy(sampler=Sandwich(num_random=0), optimizer=partial(torch.optim.SGD, lr=1.0)),
+        callbacks=[recorder],
         device="cpu",
         ranks=ranks,
     )

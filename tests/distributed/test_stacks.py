@@ -1,15 +1,16 @@
 """Which banks ranks can divide, and how evenly."""
 
+from dataclasses import replace
+
 import pytest
-from training_on_ranks import ADAMW, DIVISIBLE, FACTORIES, blobs, made
+from training_on_ranks import DIVISIBLE, FACTORIES, STRATEGY, blobs, made
 
 from hypernas import generators
 from hypernas.distributed import Alone, Joined
 from hypernas.distributed.stacks import stacks_of
 from hypernas.generators import Generator
 from hypernas.objectives import CrossEntropy
-from hypernas.sampling import Sandwich
-from hypernas.training import Training
+from hypernas.training import Task, Training
 
 
 @pytest.mark.parametrize("num_ranks", [1, 2, 3, 7])
@@ -45,13 +46,10 @@ def test_banks_that_cannot_be_divided_are_refused(name, why):
 def run(generator: Generator, ranks, **options):
     return Training(steps=1, shard_banks=True).run(
         generator,
-        blobs(),
-        sampler=Sandwich(),
-        objective=CrossEntropy(),
-        optimizer=ADAMW,
+        Task(blobs(), CrossEntropy()),
+        replace(STRATEGY, **options),
         device="cpu",
         ranks=ranks,
-        **options,
     )
 
 

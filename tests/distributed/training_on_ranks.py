@@ -12,12 +12,22 @@ from hypernas.generators import Generator
 from hypernas.objectives import CrossEntropy, InPlaceDistillation
 from hypernas.sampling import Sandwich
 from hypernas.spaces import mlp
-from hypernas.training import Training
-from hypernas.training.callbacks import Monitor
+from hypernas.training import (
+    Begun,
+    Callback,
+    Ended,
+    Interrupted,
+    Stepped,
+    Strategy,
+    Task,
+    Training,
+    Validated,
+)
+from hypernas.training.callbacks import Checkpoints, Validation
 from hypernas.training.gradients import add_gradients
-from hypernas.training.interruption import Interrupted
 
 ADAMW = partial(torch.optim.AdamW, lr=0.01, weight_decay=0.1)
+STRATEGY = Strategy(sampler=Sandwich(num_random=1), optimizer=ADAMW)
 FACTORIES = {
     "shared": generators.shared,
     "hypernas": generators.hypernas,
@@ -48,43 +58,34 @@ def made(name, norm="layer", **options) -> Generator:
     return FACTORIES[name](space, **options)
 
 
-class Recorder(Monitor):
+class Recorder(Callback):
     def __init__(self):
         self.heard = []
 
-    def begin(self, *, step, steps):
-        self.heard.append(("begin", step))
-
-    def step(self, step, values):
-        self.heard.append((step, dict(values)))
-
-    def validation(self, step, subnets, generator):
-        self.heard.append((step, {label: measures for label, (_, measures) in subnets.items()}))
-
-    def end(self, final):
-        self.heard.append(("end", dict(final)))
+    def __call__(self, run, event):
+        match event:
+            case Begun(step=step):
+                self.heard.append(("begin", step))
+            case Stepped(step=step, figures=figures) if figures is not None:
+                self.heard.append((step, dict(figures)))
+            case Validated(step=step, subnets=subnets):
+                told = {label: measures for label, (_, measures) in subnets.items()}
+                self.heard.append((step, told))
+            case Ended(figures=figures):
+                self.heard.append(("end", dict(figures)))
 
 
 def trained(ranks, name, steps, folder=None, recorder=None, shard_banks=False, **options):
-    """Parameters after training in double precision, what a monitor heard, and the result."""
+    """Parameters after training in double precision, what a callback saw, and the result."""
     generator = made(name).double()
     recorder = recorder or Recorder()
-    training = Training(
-        steps=steps,
-        batch_size=32,
-        log_every=2,
-        validate_every=4,
-        checkpoint_every=3,
-        shard_banks=shard_banks,
-    )
+    training = Training(steps=steps, batch_size=32, log_every=2, shard_banks=shard_banks)
+    saves = [] if folder is None else [Checkpoints(folder, every=3)]
     final = training.run(
         generator,
-        blobs(torch.float64),
-        sampler=Sandwich(num_random=1),
-        objective=options.pop("objective", InPlaceDistillation()),
-        optimizer=ADAMW,
-        monitors=[recorder],
-        folder=folder,
+        Task(blobs(torch.float64), options.pop("objective", InPlaceDistillation())),
+        STRATEGY,
+        callbacks=[recorder, Validation(every=4), *saves],
         device="cpu",
         ranks=ranks,
         **options,
@@ -93,13 +94,13 @@ def trained(ranks, name, steps, folder=None, recorder=None, shard_banks=False, *
 
 
 class Asker(Recorder):
-    def step(self, step, values):
-        if step == 4:
+    def __call__(self, run, event):
+        if isinstance(event, Stepped) and event.step == 4:
             signal.raise_signal(signal.SIGTERM)
 
 
 def first_half(ranks, name, folder, shard_banks=False):
-    """Stop after 5 of 8 steps: only rank 0, which has monitors, hears the signal."""
+    """Stop after 5 of 8 steps: only rank 0, where callbacks are told, hears the signal."""
     try:
         trained(ranks, name, 8, folder, recorder=Asker(), shard_banks=shard_banks)
     except Interrupted as stop:
@@ -107,7 +108,7 @@ def first_half(ranks, name, folder, shard_banks=False):
 
 
 def second_half(ranks, name, folder, shard_banks=False):
-    return trained(ranks, name, 8, folder, shard_banks=shard_banks, resume=True)[0]
+    return trained(ranks, name, 8, folder, shard_banks=shard_banks, resume=folder)[0]
 
 
 def gradients(

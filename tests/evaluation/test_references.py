@@ -15,6 +15,7 @@ from hypernas.cli.run_folder import configuration, reopen
 from hypernas.data import digits
 from hypernas.evaluation import Recipe, References, evaluate
 from hypernas.objectives import CrossEntropy, InPlaceDistillation
+from hypernas.schedules import Constant, Cosine
 from hypernas.spaces import mlp
 from hypernas.training import Diverged, Training
 
@@ -23,11 +24,20 @@ SPACE = mlp(input_shape=(1, 8, 8), num_classes=10, depths=(1, 2), widths=(8, 16)
 SMALLEST = SPACE.smallest()
 
 
-def recipe(*, lr=0.01, optimizer=torch.optim.AdamW, objective=None, batches=8, **training):
+def recipe(
+    *,
+    lr=0.01,
+    optimizer=torch.optim.AdamW,
+    objective=None,
+    schedule=None,
+    batches=8,
+    **training,
+):
     return Recipe(
         training=Training(**{"steps": 4, "batch_size": 32, **training}),
         objective=objective or CrossEntropy(),
         optimizer=functools.partial(optimizer, lr=lr),
+        schedule=schedule or Cosine(),
         calibration_batches=batches,
     )
 
@@ -76,7 +86,9 @@ def test_training_again_gives_the_same_and_another_seed_does_not():
         {"objective": InPlaceDistillation()},
         {"steps": 5},
         {"batch_size": 16},
-        {"warmup": 0.2},
+        {"schedule": Cosine(warmup=0.2)},
+        {"schedule": Constant(warmup=0.1)},
+        {"accumulate": 2},
         {"max_grad_norm": None},
         {"batches": 4},
         {"seed": 1},
@@ -93,7 +105,7 @@ def test_what_decides_the_outcome_changes_the_key(settings):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"log_every": 1}, {"validate_every": 1}, {"num_validation": 0}, {"checkpoint_every": 1}],
+    [{"log_every": 1}, {"num_workers": 1}],
 )
 def test_what_is_only_reported_does_not_change_the_key(settings):
     assert key(**settings) == key()
@@ -169,7 +181,7 @@ def test_a_reference_is_what_the_command_trains_alone(tmp_path, monkeypatch, cap
         "sampling=fixed",
         f"sampling.architectures=[{architecture}]",
     ]
-    settings += ["training.steps=6", "training.batch_size=32", "training.validate_every=2"]
+    settings += ["training.steps=6", "training.batch_size=32", "callbacks.validation.every=2"]
     arguments = ["train", *settings, "optimizer.lr=0.01", "device=cpu", "hydra.run.dir=run"]
     monkeypatch.setattr(sys, "argv", ["hypernas", *arguments])
     command.main()

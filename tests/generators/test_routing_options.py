@@ -14,7 +14,8 @@ from hypernas.generators.coefficients.balance import imbalance
 from hypernas.generators.coefficients.source import activate
 from hypernas.objectives import CrossEntropy
 from hypernas.sampling import Uniform
-from hypernas.training import Training
+from hypernas.schedules import Cosine
+from hypernas.training import Strategy, Task, Training
 
 ROUTED = {"layer": generators.mos_layer, "neuron": generators.mos_neuron}
 CONDITIONED = {**ROUTED, "hypernas": partial(generators.hypernas, gate_scale=1.0)}
@@ -118,14 +119,13 @@ def test_training_descends_the_auxiliary_loss_too():
         with torch.no_grad():
             for bias in generator.source.biases:
                 bias[0] += 2
-        Training(steps=30, batch_size=6, warmup=0.0, num_validation=0).run(
-            generator,
-            data,
+        strategy = Strategy(
             sampler=Uniform(num=3),
-            objective=CrossEntropy(),
             optimizer=partial(torch.optim.Adam, lr=0.02),
-            device="cpu",
+            schedule=Cosine(warmup=0.0),
         )
+        task = Task(data, CrossEntropy())
+        Training(steps=30, batch_size=6).run(generator, task, strategy, device="cpu")
         generator.balance = 1.0
         return float(auxiliary(generator, samples(space)).detach())
 

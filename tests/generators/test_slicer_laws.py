@@ -21,7 +21,8 @@ from hypernas.space.architecture import Architecture
 from hypernas.spaces import conv1d, conv2d, mlp
 from hypernas.subnet.norms import norm_statistics
 from hypernas.subnet.target import weight_shapes
-from hypernas.training import Training
+from hypernas.training import Strategy, Task, Training
+from hypernas.training.callbacks import Checkpoints
 
 
 def with_coefficients(space, *, slicer, **options) -> Mixture:
@@ -166,12 +167,11 @@ def data() -> Data:
 
 
 def fit(generator: Mixture, objective=None, steps: int = 8, **options) -> Mixture:
-    Training(steps=steps, batch_size=16, validate_every=50, checkpoint_every=4).run(
+    sgd = partial(torch.optim.SGD, lr=0.1)
+    Training(steps=steps, batch_size=16).run(
         generator,
-        data(),
-        sampler=Sandwich(num_random=1),
-        objective=objective or CrossEntropy(),
-        optimizer=partial(torch.optim.SGD, lr=0.1),
+        Task(data(), objective or CrossEntropy()),
+        Strategy(sampler=Sandwich(num_random=1), optimizer=sgd),
         device="cpu",
         **options,
     )
@@ -196,7 +196,8 @@ def test_training_with_radius_zero_is_training_with_shared_weights():
 
 
 def test_a_resumed_run_chooses_as_one_that_never_stopped(tmp_path):
-    whole, resumed = fit(cafenet(space()), folder=tmp_path), cafenet(space())
+    saves = Checkpoints(tmp_path, every=4)
+    whole, resumed = fit(cafenet(space()), callbacks=[saves]), cafenet(space())
     (tmp_path / "00000008").rename(tmp_path / "late")
-    fit(resumed, folder=tmp_path, resume=True)
+    fit(resumed, resume=tmp_path)
     assert_same(resumed, whole)

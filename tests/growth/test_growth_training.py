@@ -12,7 +12,8 @@ from hypernas.growth import Recombine, grow
 from hypernas.objectives import CrossEntropy
 from hypernas.sampling import Fixed
 from hypernas.spaces import mlp
-from hypernas.training import Training, memory_of
+from hypernas.training import Strategy, Task, Training, memory_of
+from hypernas.training.callbacks import Checkpoints, Validation
 from hypernas.training.optimizer import Groups
 
 DATA = digits()
@@ -21,18 +22,15 @@ ADAMW = partial(torch.optim.AdamW, lr=0.01)
 METHOD = Recombine()
 
 
-def train(generator, folder, *, steps=4, optimizer=ADAMW, **more):
-    return Training(
-        steps=steps, batch_size=32, validate_every=steps, num_validation=0, checkpoint_every=2
-    ).run(
+def train(generator, folder, *, steps=4, optimizer=ADAMW, memory=None, resume=False):
+    saves = [] if folder is None else [Checkpoints(folder, every=2)]
+    return Training(steps=steps, batch_size=32).run(
         generator,
-        DATA,
-        sampler=Fixed(),
-        objective=CrossEntropy(),
-        optimizer=optimizer,
-        folder=folder,
+        Task(DATA, CrossEntropy()),
+        Strategy(sampler=Fixed(), optimizer=optimizer, memory=memory),
+        callbacks=[Validation(num_subnets=0), *saves],
+        resume=folder if resume else None,
         device="cpu",
-        **more,
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 from made_up_study import write, write_study
 
 SMALL = {"arms": ("shared", "hypernas"), "budgets": (1, 2), "seeds": (0, 1), "num_subnets": 6}
-FAST = ["experiment=fast", "training.steps=6", "training.validate_every=3", "device=cpu"]
+FAST = ["experiment=fast", "training.steps=6", "callbacks.validation.every=3", "device=cpu"]
 
 
 def files(folder: str | Path = ".") -> dict[str, bytes]:

@@ -12,7 +12,7 @@ from hypernas.objectives import CrossEntropy, InPlaceDistillation
 from hypernas.sampling import Fixed, Sandwich, Uniform
 from hypernas.spaces import mlp
 from hypernas.studies import run_cell, step_flops
-from hypernas.training import Training
+from hypernas.training import Strategy, Task, Training
 
 DATA = digits()
 SPACE = mlp(input_shape=(1, 8, 8), num_classes=10, depths=(1, 2), widths=(8, 16))
@@ -20,15 +20,17 @@ SUBNETS = {"small": SPACE.smallest(), "large": SPACE.largest()}
 
 
 def cell(generator=None, *, lr=0.01, steps=12, sampler=None, objective=None, **options):
-    options = {"split": "test", "seed": 3, **options}
+    options = {"split": "test", **options}
     return run_cell(
         generator or generators.hypernas(SPACE),
-        DATA,
+        Task(DATA, objective or CrossEntropy()),
         SUBNETS,
         training=Training(steps=steps, batch_size=32),
-        sampler=sampler or Sandwich(),
-        objective=objective or CrossEntropy(),
-        optimizer=functools.partial(torch.optim.AdamW, lr=lr),
+        strategy=Strategy(
+            sampler=sampler or Sandwich(),
+            optimizer=functools.partial(torch.optim.AdamW, lr=lr),
+            seed=3,
+        ),
         device="cpu",
         **options,
     )

@@ -9,45 +9,43 @@ from functools import partial
 import pytest
 import torch
 from torch.testing import assert_close
-from training_runs import ADAMW, FACTORIES, Recorder, blobs, fit, space
+from training_runs import ADAMW, FACTORIES, Recorder, blobs, fit, short, space
 
 from hypernas import generators
 from hypernas.objectives import CrossEntropy
-from hypernas.sampling import Sandwich, Uniform
+from hypernas.sampling import Uniform
+from hypernas.schedules import Cosine
 from hypernas.spaces import mlp
-from hypernas.training import Diverged, Training, checkpoint
+from hypernas.training import Diverged, Interrupted, Stepped, Validated, checkpoint
+from hypernas.training.callbacks import Checkpoints, Validation
 from hypernas.training.checkpoint import CheckpointError
-from hypernas.training.interruption import Interrupted
 from hypernas.training.optimizer import Groups
 
 
 @pytest.mark.parametrize("factory", FACTORIES)
 def test_a_resumed_run_equals_one_that_never_stopped(factory, tmp_path):
-    training = Training(steps=12, batch_size=32, checkpoint_every=5, validate_every=100)
+    training, saves = short(12), Checkpoints(tmp_path, every=5)
     whole, stopped, resumed = (factory(space()) for _ in range(3))
     fit(whole, training)
 
     class Stop(Exception):
         pass
 
-    class Stopper(Recorder):
-        def step(self, step, values):
-            if step == 8:
-                raise Stop
+    def stop(run, event):
+        if isinstance(event, Stepped) and event.step == 8:
+            raise Stop
 
-    logged = Training(steps=12, batch_size=32, checkpoint_every=5, validate_every=100, log_every=1)
     with pytest.raises(Stop):
-        fit(stopped, logged, folder=tmp_path, monitors=[Stopper()])
+        fit(stopped, training, callbacks=[saves, stop])
     assert checkpoint.newest(tmp_path).step == 5
-    fit(resumed, training, folder=tmp_path, resume=True)
+    fit(resumed, training, callbacks=[saves], resume=tmp_path)
     assert_close(resumed.state_dict(), whole.state_dict(), rtol=0, atol=0)
 
 
 def test_a_finished_run_can_be_resumed_and_does_nothing(tmp_path):
-    training = Training(steps=4, batch_size=32)
     first, second = generators.shared(space()), generators.shared(space(), seed=1)
-    fit(first, training, folder=tmp_path)
-    fit(second, training, folder=tmp_path, resume=True)
+    fit(first, short(4), callbacks=[Checkpoints(tmp_path)])
+    fit(second, short(4), resume=tmp_path)
     assert_close(second.state_dict(), first.state_dict(), rtol=0, atol=0)
 
 
@@ -66,23 +64,17 @@ class Listed(torch.utils.data.Dataset):
 
 def test_resuming_is_exact_with_dropout_and_any_data_set(tmp_path):
     data = replace(blobs(), train=Listed(blobs().train))
-    settings = {
-        "sampler": Sandwich(num_random=1),
-        "objective": CrossEntropy(),
-        "optimizer": ADAMW,
-        "device": "cpu",
-    }
     whole, resumed = (generators.mos_neuron(space("layer")) for _ in range(2))
-    training = Training(steps=6, batch_size=32, warmup=0, checkpoint_every=3, validate_every=100)
-    training.run(whole, data, folder=tmp_path, **settings)
+    saves = Checkpoints(tmp_path, every=3)
+    fit(whole, short(6), data=data, schedule=Cosine(warmup=0), callbacks=[saves])
     shutil.rmtree(tmp_path / "00000006")
-    training.run(resumed, data, folder=tmp_path, resume=True, **settings)
+    fit(resumed, short(6), data=data, schedule=Cosine(warmup=0), callbacks=[], resume=tmp_path)
     assert_close(resumed.state_dict(), whole.state_dict(), rtol=0, atol=0)
 
 
 def test_a_resumed_run_takes_the_optimizers_new_options(tmp_path):
     generator = generators.shared(space())
-    fit(generator, Training(steps=1, batch_size=32), folder=tmp_path)
+    fit(generator, short(1), callbacks=[Checkpoints(tmp_path)])
     again = generators.shared(space())
     state = checkpoint.load(checkpoint.newest(tmp_path), generator=again)
     groups = Groups(again, partial(torch.optim.AdamW, lr=0.01, weight_decay=0.5))
@@ -93,25 +85,19 @@ def test_a_resumed_run_takes_the_optimizers_new_options(tmp_path):
 
 @pytest.mark.parametrize("late", [False, True])
 def test_a_run_that_is_asked_to_stop_saves_the_step_it_stops_after(tmp_path, late):
-    class Asker(Recorder):
-        def step(self, step, values):
-            if step == 3 and not late:
-                signal.raise_signal(signal.SIGINT)
+    def ask(run, event):
+        if isinstance(event, Validated if late else Stepped) and event.step == 3:
+            signal.raise_signal(signal.SIGINT)
 
-        def validation(self, step, subnets, generator):
-            if step == 3 and late:
-                signal.raise_signal(signal.SIGINT)
-
-    training = Training(steps=50, batch_size=32, log_every=1, validate_every=3)
+    callbacks = [Checkpoints(tmp_path), Validation(every=3), ask]
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(Interrupted, match="stopped after step 4 of 50"):
-        fit(generators.shared(space()), training, folder=tmp_path, monitors=[Asker()])
+        fit(generators.shared(space()), short(50), callbacks=callbacks)
     assert checkpoint.newest(tmp_path).step == 4
     assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_divergence_is_an_error_that_keeps_earlier_checkpoints(tmp_path):
-    training = Training(steps=20, batch_size=32, log_every=1, checkpoint_every=2, warmup=0.0)
     recorder = Recorder()
 
     class Poison(CrossEntropy):
@@ -124,11 +110,11 @@ def test_divergence_is_an_error_that_keeps_earlier_checkpoints(tmp_path):
     with pytest.raises(Diverged, match=r"lower optimizer\.lr"):
         fit(
             generators.shared(space()),
-            training,
+            short(20, log_every=1),
             objective=Poison(),
             sampler=Uniform(num=3),
-            folder=tmp_path,
-            monitors=[recorder],
+            schedule=Cosine(warmup=0.0),
+            callbacks=[recorder, Checkpoints(tmp_path, every=2)],
         )
     assert checkpoint.newest(tmp_path).step == 2
     assert recorder.ended == 1
@@ -137,7 +123,7 @@ def test_divergence_is_an_error_that_keeps_earlier_checkpoints(tmp_path):
 @pytest.mark.parametrize("factory", FACTORIES)
 def test_a_failed_save_leaves_the_earlier_checkpoint(factory, tmp_path, monkeypatch):
     generator = factory(space())
-    fit(generator, Training(steps=2, batch_size=32), folder=tmp_path)
+    fit(generator, short(2), callbacks=[Checkpoints(tmp_path)])
 
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -152,23 +138,19 @@ def test_a_failed_save_leaves_the_earlier_checkpoint(factory, tmp_path, monkeypa
 
 
 def test_only_the_newest_two_checkpoints_are_kept(tmp_path):
-    fit(
-        generators.shared(space()),
-        Training(steps=9, batch_size=32, checkpoint_every=2),
-        folder=tmp_path,
-    )
+    fit(generators.shared(space()), short(9), callbacks=[Checkpoints(tmp_path, every=2)])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["00000008", "00000009"]
 
 
 def test_a_checkpoint_of_another_space_is_refused_by_choice(tmp_path):
-    fit(generators.shared(space()), Training(steps=1, batch_size=32), folder=tmp_path)
+    fit(generators.shared(space()), short(1), callbacks=[Checkpoints(tmp_path)])
     other = mlp(input_shape=(2,), num_classes=3, depths=(1, 2), widths=(8, 24))
     with pytest.raises(CheckpointError, match=r"width_0: \[8, 16\].* \[8, 24\]"):
         checkpoint.load(checkpoint.newest(tmp_path), generator=generators.shared(other))
 
 
 def test_a_checkpoint_of_another_generator_is_refused_and_nothing_changes(tmp_path):
-    fit(generators.shared(space()), Training(steps=1, batch_size=32), folder=tmp_path)
+    fit(generators.shared(space()), short(1), callbacks=[Checkpoints(tmp_path)])
     other = generators.mos_layer(space())
     before = {name: t.clone() for name, t in other.state_dict().items()}
     with pytest.raises(CheckpointError, match="another generator's parameters"):
@@ -177,7 +159,7 @@ def test_a_checkpoint_of_another_generator_is_refused_and_nothing_changes(tmp_pa
 
 
 def test_a_damaged_checkpoint_is_refused_by_name(tmp_path):
-    fit(generators.shared(space()), Training(steps=1, batch_size=32), folder=tmp_path)
+    fit(generators.shared(space()), short(1), callbacks=[Checkpoints(tmp_path)])
     newest = checkpoint.newest(tmp_path)
     path = newest.folder / "state.safetensors"
     path.write_bytes(path.read_bytes()[:100])

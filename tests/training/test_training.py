@@ -1,13 +1,10 @@
-"""Training: what a step does, what monitors hear, which targets can be trained."""
-
-import math
-from itertools import pairwise
+"""Training: what a step does, what callbacks see, which targets can be trained."""
 
 import pytest
 import torch
 from torch.testing import assert_close
 from torch.utils.data import TensorDataset
-from training_runs import ADAMW, FACTORIES, Recorder, blobs, fit, space
+from training_runs import ADAMW, FACTORIES, Recorder, blobs, fit, short, space
 
 from hypernas import SearchSpace, generators
 from hypernas.data import Data
@@ -17,15 +14,15 @@ from hypernas.exports import export_file
 from hypernas.objectives import CrossEntropy, InPlaceDistillation
 from hypernas.sampling import Fixed, Uniform
 from hypernas.training import Training
+from hypernas.training.callbacks import Validation
 from hypernas.training.optimizer import Groups
-from hypernas.training.schedule import lr_factor
 
 
 @pytest.mark.parametrize("factory", FACTORIES)
 def test_training_makes_the_subnets_it_trains_good(factory):
     sampler = Fixed(architectures=["largest", "smallest"])
     recorder = Recorder()
-    fit(factory(space()), sampler=sampler, monitors=[recorder])
+    fit(factory(space()), sampler=sampler, callbacks=[recorder, Validation(every=30)])
     subnets = recorder.validations[30]
     assert subnets["largest"][1]["accuracy"] > 0.9
     assert subnets["smallest"][1]["accuracy"] > 0.9
@@ -64,15 +61,6 @@ def test_students_send_no_gradient_to_their_teacher():
     assert not torch.allclose(together[num], labels_only[num])
 
 
-def test_the_learning_rate_rises_to_its_peak_and_falls_along_a_cosine():
-    factors = [lr_factor(step, 100, warmup=0.1, final_lr=0.2) for step in range(1, 101)]
-    assert_close(factors[:10], [0.1 * i for i in range(1, 11)])
-    assert all(a > b for a, b in pairwise(factors[9:]))
-    middle = 0.2 + 0.8 * (1 + math.cos(math.pi * 45 / 91)) / 2
-    assert_close(factors[54], middle)
-    assert 0.2 < factors[-1] < 0.202
-
-
 def test_decay_and_learning_rate_follow_the_generators_groups():
     generator = generators.hypernas(space(), coefficient_lr_scale=0.1)
     groups = Groups(generator, ADAMW)
@@ -88,11 +76,13 @@ def test_decay_and_learning_rate_follow_the_generators_groups():
     assert groups.lr == pytest.approx(0.005)
 
 
-def test_monitors_hear_of_every_report_and_of_the_end():
+def test_callbacks_see_every_step_every_report_and_the_end():
     recorder = Recorder()
-    training = Training(steps=20, batch_size=32, log_every=5, validate_every=10, num_validation=3)
-    final = fit(generators.shared(space()), training, monitors=[recorder])
+    validation = Validation(every=10, num_subnets=3)
+    training = short(20, log_every=5)
+    final = fit(generators.shared(space()), training, callbacks=[recorder, validation])
     assert recorder.began == (0, 20)
+    assert list(recorder.losses) == list(range(1, 21))
     assert list(recorder.steps) == [5, 10, 15, 20]
     assert {"loss", "gradient_norm", "learning_rate"} <= set(recorder.steps[5])
     assert list(recorder.validations) == [10, 20]
@@ -124,7 +114,9 @@ def test_a_device_that_is_not_there_is_refused(device):
 def test_training_on_a_gpu_in_mixed_precision_learns_too(factory):
     recorder = Recorder()
     sampler = Fixed(architectures=["largest", "smallest"])
-    fit(factory(space()), sampler=sampler, monitors=[recorder], device="cuda")
+    fit(
+        factory(space()), sampler=sampler, callbacks=[recorder, Validation(every=30)], device="cuda"
+    )
     assert recorder.validations[30]["largest"][1]["accuracy"] > 0.9
 
 
@@ -143,14 +135,7 @@ def test_a_target_of_several_inputs_trains_and_is_evaluated(tmp_path):
     data = Data("pairs", split, split, split, input_shape=(2,), num_classes=3)
     pairs = SearchSpace({"width": [4, 8]}, lambda a: TwoInputs(a["width"]))
     generator = generators.hypernas(pairs)
-    final = Training(steps=2, batch_size=32).run(
-        generator,
-        data,
-        sampler=Uniform(),
-        objective=CrossEntropy(),
-        optimizer=ADAMW,
-        device="cpu",
-    )
+    final = fit(generator, short(2), data=data, sampler=Uniform())
     assert 0 <= final["accuracy"] <= 1
     rows = evaluate(generator, data, {"largest": pairs.largest()}, objective=CrossEntropy())
     assert [row.flops for row in rows] == [2 * (2 * 8 + 2 * 8 + 8 * 3)]

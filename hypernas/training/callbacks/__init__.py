@@ -1,7 +1,21 @@
-"""What watches a training run. TensorBoard's is in `hypernas.training.callbacks.tensorboard`."""
+"""Callbacks of training; those that need a package of their own are in files of its name.
 
+TensorBoard's is in `hypernas.training.callbacks.tensorboard`, likewise `wandb` and `mlflow`.
+"""
+
+from hypernas.training.callbacks.average import Average, load_average
+from hypernas.training.callbacks.checkpoints import Checkpoints
 from hypernas.training.callbacks.console import Console
+from hypernas.training.callbacks.early_stopping import EarlyStopping
 from hypernas.training.callbacks.json_lines import JsonLines
-from hypernas.training.callbacks.monitor import Monitor, Subnets, mean_over_subnets
+from hypernas.training.callbacks.validation import Validation
 
-__all__ = ["Console", "JsonLines", "Monitor", "Subnets", "mean_over_subnets"]
+__all__ = [
+    "Average",
+    "Checkpoints",
+    "Console",
+    "EarlyStopping",
+    "JsonLines",
+    "Validation",
+    "load_average",
+]

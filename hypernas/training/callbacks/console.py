@@ -1,7 +1,6 @@
 """Progress on the terminal."""
 
 import time
-from collections.abc import Mapping
 
 from rich.console import Console as RichConsole
 from rich.progress import (
@@ -13,28 +12,46 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from hypernas.generators import Generator
-from hypernas.training.callbacks.monitor import Monitor, Subnets, mean_over_subnets
+from hypernas.events import Begun, Ended, Event, Stepped, Validated
+from hypernas.training.callback import Callback
+from hypernas.training.run import TrainingRun
 
 
-class Console(Monitor):
+class Console(Callback):
     """A progress bar with rate and time left; plain lines where there is no terminal.
 
     Args:
-        console: where to write; by default standard error.
         every: seconds between plain lines.
+        console: where to write; by default standard error.
     """
 
-    def __init__(self, *, console: RichConsole | None = None, every: float = 10.0) -> None:
+    def __init__(self, *, every: float = 10.0, console: RichConsole | None = None) -> None:
         self.console = console or RichConsole(stderr=True)
         self.every = every
         self._progress: Progress | None = None
-        self._steps = self._first = 0
+        self._first = 0
         self._started = self._said = 0.0
 
-    def begin(self, *, step: int, steps: int) -> None:
-        self._steps, self._first = steps, step
+    def __call__(self, run: TrainingRun, event: Event) -> None:
+        match event:
+            case Begun():
+                self._begin(event)
+            case Stepped(figures=figures) if figures is not None:
+                self._show(event, f"loss {figures['loss']:.3f}")
+            case Validated(step=step, steps=steps, means=means):
+                told = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
+                of = f"mean of {len(event.subnets)}"
+                self._print(f"step {step}/{steps}  validation, {of}: {told}")
+            case Ended():
+                if self._progress:
+                    self._progress.stop()
+                if run.stopping and event.finished:
+                    self._print(f"stopped after step {event.step}: {run.stopping}")
+
+    def _begin(self, event: Begun) -> None:
+        self._first = event.step
         self._started = self._said = time.monotonic()
+        self._progress = None
         if self.console.is_terminal:
             self._progress = Progress(
                 TextColumn("training"),
@@ -48,38 +65,23 @@ class Console(Monitor):
                 console=self.console,
             )
             self._task = self._progress.add_task(
-                "", total=steps, completed=step, rate="", figures=""
+                "", total=event.steps, completed=event.step, rate="", figures=""
             )
             self._progress.start()
 
-    def step(self, step: int, values: Mapping[str, float]) -> None:
-        figures = f"loss {values['loss']:.3f}"
+    def _show(self, event: Stepped, figures: str) -> None:
         now = time.monotonic()
-        rate = (step - self._first) / max(now - self._started, 1e-9)
+        rate = (event.step - self._first) / max(now - self._started, 1e-9)
         if self._progress:
             self._progress.update(
-                self._task, completed=step, rate=f"{rate:.1f} steps/s", figures=figures
+                self._task, completed=event.step, rate=f"{rate:.1f} steps/s", figures=figures
             )
-        elif now - self._said >= self.every or step == self._steps:
+        elif now - self._said >= self.every or event.last:
             self._said = now
-            left = (self._steps - step) / max(rate, 1e-9)
+            left = (event.steps - event.step) / max(rate, 1e-9)
             self._print(
-                f"step {step}/{self._steps}  {figures}  {rate:.1f} steps/s  {left:.0f} s left"
+                f"step {event.step}/{event.steps}  {figures}  {rate:.1f} steps/s  {left:.0f} s left"
             )
-
-    def validation(
-        self,
-        step: int,
-        subnets: Subnets,
-        generator: Generator,
-    ) -> None:
-        means = mean_over_subnets(subnets)
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
-        self._print(f"step {step}/{self._steps}  validation, mean of {len(subnets)}: {figures}")
-
-    def end(self, final: Mapping[str, float]) -> None:
-        if self._progress:
-            self._progress.stop()
 
     def _print(self, line: str) -> None:
         console = self._progress.console if self._progress else self.console

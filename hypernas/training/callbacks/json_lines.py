@@ -5,51 +5,53 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from hypernas.generators import Generator
+from hypernas.events import Begun, Event, Stepped, Validated
 from hypernas.storage.files import write_whole
-from hypernas.training.callbacks.monitor import Monitor, Subnets
+from hypernas.training.callback import Callback
+from hypernas.training.run import TrainingRun
 
 
-class JsonLines(Monitor):
+class JsonLines(Callback):
     """Appends a line for every report; a resumed run first drops the lines after its checkpoint.
 
     Lines of training have `step` and figures; those of validation `step`, `subnet`, `architecture`
     and measures.
+
+    Args:
+        path: of the file, in the folder of the run.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike[str] = "metrics.jsonl") -> None:
+        self.path = path
 
-    def begin(self, *, step: int, steps: int) -> None:
-        kept = []
-        if step and self.path.exists():
-            for line in self.path.read_text().splitlines():
-                try:
-                    record = json.loads(line)
-                except json.JSONDecodeError:  # cut short by a kill
-                    continue
-                if record["step"] <= step:
-                    kept.append(line)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self.path, "".join(f"{line}\n" for line in kept))
+    def __call__(self, run: TrainingRun, event: Event) -> None:
+        path = run.path(self.path)
+        match event:
+            case Begun(step=step):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(path, "".join(f"{line}\n" for line in _until(path, step)))
+            case Stepped(step=step, figures=figures) if figures is not None:
+                _append(path, {"step": step, **figures})
+            case Validated(step=step, subnets=subnets):
+                for label, (architecture, measures) in subnets.items():
+                    line = {"step": step, "subnet": label, "architecture": dict(architecture)}
+                    _append(path, line | dict(measures))
 
-    def step(self, step: int, values: Mapping[str, float]) -> None:
-        self._append({"step": step, **values})
 
-    def validation(
-        self,
-        step: int,
-        subnets: Subnets,
-        generator: Generator,
-    ) -> None:
-        for label, (architecture, measures) in subnets.items():
-            self._append(
-                {"step": step, "subnet": label, "architecture": dict(architecture), **measures}
-            )
+def _until(path: Path, step: int) -> list[str]:
+    """The lines of a file that are of this step or an earlier one; none before the first."""
+    kept = []
+    if step and path.exists():
+        for line in path.read_text().splitlines():
+            try:
+                record = json.loads(line)
+            except json.JSONDecodeError:  # cut short by a kill
+                continue
+            if record["step"] <= step:
+                kept.append(line)
+    return kept
 
-    def end(self, final: Mapping[str, float]) -> None:
-        """Nothing is held back, so there is nothing to finish."""
 
-    def _append(self, record: Mapping[str, object]) -> None:
-        with self.path.open("a") as file:
-            file.write(json.dumps(record) + "\n")
+def _append(path: Path, record: Mapping[str, object]) -> None:
+    with path.open("a") as file:
+        file.write(json.dumps(record) + "\n")

@@ -1,18 +1,19 @@
 """TensorBoard: scalars, gate statistics and hyperparameters."""
 
 import os
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from hypernas.events import Begun, Ended, Event, Stepped, Validated
 from hypernas.generators import Generator, coefficients
 from hypernas.space.architecture import Architecture
-from hypernas.training.callbacks.monitor import Monitor, Subnets
+from hypernas.training.callback import Callback
+from hypernas.training.run import TrainingRun
 
 
-class TensorBoard(Monitor):
+class TensorBoard(Callback):
     """Writes event files: `train/*`, `validation/<measure>/<subnet>`, `gates/*`, and hparams.
 
     At each validation, for every parameter whose bank is weighed by the architecture, a histogram
@@ -20,51 +21,47 @@ class TensorBoard(Monitor):
     expert of each parameter. Gates that no architecture changes show as vertical stripes.
 
     Args:
-        folder: of the event files.
-        hparams: name -> value of the run's settings.
+        folder: of the event files, in that of the run.
     """
 
-    def __init__(
-        self, folder: str | os.PathLike[str], *, hparams: Mapping[str, bool | int | float | str]
-    ) -> None:
-        self.folder, self.hparams = os.fspath(folder), dict(hparams)
+    def __init__(self, folder: str | os.PathLike[str] = ".") -> None:
+        self.folder = folder
         self._writer: SummaryWriter | None = None
 
-    def begin(self, *, step: int, steps: int) -> None:
-        self._writer = SummaryWriter(self.folder, purge_step=step + 1 if step else None)
+    def __call__(self, run: TrainingRun, event: Event) -> None:
+        match event:
+            case Begun(step=step):
+                folder = os.fspath(run.path(self.folder))
+                self._writer = SummaryWriter(folder, purge_step=step + 1 if step else None)
+            case Stepped(step=step, figures=figures) if figures is not None:
+                for name, value in figures.items():
+                    self.writer.add_scalar(f"train/{name}", value, step)
+            case Validated():
+                self._validation(event, run.generator)
+            case Ended(figures=figures):
+                if figures:
+                    metrics = {f"final/{name}": value for name, value in figures.items()}
+                    self.writer.add_hparams(dict(run.record.settings), metrics, run_name=".")
+                self.writer.close()
 
     @property
     def writer(self) -> SummaryWriter:
         if self._writer is None:
-            raise RuntimeError("the run has not begun: call begin first.")
+            raise RuntimeError("the run has not begun: tell Begun first.")
         return self._writer
 
-    def step(self, step: int, values: Mapping[str, float]) -> None:
-        for name, value in values.items():
-            self.writer.add_scalar(f"train/{name}", value, step)
-
-    def validation(
-        self,
-        step: int,
-        subnets: Subnets,
-        generator: Generator,
-    ) -> None:
-        for label, (_, measures) in subnets.items():
+    def _validation(self, event: Validated, generator: Generator) -> None:
+        step = event.step
+        for label, (_, measures) in event.subnets.items():
             for name, value in measures.items():
                 self.writer.add_scalar(f"validation/{name}/{label}", value, step)
-        gates = [_gates(generator, architecture) for architecture, _ in subnets.values()]
+        gates = [_gates(generator, architecture) for architecture, _ in event.subnets.values()]
         shared = [name for name in gates[0] if all(name in row for row in gates)] if gates else []
         for name in shared:
             self.writer.add_histogram(f"gates/{name}", torch.stack([g[name] for g in gates]), step)
         if shared:
             table = torch.stack([torch.cat([row[name] for name in shared]) for row in gates])
             self.writer.add_image("gates/by architecture", _picture(table), step)
-
-    def end(self, final: Mapping[str, float]) -> None:
-        if final:
-            metrics = {f"final/{name}": value for name, value in final.items()}
-            self.writer.add_hparams(self.hparams, metrics, run_name=".")
-        self.writer.close()
 
 
 def _gates(generator: Generator, architecture: Architecture) -> dict[str, Tensor]:

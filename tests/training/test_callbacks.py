@@ -1,5 +1,7 @@
 import io
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,7 +11,8 @@ from torch.testing import assert_close
 
 from hypernas import generators
 from hypernas.spaces import mlp
-from hypernas.training.callbacks import Console, JsonLines, mean_over_subnets
+from hypernas.training import Begun, Ended, Record, Stepped, Validated
+from hypernas.training.callbacks import Console, JsonLines
 from hypernas.training.callbacks.tensorboard import TensorBoard
 
 SPACE = mlp(input_shape=(4,), num_classes=2, depths=(1, 2), widths=(4, 8))
@@ -19,18 +22,26 @@ SUBNETS = {
 }
 
 
-def report(monitor, generator=None, *, first: int = 1, last: int = 3) -> None:
+def report(callback, generator=None, *, first: int = 1, last: int = 3) -> None:
     """A run of one report a step, and a validation at the end."""
-    monitor.begin(step=first - 1, steps=last)
+    run = SimpleNamespace(
+        generator=generator or generators.shared(SPACE),
+        record=Record(settings={"optimizer.lr": 0.1}),
+        path=Path,
+        stopping=None,
+    )
+    callback(run, Begun(first - 1, last))
     for step in range(first, last + 1):
-        monitor.step(step, {"loss": 1 / step, "gradient_norm": 1.0})
-    monitor.validation(last, SUBNETS, generator or generators.shared(SPACE))
-    monitor.end({"accuracy": 0.75})
+        figures = {"loss": 1 / step, "gradient_norm": 1.0}
+        loss = torch.tensor([1 / step])
+        callback(run, Stepped(step, last, [SPACE.largest()], loss, figures, step == last))
+    callback(run, Validated(last, last, SUBNETS))
+    callback(run, Ended(last, last, {"accuracy": 0.75}, True))
 
 
 def test_the_mean_over_subnets_is_by_measure():
-    assert mean_over_subnets(SUBNETS) == {"accuracy": 0.75}
-    assert mean_over_subnets({}) == {}
+    assert Validated(1, 1, SUBNETS).means == {"accuracy": 0.75}
+    assert Validated(1, 1, {}).means == {}
 
 
 def test_without_a_terminal_progress_is_plain_lines():
@@ -79,7 +90,7 @@ def test_a_fresh_run_starts_a_fresh_log(tmp_path):
 @pytest.fixture
 def events(tmp_path):
     def read(generator):
-        report(TensorBoard(tmp_path, hparams={"optimizer.lr": 0.1}), generator)
+        report(TensorBoard(tmp_path), generator)
         accumulator = EventAccumulator(str(tmp_path), size_guidance={"histograms": 0, "images": 0})
         return accumulator.Reload()
 
@@ -111,6 +122,6 @@ def test_tensorboard_shows_gates_by_architecture(events, factory):
     assert (image.height, image.width) == (8 * len(SUBNETS), 8 * sum(num.values()))
 
 
-def test_a_monitor_that_has_not_begun_says_so(tmp_path):
-    with pytest.raises(RuntimeError, match="call begin first"):
-        TensorBoard(tmp_path, hparams={}).step(1, {"loss": torch.tensor(0.0).item()})
+def test_a_tensorboard_whose_run_has_not_begun_says_so(tmp_path):
+    with pytest.raises(RuntimeError, match="tell Begun first"):
+        _ = TensorBoard(tmp_path).writer

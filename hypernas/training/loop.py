@@ -1,0 +1,86 @@
+"""The loop of training."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hypernas.events import Begun, Ended, Event, Stepped
+from hypernas.space.architecture import Architecture
+from hypernas.training.gradients import add_gradients
+from hypernas.training.interruption import Interrupted, Interruption
+from hypernas.training.run import TrainingRun
+
+Batch = tuple[Any, Any]  # inputs and targets, which only the objective and the target look into
+
+
+def train_steps(run: TrainingRun) -> Iterator[Event]:
+    """Train, and yield each event once everybody has been told of it.
+
+    A loop of your own may do what it likes between events; to end early it calls `run.stop` (one
+    that is left with `break` leaves a divided bank divided).
+
+    Raises:
+        Diverged: if the loss is no longer finite; checkpoints from before are kept.
+        Interrupted: after Ctrl-C or SIGTERM, at the end of the step, with a checkpoint saved.
+        RankLost: if another rank ended, or did not answer in time.
+    """
+    if run.step >= run.steps:
+        run.storage.collect()
+        return
+    run.tell(Begun(run.step, run.steps))
+    finished = False
+    try:
+        yield from run.told()
+        with Interruption() as interruption:
+            yield from _steps(run, interruption)
+            interrupted = run.step < run.steps and run.ranks.any(interruption.requested)
+        run.storage.collect()
+        if interrupted:
+            raise Interrupted(f"stopped after step {run.step} of {run.steps}")
+        finished = True
+    finally:
+        run.tell(Ended(run.step, run.steps, run.figures, finished))
+    yield from run.told()
+
+
+def _steps(run: TrainingRun, interruption: Interruption) -> Iterator[Event]:
+    stream = run.batches.starting_at(run.step * run.training.accumulate)
+    stopping = False
+    while run.step < run.steps and not stopping:
+        architectures, losses = _take_step(run, stream)
+        # asked once: what follows takes time
+        stopping = run.ranks.any(interruption.requested or run.stopping is not None)
+        last = run.step == run.steps or stopping
+        figures = None
+        if run.step % run.training.log_every == 0 or last:
+            figures = run.values()
+            run.losses = []
+        run.tell(Stepped(run.step, run.steps, architectures, losses, figures, last))
+        yield from run.told()
+
+
+def _take_step(
+    run: TrainingRun, stream: Iterator[Batch]
+) -> tuple[list[Architecture], Tensor]:  # N, and their losses, shape (N,)
+    training, strategy, step = run.training, run.strategy, run.step + 1
+    run.groups.set_lr(strategy.schedule(step, run.steps))
+    rng = torch.Generator().manual_seed((strategy.seed * 1_000_003 + step) % 2**63)
+    architectures = strategy.sampler(run.generator.space, rng)
+    run.ranks.reseed(strategy.seed, step)
+    (batch,) = islice(stream, training.accumulate)
+    loss = add_gradients(
+        run.storage,
+        [run.generator.subnet(a) for a in architectures],
+        batch,
+        run.objective,
+        combine=training.combine,
+        precision=training.precision,
+        rng=rng,
+    )
+    run.norm = run.groups.step(training.max_grad_norm, run.storage.norm)
+    run.losses.append(loss)
+    run.step = step
+    return architectures, loss
