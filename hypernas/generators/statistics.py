@@ -67,7 +67,11 @@ class SharedStatistics(nn.Module):
 
     def forward(self, slices: Mapping[str, Slice]) -> Statistics:
         """The statistics of a subnet, as views wherever they can be."""
-        shared = {name: self.get_buffer(name.replace(".", "/")) for name in slices}
+        shared = {
+            name: buffer
+            for name in slices
+            if (buffer := self._buffers[name.replace(".", "/")]) is not None
+        }
         return Statistics(
             {name: where(shared[name]) for name, where in slices.items()},
             [(n, where, shared[n]) for n, where in slices.items() if not where.is_view],

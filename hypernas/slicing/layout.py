@@ -118,7 +118,9 @@ def owners(module: nn.Module, name: str) -> Iterator[nn.Module]:
     """The module that owns parameter `name`, then those around it, outwards."""
     around = [module]
     for part in name.split(".")[:-1]:
-        around.append(around[-1].get_submodule(part))
+        inner = around[-1]._modules[part]  # `get_submodule` takes three times as long
+        if inner is not None:
+            around.append(inner)
     return reversed(around)
 
 
