@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint format clean
+.PHONY: demo test coverage lint format clean
 
 demo: $(INSTALLED)  ## train a generator on embedded data, then print a table of its subnets
 	$(BIN)/hypernas train hydra.run.dir=runs/demo-$$(date +%Y%m%d-%H%M%S) training.steps=1600 threads=1
@@ -11,6 +11,9 @@ demo: $(INSTALLED)  ## train a generator on embedded data, then print a table of
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+coverage: $(INSTALLED)  ## lines and branches of the library that tests run through, file by file
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
