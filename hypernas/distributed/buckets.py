@@ -13,7 +13,7 @@ _ELEMENTS = 2**23  # of a bucket: 32 MiB of float32
 class _Message(NamedTuple):
     flat: Tensor
     parts: list[Tensor]  # what it was made of; none if it is a tensor's own memory
-    work: "dist.Work"
+    work: "dist.Work | None"  # None where this process is of no group
 
 
 def add_up(tensors: Sequence[Tensor]) -> None:
@@ -25,7 +25,8 @@ def add_up(tensors: Sequence[Tensor]) -> None:
     """
     messages = [_send(parts) for parts in _buckets(tensors)]
     for flat, parts, work in messages:
-        work.wait()
+        if work is not None:
+            work.wait()
         sizes = [part.numel() for part in parts]
         for part, own in zip(parts, flat.split(sizes) if parts else (), strict=True):
             part.copy_(own.view(part.shape))

@@ -145,6 +145,7 @@ class Joined(Ranks):
         for parameter in touched:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
+        gradients = [p.grad for p in touched if p.grad is not None]
         now = running_statistics(generator)
         changes = [
             (a - b).to(torch.promote_types(a.dtype, torch.float32))
@@ -153,7 +154,7 @@ class Joined(Ranks):
         changed = [(change != 0).to(change.dtype) for change in changes]
         loss = loss.clone()
         with _telling():
-            add_up([p.grad for p in touched] + changes + changed + [loss])
+            add_up(gradients + changes + changed + [loss])
         for statistic, before, change, ranks in zip(now, remembered, changes, changed, strict=True):
             mean = change / ranks.clamp(min=1)
             statistic.copy_(before + (mean if statistic.is_floating_point() else mean.round()))

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 
@@ -21,7 +21,8 @@ def sharded(make: Maker) -> Maker:
     Raises:
         ValueError: if `make` is not a `functools.partial` of an optimizer class.
     """
-    if not isinstance(make, partial) or make.args:
+    kind = make.func if isinstance(make, partial) and not make.args else None
+    if not isinstance(make, partial) or not _optimizer_class(kind):
         raise ValueError(
             "to divide an optimizer among ranks its class and options have to be known: give "
             "functools.partial(torch.optim.AdamW, lr=...) or the like."
@@ -29,4 +30,8 @@ def sharded(make: Maker) -> Maker:
     with warnings.catch_warnings():  # other optimizers there use what torch has deprecated
         warnings.simplefilter("ignore", DeprecationWarning)
         from torch.distributed.optim import ZeroRedundancyOptimizer
-    return lambda groups: ZeroRedundancyOptimizer(groups, make.func, **make.keywords)
+    return lambda groups: ZeroRedundancyOptimizer(groups, kind, **make.keywords)
+
+
+def _optimizer_class(kind: object) -> TypeGuard[type[torch.optim.Optimizer]]:
+    return isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer)

@@ -13,7 +13,7 @@ from hypernas.distributed.optimizer_state import Maker
 from hypernas.distributed.placement import States, Storage, Weights
 from hypernas.distributed.process_group import Ranks
 from hypernas.distributed.replicated import norm
-from hypernas.distributed.stacks import Stack, stacks_of
+from hypernas.distributed.stacks import Stack, divisible, stacks_of
 from hypernas.generators import Generator
 from hypernas.mixing import mix_all
 from hypernas.subnet.subnet import Subnet
@@ -45,7 +45,8 @@ class DividedBanks(Storage):
 
     def __init__(self, generator: Generator, ranks: Ranks) -> None:
         self.generator, self.ranks = generator, ranks
-        self._stacks = stacks_of(generator, ranks.size)
+        self._mixture = divisible(generator)
+        self._stacks = stacks_of(self._mixture, ranks.size)
         self._rank = {name: stack.rank for stack in self._stacks for name in stack.readers}
         self._divided = {id(stack.parameter): stack for stack in self._stacks}
         self._guard: Any = None
@@ -55,7 +56,7 @@ class DividedBanks(Storage):
             if not self._ours(stack):
                 # without entries, but of as many axes, by which an optimizer tells them apart
                 stack.parameter.data = stack.parameter.data.new_empty(0, *stack.shape[1:])
-        self._guard = self.generator.bank.register_forward_pre_hook(self._check)
+        self._guard = self._mixture.bank.register_forward_pre_hook(self._check)
         self.generator.to(device)
 
     def maker(self, make: Maker) -> Maker:
@@ -87,7 +88,7 @@ class DividedBanks(Storage):
             if mixed[i][name].requires_grad
         ]
         if reached:
-            torch.autograd.backward(*map(list, zip(*reached, strict=True)))
+            torch.autograd.backward([w for w, _ in reached], [g for _, g in reached])
 
     @torch.no_grad()
     def weights(self, subnets: Sequence[Subnet], wanted: Sequence[Sequence[int]]) -> Weights:
@@ -157,16 +158,16 @@ class DividedBanks(Storage):
         """Of each subnet, the weights that are read from what we keep."""
         ours = {name for name, rank in self._rank.items() if rank == self.ranks.rank}
         located = [
-            {n: where for n, where in self.generator.slices(subnet).items() if n in ours}
+            {n: where for n, where in self._mixture.slices(subnet).items() if n in ours}
             for subnet in subnets
         ]
         with _drawing(rng, self.generator.device):
-            emitted = self.generator.emitted(subnets)
-        return mix_all(self.generator.bank, list(zip(emitted, located, strict=True)))
+            emitted = self._mixture.emitted(subnets)
+        return mix_all(self._mixture.bank, list(zip(emitted, located, strict=True)))
 
     def _delivery(self, subnets: Sequence[Subnet]) -> Delivery:
         shapes = [
-            {name: where.shape for name, where in self.generator.slices(subnet).items()}
+            {name: where.shape for name, where in self._mixture.slices(subnet).items()}
             for subnet in subnets
         ]
         like = self._stacks[0].parameter.detach()

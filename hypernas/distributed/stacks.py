@@ -27,17 +27,25 @@ class Stack:
     rank: int
 
 
-def stacks_of(generator: Generator, num_ranks: int) -> list[Stack]:
-    """The stacks of a mixture, dealt out by size, the largest first, to the rank that has least.
+def divisible(generator: Generator) -> Mixture:
+    """The generator, as the mixture of plain slices that it must be for ranks to divide its bank.
 
     Raises:
-        ValueError: if the generator is no mixture, or one that makes more of its parameters than
-            to mix plain slices of them; or if some rank would have none.
+        ValueError: if it is no mixture, or makes more of the mixed slices than weights.
     """
     if not isinstance(generator, Mixture):
         raise _refusal(f"{type(generator).__name__} is none")
     if not isinstance(generator.slicer, Prefix):
         raise _refusal(f"the slices of this one go through {type(generator.slicer).__name__}")
+    return generator
+
+
+def stacks_of(generator: Mixture, num_ranks: int) -> list[Stack]:
+    """The stacks of a mixture, dealt out by size, the largest first, to the rank that has least.
+
+    Raises:
+        ValueError: if a stack is no parameter of the bank, or some rank would have none.
+    """
     names = {id(parameter): name for name, parameter in generator.named_parameters()}
     read: dict[int, tuple[nn.Parameter, list[str]]] = {}
     for reader in generator.assignment:

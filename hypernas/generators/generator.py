@@ -73,6 +73,7 @@ class Generator(nn.Module, ABC):
 
     assignment: Mapping[str, str] = MappingProxyType({})
     taxonomy: Taxonomy | None = None
+    _like: Tensor
 
     def __init__(
         self,
@@ -227,8 +228,8 @@ class Generator(nn.Module, ABC):
         """
         subnet = self.subnet(architecture)
         with torch.no_grad(), evaluating(self):
-            weights = self(subnet) if weights is None else weights
-            return calibrate(subnet.target.module, weights, batches)
+            made: Mapping[str, Tensor] = self(subnet) if weights is None else weights
+            return calibrate(subnet.target.module, made, batches)
 
     def export(
         self,
@@ -248,9 +249,9 @@ class Generator(nn.Module, ABC):
         module = build_seeded(self.space, subnet.architecture).to(self.device, self._like.dtype)
         with torch.no_grad(), evaluating(self):
             buffers = self.statistics(subnet).tensors if statistics is None else statistics
-            weights = self(subnet) if weights is None else weights
+            made: Mapping[str, Tensor] = self(subnet) if weights is None else weights
             for name, parameter in module.named_parameters():
-                parameter.copy_(weights[name])
+                parameter.copy_(made[name])
             own = dict(module.named_buffers())
             for name, buffer in buffers.items():
                 own[name].copy_(buffer)

@@ -32,4 +32,4 @@ def together(
         if leaf.grad is not None
     ]
     if reached:
-        torch.autograd.backward(*map(list, zip(*reached, strict=True)))
+        torch.autograd.backward([w for w, _ in reached], [g for _, g in reached])

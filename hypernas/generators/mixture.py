@@ -85,7 +85,10 @@ class Mixture(Generator):
         found = self.emitted(subnets)
         # parameters of one router have the same coefficients: count them once
         distinct = {id(c): name for name, c in found[0].items() if c.experts is not None}
-        gates = [torch.stack([c[name].experts for c in found]) for name in distinct.values()]
+        gates = [
+            torch.stack([experts for c in found if (experts := c[name].experts) is not None])
+            for name in distinct.values()
+        ]
         terms = torch.stack([imbalance(g) for g in gates] or [self._like.new_zeros(())])
         return terms.mean()
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from hypernas.generators import ParameterGroup
 from hypernas.generators.banks.bank import Bank, key
+from hypernas.generators.children import children
 from hypernas.generators.coefficients.learned import Free
 from hypernas.generators.coefficients.source import CoefficientSource
 from hypernas.generators.selection.slicer import Slicer
@@ -67,8 +68,7 @@ class RecombinedBank(Bank):
                 decay=group.decay,
                 lr_scale=group.lr_scale * self.lr_scale,
             )
-            for m, bank in enumerate(self.banks)
-            if isinstance(bank, Bank)
+            for m, bank in enumerate(children(self.banks, Bank))
             for group in bank.parameter_groups()
         ] + [
             ParameterGroup("new matrices", [p for p in fresh if p.dim() > 2], decay=True),

@@ -48,9 +48,7 @@ def mix_all(
     tensors: list[Tensor] = []
     position: dict[int, int] = {}
 
-    def place(tensor: Tensor | None) -> int | None:
-        if tensor is None:
-            return None
+    def place(tensor: Tensor) -> int:
         if id(tensor) not in position:
             position[id(tensor)] = len(tensors)
             tensors.append(tensor)
@@ -63,7 +61,8 @@ def mix_all(
             if name not in read:
                 read[name] = bank(name)
             own = coefficients.get(name, PLAIN)
-            placed = place(own.experts), place(own.gain_out), place(own.gain_in), place(own.offset)
+            given = own.experts, own.gain_out, own.gain_in, own.offset
+            placed = tuple([None if tensor is None else place(tensor) for tensor in given])
             jobs.append(_Job(place(read[name]), placed, where))
     mixed = iter(_MixAll.apply(jobs, *tensors))
     return [{name: next(mixed) for name in slices} for _, slices in subnets]
@@ -99,7 +98,7 @@ class _MixAll(torch.autograd.Function):
             return None, *(next(found) if needed else None for needed in ctx.needs_input_grad[1:])
         banks = {job.bank for job, _ in given}
         own = {i for job, _ in given for i in job.coefficients if i is not None} - banks
-        sums: list[Tensor | None] = [None] * len(tensors)
+        sums: dict[int, Tensor] = {}
         if own:  # small and many: parts of one tensor
             sizes = [tensors[i].numel() for i in own]
             parts = given[0][1].new_zeros(sum(sizes)).split(sizes)
@@ -107,19 +106,19 @@ class _MixAll(torch.autograd.Function):
                 sums[i] = part.view(tensors[i].shape)
         for job, gradient in given:
             _pull_back(job, tensors, gradient, sums)
-        return None, *sums
+        return None, *(sums.get(i) for i in range(len(tensors)))
 
 
 def _pull_back(
-    job: _Job, tensors: Sequence[Tensor], gradient: Tensor, sums: list[Tensor | None]
+    job: _Job, tensors: Sequence[Tensor], gradient: Tensor, sums: dict[int, Tensor]
 ) -> None:
-    """Add what the gradient of one weight makes of those of its bank and coefficients."""
+    """Add the gradient of one weight, pulled back, to those of its bank and coefficients."""
     where = job.where
-    experts, out, into, offset = (None if i is None else tensors[i] for i in job.coefficients)
+    experts, out, into = (None if i is None else tensors[i] for i in job.coefficients[:3])
     to_experts, to_out, to_into, to_offset = (
         None if i is None else sums[i] for i in job.coefficients
     )
-    if offset is not None:
+    if to_offset is not None:
         where.add_along(0, to_offset, gradient)
     if experts is None and out is None and into is None:
         _add_to_bank(job, tensors, gradient, None, sums)
@@ -127,25 +126,25 @@ def _pull_back(
     small, gates = where(tensors[job.bank]), sliced_gates(experts, where)
     if gates is not None and gates.dim() == 1:
         small = as_rows(small)
-    if out is not None or into is not None:
+    gain = channel_gain(out, into, where)
+    if gain is not None:
         combined = combine(small, gates).view_as(gradient)
         own = None if gates is None else combined  # ours to write to
         along = torch.mul(gradient, combined, out=own)
         along = along.flatten(2).sum(2) if along.dim() > 2 else along.view(len(along), -1)
-        gain = channel_gain(out, into, where)
-        if into is None:
-            where.add_along(0, to_out, along.sum(1))
-        elif out is None:
-            where.add_along(1, to_into, along.sum(0))
-        else:
-            where.add_along(0, to_out, torch.mv(along, where.along(1, into)))
-            where.add_along(1, to_into, torch.mv(along.T, where.along(0, out)))
+        if to_out is not None:
+            rows = along.sum(1) if into is None else torch.mv(along, where.along(1, into))
+            where.add_along(0, to_out, rows)
+        if to_into is not None:
+            columns = along.sum(0) if out is None else torch.mv(along.T, where.along(0, out))
+            where.add_along(1, to_into, columns)
         gradient = torch.mul(gradient, spread(gain, gradient), out=own)
-    if gates is not None and gates.dim() == 1:
-        to_experts.add_(dot_products(small, gradient))
-    elif gates is not None:
-        rows = gradient.reshape(len(gradient), -1)  # (o, n / o)
-        where.add_along(0, to_experts.T, (small.reshape(len(small), *rows.shape) * rows).sum(2))
+    if gates is not None and to_experts is not None:
+        if gates.dim() == 1:
+            to_experts.add_(dot_products(small, gradient))
+        else:
+            rows = gradient.reshape(len(gradient), -1)  # (o, n / o)
+            where.add_along(0, to_experts.T, (small.reshape(len(small), *rows.shape) * rows).sum(2))
     _add_to_bank(job, tensors, gradient, gates, sums)
 
 
@@ -154,10 +153,10 @@ def _add_to_bank(
     tensors: Sequence[Tensor],
     gradient: Tensor,
     gates: Tensor | None,
-    sums: list[Tensor | None],
+    sums: dict[int, Tensor],
 ) -> None:
     """Add to the gradient of a bank; the first subnet's is written into one that is new."""
-    small, before = gradient[None], sums[job.bank]
+    small, before = gradient[None], sums.get(job.bank)
     if gates is not None:
         gates = gates.view(*gates.shape, *[1] * (small.dim() - gates.dim()))
     if before is None:

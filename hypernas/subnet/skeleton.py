@@ -2,14 +2,14 @@
 
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
 from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList
 
 from hypernas.space import SearchSpace
@@ -79,7 +79,9 @@ class _Hollow:
         # parameter -> what stands for it; it is kept, so that no other gets its id
         self._seen: dict[int, tuple[nn.Parameter, nn.Parameter]] = {}
         self._thread = threading.get_ident()
-        self._handle = register_module_parameter_registration_hook(self._registered)
+        # torch's annotation says that hooks return nothing, its documentation what they may return
+        hook = cast("Callable[..., None]", self._registered)
+        self._handle = register_module_parameter_registration_hook(hook)
 
     def __exit__(self, *error: object) -> None:
         self._handle.remove()
@@ -87,9 +89,9 @@ class _Hollow:
     def _registered(
         self, module: nn.Module, name: str, parameter: nn.Parameter | None
     ) -> nn.Parameter | None:
-        if parameter is None or parameter.is_meta or threading.get_ident() != self._thread:
+        if parameter is None or is_lazy(parameter) or parameter.is_meta:
             return None
-        if isinstance(parameter, UninitializedTensorMixin):
+        if threading.get_ident() != self._thread:
             return None
         if id(parameter) not in self._seen:
             self._seen[id(parameter)] = parameter, without_storage(parameter)

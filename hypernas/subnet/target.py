@@ -104,7 +104,7 @@ class Target:
         self._places = [
             (kept, leaf, first[id(tensor)])
             for owner in module.modules()
-            for kept in (owner._parameters, owner._buffers)
+            for kept in _tensors_of(owner)
             for leaf, tensor in kept.items()
             if tensor is not None
         ]
@@ -138,6 +138,12 @@ class Target:
 def _own_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     yield from module.named_parameters()
     yield from module.named_buffers()
+
+
+def _tensors_of(owner: nn.Module) -> list[dict[str, Tensor | None]]:
+    """The dictionaries of a module's tensors, which take any tensor while a target runs."""
+    own = vars(owner)
+    return [own["_parameters"], own["_buffers"]]
 
 
 def positional(inputs: Any) -> tuple[Any, ...]:

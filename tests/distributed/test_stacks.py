@@ -7,7 +7,7 @@ from training_on_ranks import DIVISIBLE, FACTORIES, STRATEGY, blobs, made
 
 from hypernas import generators
 from hypernas.distributed import Alone, Joined
-from hypernas.distributed.stacks import stacks_of
+from hypernas.distributed.stacks import divisible, stacks_of
 from hypernas.generators import Generator
 from hypernas.objectives import CrossEntropy
 from hypernas.training import Task, Training
@@ -16,7 +16,7 @@ from hypernas.training import Task, Training
 @pytest.mark.parametrize("num_ranks", [1, 2, 3, 7])
 @pytest.mark.parametrize("name", DIVISIBLE)
 def test_ranks_keep_about_as_much_as_each_other(name, num_ranks):
-    stacks = stacks_of(made(name), num_ranks)
+    stacks = stacks_of(divisible(made(name)), num_ranks)
     kept = [0] * num_ranks
     for stack in stacks:
         kept[stack.rank] += stack.parameter.numel()

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor, nn
 
+from hypernas.generators.children import children
 from hypernas.generators.generator import ParameterGroup
 from hypernas.subnet.supernet import Supernet
 
@@ -127,10 +128,10 @@ class JoinedBank(Bank):
         return self.banks[self._position[name]](name)
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        return [group for bank in self.banks for group in bank.parameter_groups()]
+        return [group for bank in children(self.banks, Bank) for group in bank.parameter_groups()]
 
     def words(self, name: str) -> str:
-        return self.banks[self._position[name]].words(name)
+        return children(self.banks, Bank)[self._position[name]].words(name)
 
 
 def key(name: str) -> str:

@@ -54,6 +54,8 @@ class CoefficientHypernetwork(CoefficientSource):
     """
 
     taxonomy = Taxonomy("generate once")
+    bias: Tensor
+    _space: Tensor
 
     def __init__(
         self,
@@ -89,7 +91,7 @@ class CoefficientHypernetwork(CoefficientSource):
         widths = [num_features * (2 if encode else 1), *hidden_dims]
         self.trunk = nn.Sequential()
         for fan_in, fan_out in itertools.pairwise(widths):
-            linear = nn.utils.skip_init(nn.Linear, fan_in, fan_out)
+            linear = nn.Linear(fan_in, fan_out, device="meta").to_empty(device="cpu")
             size = 1 / math.sqrt(num_features) if normalize and not len(self.trunk) else 1.0
             with torch.no_grad():
                 linear.weight.normal_(0, math.sqrt(2 / fan_in) / size, generator=rng)

@@ -66,7 +66,7 @@ class DenseNetwork(WeightNetwork):
         widths = [input_dim, *hidden_dims]
         self.trunk = nn.Sequential()
         for fan_in, fan_out in itertools.pairwise(widths):
-            linear = nn.utils.skip_init(nn.Linear, fan_in, fan_out)
+            linear = nn.Linear(fan_in, fan_out, device="meta").to_empty(device="cpu")
             with torch.no_grad():
                 linear.weight.normal_(0, GAIN / math.sqrt(fan_out), generator=rng)
                 linear.bias.zero_()

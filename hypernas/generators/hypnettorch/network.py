@@ -83,6 +83,9 @@ class HypnettorchNetwork(WeightNetwork):
         ValueError: if it does not read that input or does not write those shapes.
     """
 
+    scales: Tensor
+    _sizes: Tensor
+
     def __init__(
         self,
         hnet: Any,

@@ -6,7 +6,9 @@ from fnmatch import fnmatchcase
 from functools import partial
 
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
+from hypernas.generators.children import children
 from hypernas.generators.composite import Composite
 from hypernas.generators.generator import Generator, ParameterGroup
 from hypernas.slicing import layout_of
@@ -46,11 +48,11 @@ class ByName(Composite):
         self.taxonomy = next((g.taxonomy for g in parts.values() if g.taxonomy), None)
 
     def members(self, subnet: Subnet) -> list[Generator]:
-        return list(self.parts)
+        return children(self.parts, Generator)
 
     def generate(self, subnets: Sequence[Subnet]) -> list[dict[str, Tensor]]:
         weights: list[dict[str, Tensor]] = [{} for _ in subnets]
-        for part in self.parts:
+        for part in children(self.parts, Generator):
             own = part.generate([part.subnet(subnet) for subnet in subnets])
             for all_weights, some in zip(weights, own, strict=True):
                 all_weights.update(some)
@@ -59,7 +61,7 @@ class ByName(Composite):
     def parameter_groups(self) -> list[ParameterGroup]:
         return [
             replace(group, name=f"{label}: {group.name}")
-            for label, part in zip(self.labels, self.parts, strict=True)
+            for label, part in zip(self.labels, children(self.parts, Generator), strict=True)
             for group in part.parameter_groups()
         ]
 
@@ -140,7 +142,7 @@ def _build_part(
     kept = {id(p) for name, p in module.named_parameters() if name in own}
     for path, owner in module.named_modules():
         held = [name for name in owner._parameters if owner._parameters[name] is not None]
-        if getattr(owner, "track_running_stats", False):
+        if isinstance(owner, _NormBase) and owner.track_running_stats:
             first = f"{path}.{held[0]}" if path and held else "".join(held[:1])
             owner.track_running_stats = position == (_position(first, patterns) if held else 0)
         for name in held:

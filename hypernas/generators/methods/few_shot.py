@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hypernas.generators.children import children
 from hypernas.generators.composite import Composite
 from hypernas.generators.generator import Generator, ParameterGroup
 from hypernas.generators.methods.grouping import Grouping, Kind, grouping_of
@@ -37,7 +38,7 @@ class FewShot(Composite):
 
     def of(self, architecture: Mapping[str, Any]) -> Generator:
         """The generator of an architecture's group."""
-        return list(self.generators)[self.groups(architecture)]
+        return children(self.generators, Generator)[self.groups(architecture)]
 
     def members(self, subnet: Subnet) -> list[Generator]:
         return [self.of(subnet.architecture)]
@@ -65,7 +66,7 @@ class FewShot(Composite):
     def parameter_groups(self) -> list[ParameterGroup]:
         return [
             replace(described, name=f"group {i}: {described.name}")
-            for i, generator in enumerate(self.generators)
+            for i, generator in enumerate(children(self.generators, Generator))
             for described in generator.parameter_groups()
         ]
 

@@ -57,6 +57,8 @@ class FreeChannels(Slicer):
         ValueError: if r or the number of candidates is negative.
     """
 
+    chosen: Tensor
+
     def __init__(
         self,
         supernet: Supernet,

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import torch
@@ -68,8 +69,8 @@ def _order(supernet: Supernet, group: Channels, weights: dict[str, Tensor]) -> T
     readers = [(n, i) for n, i in matrices if i == _input_axis(supernet.owner(n))]
     if not matrices:
         raise ValueError(f"{group.name}: no matrix runs over these channels, to go by its size.")
-    size = sum(weights[n].abs().movedim(i, 0).flatten(1).sum(1) for n, i in readers or matrices)
-    return size.argsort(descending=True, stable=True)
+    sizes = [weights[n].abs().movedim(i, 0).flatten(1).sum(1) for n, i in readers or matrices]
+    return reduce(torch.add, sizes).argsort(descending=True, stable=True)
 
 
 def _input_axis(owner: nn.Module) -> int | None:
