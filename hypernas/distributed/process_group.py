@@ -78,7 +78,7 @@ class Ranks(ABC):
             parameters: those of the generator that every rank has a copy of.
 
         Returns:
-            The sum of the losses, shape ().
+            The sums of the losses, of their shape.
         """
 
     @abstractmethod

@@ -1,5 +1,6 @@
 """What one of several ranks trains of a step."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,15 +22,45 @@ class Share:
     stop: int
     weight: float
 
-    def of(self, batch: tuple[Any, Tensor]) -> tuple[Any, Tensor]:
-        """Our rows of a batch; the batch itself where those are all."""
-        inputs, targets = batch
-        if self.stop - self.start == len(targets):
+    def of(self, batch: tuple[Any, Any]) -> tuple[Any, Any]:
+        """Our rows of a batch: of all its tensors; the batch itself where those are all."""
+        if self.weight == 1:
             return batch
         rows = slice(self.start, self.stop)
-        if isinstance(inputs, tuple | list):
-            return tuple(column[rows] for column in inputs), targets[rows]
-        return inputs[rows], targets[rows]
+        inputs, targets = batch
+        return _rows(inputs, rows), _rows(targets, rows)
+
+
+def num_rows(batch: Any) -> int:
+    """The examples of a batch, by the first tensor in it.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    for tensor in _tensors(batch):
+        return len(tensor)
+    raise ValueError(
+        f"ranks cannot divide a batch without tensors, got {type(batch).__name__}: let the data's "
+        f"collate_fn make (inputs, targets) of tensors, in tuples, lists or mappings."
+    )
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _tensors(item)
+
+
+def _rows(value: Any, rows: slice) -> Any:
+    if isinstance(value, Tensor):
+        return value[rows]
+    if isinstance(value, Mapping):
+        return {key: _rows(item, rows) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_rows(item, rows) for item in value)
+    return value
 
 
 def share(

@@ -113,6 +113,7 @@ def _measured(
         objective=task.objective,
         split=split,
         calibration_batches=_CALIBRATION_BATCHES,
+        condition=task.condition,
     )
 
 

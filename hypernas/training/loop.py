@@ -1,6 +1,6 @@
 """The loop of training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from hypernas.events import Begun, Ended, Event, Stepped
+from hypernas.sampling import weights_of
 from hypernas.space.architecture import Architecture
-from hypernas.training.gradients import add_gradients
+from hypernas.training.gradients import Part, add_gradients
 from hypernas.training.interruption import Interrupted, Interruption
 from hypernas.training.run import TrainingRun
 
@@ -70,17 +71,26 @@ def _take_step(
     rng = torch.Generator().manual_seed((strategy.seed * 1_000_003 + step) % 2**63)
     architectures = strategy.sampler(run.generator.space, rng)
     run.ranks.reseed(strategy.seed, step)
-    (batch,) = islice(stream, training.accumulate)
-    loss = add_gradients(
+    loss, losses = add_gradients(
         run.storage,
-        [run.generator.subnet(a) for a in architectures],
-        batch,
+        [_part(run, architectures, batch) for batch in islice(stream, training.accumulate)],
         run.objective,
         combine=training.combine,
         precision=training.precision,
+        weights=weights_of(strategy.sampler, architectures),
         rng=rng,
-    )
+    ).split([1, len(architectures)])
     run.norm = run.groups.step(training.max_grad_norm, run.storage.norm)
-    run.losses.append(loss)
+    run.losses.append(loss[0])
     run.step = step
-    return architectures, loss
+    return architectures, losses
+
+
+def _part(run: TrainingRun, architectures: Sequence[Architecture], batch: Batch) -> Part:
+    """The architectures on a batch, under its condition where the task has one."""
+    if run.condition is None:
+        return Part([run.generator.subnet(a) for a in architectures], batch)
+    inputs, targets = batch
+    condition = run.condition(inputs)
+    subnets = [run.generator.subnet(a, condition) for a in architectures]
+    return Part(subnets, (run.condition.rest(inputs), targets))

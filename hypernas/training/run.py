@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from hypernas.conditions import Condition
 from hypernas.data import Batches, Data
 from hypernas.distributed import Ranks, Storage
 from hypernas.events import Event, Observer, Stateful
@@ -75,6 +76,10 @@ class TrainingRun:
     @property
     def objective(self) -> Objective:
         return self.task.objective
+
+    @property
+    def condition(self) -> Condition | None:
+        return self.task.condition
 
     def path(self, path: str | os.PathLike[str]) -> Path:
         """A path of a callback: relative ones are in the folder of the run, if it has one."""

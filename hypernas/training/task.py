@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hypernas.conditions import Condition
 from hypernas.data import Data
 from hypernas.objectives import Objective
 from hypernas.sampling import Sampler
@@ -18,10 +19,12 @@ class Task:
     Attributes:
         data: its splits.
         objective: the loss, and what is measured.
+        condition: what a generator with a `condition_dim` reads of each batch; None for nothing.
     """
 
     data: Data
     objective: Objective
+    condition: Condition | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from hypernas.objectives import Objective
 from hypernas.space.architecture import Architecture
 from hypernas.training import checkpoint
 from hypernas.training.callback import Told, turn_of
-from hypernas.training.gradients import add_gradients
+from hypernas.training.gradients import Part, add_gradients
 from hypernas.training.loop import train_steps
 from hypernas.training.optimizer import Groups
 from hypernas.training.run import TrainingRun
@@ -148,7 +148,8 @@ class Training:
         Raises:
             CheckpointError: on resuming from a checkpoint that does not fit.
         """
-        storage = self._storage(generator, strategy, ranks or Alone())
+        _check_condition(generator, task)
+        storage = self._storage(generator, task, strategy, ranks or Alone())
         ranks, placed = storage.ranks, storage.ranks.place(pick_device(device))
         torch.manual_seed(strategy.seed)
         batches = task.data.batches(
@@ -187,8 +188,15 @@ class Training:
             run.groups.remember(strategy.memory)
         return run
 
-    def _storage(self, generator: Generator, strategy: Strategy, ranks: Ranks) -> Storage:
+    def _storage(
+        self, generator: Generator, task: Task, strategy: Strategy, ranks: Ranks
+    ) -> Storage:
         """The generator in the hands of some ranks."""
+        if self.shard_banks and task.condition is not None and ranks.size > 1:
+            raise ValueError(
+                "weights that follow the condition of each batch cannot be validated while ranks divide "
+                "banks: leave training.shard_banks off."
+            )
         for name in ("shard_optimizer", "shard_banks"):
             if getattr(self, name) and strategy.memory is not None and ranks.size > 1:
                 raise ValueError(
@@ -214,10 +222,22 @@ class Training:
         storage = Copies(generator, Alone())
         return add_gradients(
             storage,
-            [generator.subnet(a) for a in architectures],
-            batch,
+            [Part([generator.subnet(a) for a in architectures], batch)],
             objective,
             combine=self.combine,
             precision=self.precision,
             rng=rng,
+        )[0]
+
+
+def _check_condition(generator: Generator, task: Task) -> None:
+    if (dim := generator.condition_dim) and task.condition is None:
+        raise ValueError(
+            f"the generator reads {dim} numbers beside the architecture (condition_dim={dim}), but the "
+            f"task has no condition: give one of hypernas.conditions, or make it without."
+        )
+    if task.condition is not None and not generator.condition_dim:
+        raise ValueError(
+            f"the task has a condition ({type(task.condition).__name__}), but the generator reads "
+            f"none: make it with a condition_dim."
         )

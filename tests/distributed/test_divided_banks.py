@@ -8,7 +8,7 @@ from training_on_ranks import DIVISIBLE, assert_same_gradient, blobs, gradients,
 from hypernas.cost import delivery_bytes
 from hypernas.distributed import Alone, Copies, DividedBanks
 from hypernas.objectives import CrossEntropy
-from hypernas.training.gradients import add_gradients
+from hypernas.training.gradients import Part, add_gradients
 
 CPU = torch.device("cpu")
 
@@ -59,12 +59,12 @@ def of_depths(ranks, depths, kept):
     rng = torch.Generator().manual_seed(2)
     drawn = [generator.space.sample(rng) for _ in range(100)]
     architectures = [next(a for a in drawn if a["depth"] == depth) for depth in depths]
+    batch = tuple(tensor[:16] for tensor in blobs(torch.float64).train.tensors)
     storage = kept(generator, ranks)
     storage.place(CPU)
     add_gradients(
         storage,
-        [generator.subnet(architecture) for architecture in architectures],
-        tuple(tensor[:16] for tensor in blobs(torch.float64).train.tensors),
+        [Part([generator.subnet(a) for a in architectures], batch)],
         CrossEntropy(),
         combine="mean",
         precision="float32",
@@ -110,10 +110,11 @@ def stored(ranks):
     total = 4 * sum(p.numel() for p in generator.parameters())
     storage.place(CPU)
     optimizer = storage.maker(torch.optim.AdamW)(list(generator.parameters()))
+    bounds = generator.space.largest(), generator.space.smallest()
+    batch = tuple(tensor[:16] for tensor in blobs().train.tensors)
     add_gradients(
         storage,
-        [generator.subnet(a) for a in (generator.space.largest(), generator.space.smallest())],
-        tuple(tensor[:16] for tensor in blobs().train.tensors),
+        [Part([generator.subnet(a) for a in bounds], batch)],
         CrossEntropy(),
         combine="mean",
         precision="float32",
@@ -139,12 +140,12 @@ def sent(ranks):
 
     ranks.swap = counting
     generator = made("hypernas")
+    batch = tuple(tensor[:16] for tensor in blobs().train.tensors)
     storage = DividedBanks(generator, ranks)
     storage.place(CPU)
     add_gradients(
         storage,
-        [generator.subnet(generator.space.largest())] * 2,
-        tuple(tensor[:16] for tensor in blobs().train.tensors),
+        [Part([generator.subnet(generator.space.largest())] * 2, batch)],
         CrossEntropy(),
         combine="mean",
         precision="float32",

@@ -24,7 +24,7 @@ from hypernas.training import (
     Validated,
 )
 from hypernas.training.callbacks import Checkpoints, Validation
-from hypernas.training.gradients import add_gradients
+from hypernas.training.gradients import Part, add_gradients
 
 ADAMW = partial(torch.optim.AdamW, lr=0.01, weight_decay=0.1)
 STRATEGY = Strategy(sampler=Sandwich(num_random=1), optimizer=ADAMW)
@@ -121,7 +121,7 @@ def gradients(
     dtype=torch.float32,
     kept=Copies,
 ):
-    """Name -> gradient or None, and the loss, of a step of num_random + 2 architectures, or of 1."""
+    """Name -> gradient or None, and the losses, of a step of num_random + 2 architectures, or of 1."""
     generator = made(name, norm).to(dtype).train()
     rng = torch.Generator().manual_seed(1)
     architectures = Sandwich(num_random=max(num_random, 0))(generator.space, rng)
@@ -133,8 +133,7 @@ def gradients(
     storage.place(torch.device("cpu"))
     loss = add_gradients(
         storage,
-        [generator.subnet(architecture) for architecture in architectures],
-        (inputs, targets),
+        [Part([generator.subnet(a) for a in architectures], (inputs, targets))],
         objective,
         combine=combine,
         precision="auto",

@@ -55,6 +55,8 @@ class TensorBoard(Callback):
         for label, (_, measures) in event.subnets.items():
             for name, value in measures.items():
                 self.writer.add_scalar(f"validation/{name}/{label}", value, step)
+        if generator.condition_dim:  # its gates follow each batch
+            return
         gates = [_gates(generator, architecture) for architecture, _ in event.subnets.values()]
         shared = [name for name in gates[0] if all(name in row for row in gates)] if gates else []
         for name in shared:

@@ -49,12 +49,7 @@ class Validation(Callback):
         run.values()  # which refuses what is no number
         with run.averaged():
             found = validate(
-                run.storage,
-                self._subnets,
-                run.data,
-                run.batches,
-                run.objective,
-                self.calibration_batches,
+                run.storage, run.task, self._subnets, run.batches, self.calibration_batches
             )
         event = Validated(run.step, run.steps, found)
         run.figures = event.means
