@@ -50,7 +50,16 @@ def short(steps=30, **options):
     return Training(**{"steps": steps, "batch_size": 32, **options})
 
 
-def fit(generator, training=None, *, data=None, objective=None, callbacks=None, **options):
+def fit(
+    generator,
+    training=None,
+    *,
+    data=None,
+    objective=None,
+    condition=None,
+    callbacks=None,
+    **options,
+):
     """Train on blobs with a sandwich of three; options of a strategy and of `Training.run`."""
     strategy = {
         "sampler": Sandwich(num_random=1),
@@ -59,7 +68,7 @@ def fit(generator, training=None, *, data=None, objective=None, callbacks=None, 
     }
     return (training or short()).run(
         generator,
-        Task(data or blobs(), objective or CrossEntropy()),
+        Task(data or blobs(), objective or CrossEntropy(), condition),
         Strategy(**strategy),
         callbacks=[Validation(every=30)] if callbacks is None else callbacks,
         **{"device": "cpu", **options},
