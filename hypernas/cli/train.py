@@ -18,7 +18,7 @@ from hypernas.cli.run_folder import (
     flat,
 )
 from hypernas.cli.telling import next_steps, say, shown
-from hypernas.distributed import Ranks, join
+from hypernas.distributed import ProcessGroup, join
 from hypernas.training import Interrupted, Record, Strategy, Task, check_teacher, checkpoint
 
 _DONE = """
@@ -32,14 +32,14 @@ curves    {bin}tensorboard --logdir {quoted}
 def train(config: DictConfig) -> None:
     """Train the generator of a configuration in the folder that Hydra made for the run.
 
-    Ranks that torchrun launched train together in the folder of rank 0.
+    ProcessGroup that torchrun launched train together in the folder of rank 0.
     """
     with join(timeout=config.rank_timeout) as ranks:
         _train(config, ranks)
 
 
-def _train(config: DictConfig, ranks: Ranks) -> None:
-    folder = Path(ranks.from_first(HydraConfig.get().runtime.output_dir))
+def _train(config: DictConfig, ranks: ProcessGroup) -> None:
+    folder = Path(ranks.broadcast_object(HydraConfig.get().runtime.output_dir))
     checkpoints = folder / CHECKPOINTS
     resume = config.resume is not None
     if checkpoints.exists() and not resume:

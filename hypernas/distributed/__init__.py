@@ -1,22 +1,19 @@
-"""Ranks: the processes that train one generator together."""
+"""Several processes that train one generator together: ranks, and what each of them holds."""
 
-from hypernas.distributed.launch import Joined, join, launched
-from hypernas.distributed.placement import Storage
-from hypernas.distributed.process_group import RankLost, Ranks
-from hypernas.distributed.replicated import Copies
-from hypernas.distributed.sharded import DividedBanks
+from hypernas.distributed.launch import join, launched
+from hypernas.distributed.placement import Placement
+from hypernas.distributed.process_group import ProcessGroup, RankLost
+from hypernas.distributed.replicated import Replicated
+from hypernas.distributed.sharded import ShardedBanks
 from hypernas.distributed.share import Share, share
-from hypernas.distributed.single_process import Alone
 
 __all__ = [
-    "Alone",
-    "Copies",
-    "DividedBanks",
-    "Joined",
+    "Placement",
+    "ProcessGroup",
     "RankLost",
-    "Ranks",
+    "Replicated",
+    "ShardedBanks",
     "Share",
-    "Storage",
     "join",
     "launched",
     "share",

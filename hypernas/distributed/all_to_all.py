@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from hypernas.distributed.process_group import Ranks
+from hypernas.distributed.process_group import ProcessGroup
 
 Shape = tuple[int, ...]
 
 
-def swap(
-    ranks: Ranks,
+def all_to_all(
+    ranks: ProcessGroup,
     sent: Sequence[Sequence[Tensor]],  # to each rank
     awaited: Sequence[Sequence[Shape]],  # from each rank
     *,
@@ -26,7 +26,7 @@ def swap(
         like: has the type and device of all that is sent.
     """
     every = [tensor.reshape(-1) for some in sent for tensor in some]
-    received = ranks.swap(
+    received = ranks.all_to_all(
         torch.cat(every) if every else like.new_empty(0),
         [sum(tensor.numel() for tensor in some) for some in sent],
         [sum(math.prod(shape) for shape in some) for some in awaited],

@@ -16,7 +16,7 @@ class _Message(NamedTuple):
     work: "dist.Work | None"  # None where this process is of no group
 
 
-def add_up(tensors: Sequence[Tensor]) -> None:
+def all_reduce_buckets(tensors: Sequence[Tensor]) -> None:
     """Sum each tensor, in place, over all ranks of the default group.
 
     Every rank gives tensors of the same shapes in the same order. Large ones are sent as they are;

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from hypernas.distributed.all_to_all import Shape, swap
+from hypernas.distributed.all_to_all import Shape, all_to_all
 from hypernas.distributed.placement import Weights
-from hypernas.distributed.process_group import Ranks
+from hypernas.distributed.process_group import ProcessGroup
 
 Place = tuple[int, str]  # position of an architecture, name of a weight
 
@@ -23,7 +23,7 @@ class Delivery:
 
     def __init__(
         self,
-        ranks: Ranks,
+        ranks: ProcessGroup,
         shapes: Sequence[Mapping[str, Shape]],
         rank_of: Mapping[str, int],
         *,
@@ -51,7 +51,7 @@ class Delivery:
         sent = [self._places(positions, me) for positions in wanted]
         awaited = [self._places(own, rank) for rank in range(self.ranks.size)]
         found: Weights = {i: {} for i in own}
-        for (i, name), tensor in self._swap(
+        for (i, name), tensor in self._all_to_all(
             [[mixed[i][name].detach() for i, name in some] for some in sent], awaited
         ):
             found[i][name] = tensor
@@ -80,7 +80,7 @@ class Delivery:
             )
         )
         sums: dict[Place, Tensor] = {}
-        for place, tensor in self._swap(
+        for place, tensor in self._all_to_all(
             [[_gradient(leaves[i][name]) for i, name in some] for some in sent], awaited
         ):  # several ranks may train an architecture
             sums[place] = sums[place] + tensor if place in sums else tensor
@@ -95,14 +95,14 @@ class Delivery:
         every = [(i, name) for i, shapes in enumerate(self.shapes) for name in shapes]
         flags = [int(i in own and leaves[i][name].grad is not None) for i, name in every]
         counts = torch.tensor(flags, dtype=torch.int32)
-        self.ranks.add(counts)
+        self.ranks.all_reduce(counts)
         return {place for place, num in zip(every, counts.tolist(), strict=True) if num}
 
-    def _swap(
+    def _all_to_all(
         self, sent: Sequence[Sequence[Tensor]], awaited: Sequence[Sequence[Place]]
     ) -> Iterator[tuple[Place, Tensor]]:
         shapes = [[self.shapes[i][name] for i, name in some] for some in awaited]
-        received = swap(self.ranks, sent, shapes, like=self.like)
+        received = all_to_all(self.ranks, sent, shapes, like=self.like)
         for some, tensors in zip(awaited, received, strict=True):
             yield from zip(some, tensors, strict=True)
 

@@ -1,4 +1,4 @@
-"""Bringing what each rank keeps to rank 0."""
+"""Gathering what each rank keeps on rank 0."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from hypernas.distributed.process_group import Ranks
+from hypernas.distributed.process_group import ProcessGroup
 
 Entry = dict[str, Any]  # tensors, and plain values
 
@@ -18,7 +18,7 @@ class _Kind(NamedTuple):
     dtype: torch.dtype
 
 
-def bring(ranks: Ranks, kept: Mapping[str, Entry]) -> dict[str, Entry]:
+def gather(ranks: ProcessGroup, kept: Mapping[str, Entry]) -> dict[str, Entry]:
     """On rank 0, the entries of all ranks; on others, nothing.
 
     Tensors go through the memory of the CPUs, one after the other, and stay in that of rank 0.
@@ -31,13 +31,13 @@ def bring(ranks: Ranks, kept: Mapping[str, Entry]) -> dict[str, Entry]:
         for name, entry in kept.items()
     }
     found: dict[str, Entry] = {}
-    for name, (rank, entry) in ranks.gather(described).items():
-        brought = {
-            key: _brought(ranks, rank, kept.get(name, {}).get(key), what)
+    for name, (rank, entry) in ranks.all_gather(described).items():
+        gathered = {
+            key: _gathered(ranks, rank, kept.get(name, {}).get(key), what)
             for key, what in entry.items()
         }
         if ranks.first:
-            found[name] = brought
+            found[name] = gathered
     return found
 
 
@@ -45,12 +45,12 @@ def _described(value: Any) -> Any:
     return _Kind(tuple(value.shape), value.dtype) if isinstance(value, Tensor) else value
 
 
-def _brought(ranks: Ranks, rank: int, value: Any, what: Any) -> Any:
+def _gathered(ranks: ProcessGroup, rank: int, value: Any, what: Any) -> Any:
     if not isinstance(what, _Kind):
         return what
     if rank == 0:
         return value
     ours = rank == ranks.rank
     tensor = value.cpu().contiguous() if ours else torch.empty(what.shape, dtype=what.dtype)
-    ranks.spread(tensor, rank)
+    ranks.broadcast(tensor, rank)
     return tensor

@@ -1,16 +1,19 @@
-"""An optimizer whose memory is divided among ranks."""
+"""Sharded optimizers: each rank keeps the state of some parameters."""
 
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import torch
+
+if TYPE_CHECKING:
+    from torch.distributed.optim import ZeroRedundancyOptimizer
 
 Maker = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
 
 
-def sharded(make: Maker) -> Maker:
+def shard(make: Maker) -> Maker:
     """`make`, whose optimizers keep on each rank the state of some of the parameters.
 
     ZeRO stage 1 (Rajbhandari et al., 2020, arXiv 1910.02054), as torch has it: each parameter has
@@ -27,10 +30,26 @@ def sharded(make: Maker) -> Maker:
             "to divide an optimizer among ranks its class and options have to be known: give "
             "functools.partial(torch.optim.AdamW, lr=...) or the like."
         )
+    sharded = _zero()
+    return lambda groups: sharded(groups, kind, **make.keywords)
+
+
+def state_to_first(optimizer: torch.optim.Optimizer) -> None:
+    """Bring the state of an optimizer that `shard` made to rank 0; called on all ranks.
+
+    Raises:
+        TypeError: if it is another optimizer.
+    """
+    if not isinstance(optimizer, _zero()):
+        raise TypeError(f"expected an optimizer made by shard, got {type(optimizer).__name__}.")
+    optimizer.consolidate_state_dict(to=0)
+
+
+def _zero() -> "type[ZeroRedundancyOptimizer]":
     with warnings.catch_warnings():  # other optimizers there use what torch has deprecated
         warnings.simplefilter("ignore", DeprecationWarning)
         from torch.distributed.optim import ZeroRedundancyOptimizer
-    return lambda groups: ZeroRedundancyOptimizer(groups, kind, **make.keywords)
+    return ZeroRedundancyOptimizer
 
 
 def _optimizer_class(kind: object) -> TypeGuard[type[torch.optim.Optimizer]]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hypernas.distributed.optimizer_state import Maker
-from hypernas.distributed.process_group import Ranks
+from hypernas.distributed.process_group import ProcessGroup
 from hypernas.generators import Generator
 from hypernas.subnet.subnet import Subnet
 
@@ -17,7 +17,7 @@ Weights = dict[int, dict[str, Tensor]]  # position of an architecture -> its wei
 States = tuple[dict[str, Tensor], dict[str, Any]]  # `state_dict` of a generator and an optimizer
 
 
-class Storage(ABC):
+class Placement(ABC):
     """A generator in the hands of some ranks; every method is called on all of them together.
 
     Attributes:
@@ -26,7 +26,7 @@ class Storage(ABC):
     """
 
     generator: Generator
-    ranks: Ranks
+    ranks: ProcessGroup
 
     @abstractmethod
     def place(self, device: torch.device) -> None:
@@ -54,7 +54,7 @@ class Storage(ABC):
         Args:
             subnets: of the step.
             trained: for each rank the positions of those it trains. Afterwards the generator's gradients
-                are those of its own (or of what it keeps, from all ranks); `exchange` adds them up.
+                are those of its own (or of what it keeps, from all ranks); `reduce_gradients` adds them up.
             read: positions of those that all ranks get beside, without a gradient.
             rng: the same on all ranks, of what is drawn to make weights, where that has to agree.
         """
@@ -64,17 +64,17 @@ class Storage(ABC):
         """Without gradients the weights of those that this rank wants, of what each rank does."""
 
     @abstractmethod
-    def exchange(self, loss: Tensor, remembered: list[Tensor]) -> Tensor:
-        """See `Ranks.exchange`; afterwards each rank has the gradient of all it keeps."""
+    def reduce_gradients(self, loss: Tensor, statistics: Sequence[Tensor]) -> Tensor:
+        """See `ProcessGroup.reduce_gradients`; afterwards each rank has the gradient of all it keeps."""
 
     @abstractmethod
     def norm(self, parameters: Iterable[nn.Parameter]) -> Tensor:  # shape: ()
         """Of all gradients, given the parameters of this rank; the same on all ranks."""
 
     @abstractmethod
-    def states(self, optimizer: torch.optim.Optimizer) -> States | None:
+    def state_dicts(self, optimizer: torch.optim.Optimizer) -> States | None:
         """All of the generator and its optimizer, as if on one process; None but on rank 0."""
 
     @abstractmethod
-    def collect(self) -> None:
+    def unshard(self) -> None:
         """Make the generator whole again on every rank."""

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from hypernas.distributed.optimizer_state import Maker
-from hypernas.distributed.placement import States, Storage, Weights
-from hypernas.distributed.process_group import Ranks
+from hypernas.distributed.placement import Placement, States, Weights
+from hypernas.distributed.process_group import ProcessGroup
 from hypernas.generators import Generator, has_late_parameters, together
 from hypernas.subnet.subnet import Subnet
 
 
-class Copies(Storage):
+class Replicated(Placement):
     """Each rank makes its weights itself, and gradients of all parameters are added up.
 
     Args:
@@ -24,7 +24,7 @@ class Copies(Storage):
     """
 
     def __init__(
-        self, generator: Generator, ranks: Ranks, *, shard_optimizer: bool = False
+        self, generator: Generator, ranks: ProcessGroup, *, shard_optimizer: bool = False
     ) -> None:
         if shard_optimizer and has_late_parameters(generator):
             raise ValueError(
@@ -37,7 +37,7 @@ class Copies(Storage):
         self.generator.to(device)
 
     def maker(self, make: Maker) -> Maker:
-        return self.ranks.sharded(make) if self.shard_optimizer else make
+        return self.ranks.shard(make) if self.shard_optimizer else make
 
     def holds(self, parameter: nn.Parameter) -> bool:
         return True
@@ -61,21 +61,21 @@ class Copies(Storage):
         generated = self.generator.many([subnets[i] for i in positions])
         return dict(zip(positions, generated, strict=True))
 
-    def exchange(self, loss: Tensor, remembered: list[Tensor]) -> Tensor:
+    def reduce_gradients(self, loss: Tensor, statistics: Sequence[Tensor]) -> Tensor:
         parameters = list(self.generator.parameters())
-        return self.ranks.exchange(self.generator, parameters, loss, remembered)
+        return self.ranks.reduce_gradients(self.generator, parameters, loss, statistics)
 
     def norm(self, parameters: Iterable[nn.Parameter]) -> Tensor:  # shape: ()
         return norm(parameters)
 
-    def states(self, optimizer: torch.optim.Optimizer) -> States | None:
+    def state_dicts(self, optimizer: torch.optim.Optimizer) -> States | None:
         if self.shard_optimizer:
-            self.ranks.collect(optimizer)
+            self.ranks.consolidate(optimizer)
         if not self.ranks.first:
             return None
         return self.generator.state_dict(), optimizer.state_dict()
 
-    def collect(self) -> None:
+    def unshard(self) -> None:
         """It is whole."""
 
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from hypernas.distributed.delivery import Delivery
-from hypernas.distributed.gather import bring
+from hypernas.distributed.gather import gather
 from hypernas.distributed.optimizer_state import Maker
-from hypernas.distributed.placement import States, Storage, Weights
-from hypernas.distributed.process_group import Ranks
+from hypernas.distributed.placement import Placement, States, Weights
+from hypernas.distributed.process_group import ProcessGroup
 from hypernas.distributed.replicated import norm
 from hypernas.distributed.stacks import Stack, divisible, stacks_of
 from hypernas.generators import Generator
@@ -21,7 +21,7 @@ from hypernas.subnet.subnet import Subnet
 _WEIGHT = "weight"  # beside what an optimizer keeps of it
 
 
-class DividedBanks(Storage):
+class ShardedBanks(Placement):
     """Each stack of the bank is on one rank, which mixes the weights read from it for all ranks.
 
     A step sends weights, not banks: a rank mixes what it keeps for every architecture of the step,
@@ -35,7 +35,7 @@ class DividedBanks(Storage):
     All else, such as a hypernetwork of coefficients, is copied: each rank computes the coefficients of
     all architectures, from one draw of dropout, and gradients are added up.
 
-    No rank can keep less than the largest stack. From `place` to `collect` the generator makes no
+    No rank can keep less than the largest stack. From `place` to `unshard` the generator makes no
     weights by itself. Before and after, every rank has all of it, on the CPU.
 
     Raises:
@@ -43,7 +43,7 @@ class DividedBanks(Storage):
             than ranks: see `hypernas.distributed.stacks`.
     """
 
-    def __init__(self, generator: Generator, ranks: Ranks) -> None:
+    def __init__(self, generator: Generator, ranks: ProcessGroup) -> None:
         self.generator, self.ranks = generator, ranks
         self._mixture = divisible(generator)
         self._stacks = stacks_of(self._mixture, ranks.size)
@@ -94,9 +94,9 @@ class DividedBanks(Storage):
     def weights(self, subnets: Sequence[Subnet], wanted: Sequence[Sequence[int]]) -> Weights:
         return self._delivery(subnets).send(self._mixed(subnets, None), wanted)
 
-    def exchange(self, loss: Tensor, remembered: list[Tensor]) -> Tensor:
+    def reduce_gradients(self, loss: Tensor, statistics: Sequence[Tensor]) -> Tensor:
         copied = [p for p in self.generator.parameters() if id(p) not in self._divided]
-        return self.ranks.exchange(self.generator, copied, loss, remembered)
+        return self.ranks.reduce_gradients(self.generator, copied, loss, statistics)
 
     def norm(self, parameters: Iterable[nn.Parameter]) -> Tensor:  # shape: ()
         divided, copied = [], []
@@ -104,12 +104,12 @@ class DividedBanks(Storage):
             (divided if id(parameter) in self._divided else copied).append(parameter)
         found = self._stacks[0].parameter.new_zeros(self.ranks.size + 1)
         found[self.ranks.rank] = norm(divided)  # those of other ranks have no gradient
-        self.ranks.add(found)
+        self.ranks.all_reduce(found)
         found[-1] = norm(copied)
         return torch.linalg.vector_norm(found)
 
     @torch.no_grad()
-    def states(self, optimizer: torch.optim.Optimizer) -> States | None:
+    def state_dicts(self, optimizer: torch.optim.Optimizer) -> States | None:
         weights, state = self.generator.state_dict(), optimizer.state_dict()
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         number = {id(parameter): i for i, parameter in enumerate(parameters)}
@@ -122,14 +122,14 @@ class DividedBanks(Storage):
             for stack in self._stacks
             if self._ours(stack)
         }
-        for name, entry in bring(self.ranks, kept).items():
+        for name, entry in gather(self.ranks, kept).items():
             weights[name] = entry.pop(_WEIGHT)
             if entry:
                 state["state"][place[name]] = entry
         return (weights, state) if self.ranks.first else None
 
     @torch.no_grad()
-    def collect(self) -> None:
+    def unshard(self) -> None:
         """The generator is as before `place`: whole, and on the CPU if ranks had parts of it."""
         self._guard.remove()
         if self.ranks.size == 1:
@@ -138,7 +138,7 @@ class DividedBanks(Storage):
         for stack in self._stacks:
             own = stack.parameter.data
             whole = own.contiguous() if self._ours(stack) else own.new_empty(stack.shape)
-            self.ranks.spread(whole, stack.rank)
+            self.ranks.broadcast(whole, stack.rank)
             stack.parameter.data = whole
 
     def _ours(self, stack: Stack) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from hypernas.distributed import Storage
+from hypernas.distributed import Placement
 from hypernas.distributed.share import num_rows
 from hypernas.generators import (
     auxiliary_loss,
@@ -36,7 +36,7 @@ class Part(NamedTuple):
 
 
 def add_gradients(
-    storage: Storage,
+    storage: Placement,
     parts: Sequence[Part],
     objective: Objective,
     *,
@@ -57,7 +57,7 @@ def add_gradients(
     """
     generator, num = storage.generator, len(parts[0].subnets)
     create_late_parameters(generator, parts[0].subnets)  # the same ones on all ranks
-    remembered = storage.ranks.remember(generator)
+    remembered = storage.ranks.snapshot(generator)
     divisor = (num if combine == "mean" else 1) * len(parts)
     found = torch.zeros((), device=generator.device)
     auxiliary = torch.zeros((), device=generator.device)
@@ -77,14 +77,14 @@ def add_gradients(
     for some in losses:
         for i, loss in some.items():
             each[i] += loss / len(parts)
-    return storage.exchange(torch.cat([found[None], each]), remembered)
+    return storage.reduce_gradients(torch.cat([found[None], each]), remembered)
 
 
 class _Pass:
     """The passes of this rank's share of a part, forward and backward."""
 
     def __init__(
-        self, storage: Storage, part: Part, objective: Objective, precision: Precision
+        self, storage: Placement, part: Part, objective: Objective, precision: Precision
     ) -> None:
         self.storage, self.generator = storage, storage.generator
         self.subnets, self.objective, self.precision = part.subnets, objective, precision

@@ -29,7 +29,7 @@ def train_steps(run: TrainingRun) -> Iterator[Event]:
         RankLost: if another rank ended, or did not answer in time.
     """
     if run.step >= run.steps:
-        run.storage.collect()
+        run.storage.unshard()
         return
     run.tell(Begun(run.step, run.steps))
     finished = False
@@ -38,7 +38,7 @@ def train_steps(run: TrainingRun) -> Iterator[Event]:
         with Interruption() as interruption:
             yield from _steps(run, interruption)
             interrupted = run.step < run.steps and run.ranks.any(interruption.requested)
-        run.storage.collect()
+        run.storage.unshard()
         if interrupted:
             raise Interrupted(f"stopped after step {run.step} of {run.steps}")
         finished = True

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hypernas.conditions import Condition
 from hypernas.data import Batches, Data
-from hypernas.distributed import Ranks, Storage
+from hypernas.distributed import Placement, ProcessGroup
 from hypernas.events import Event, Observer, Stateful
 from hypernas.generators import Generator
 from hypernas.objectives import Objective
@@ -45,7 +45,7 @@ class TrainingRun:
     task: Task
     strategy: Strategy
     record: Record
-    storage: Storage
+    storage: Placement
     groups: Groups
     batches: Batches
     callbacks: Sequence[Told] = ()
@@ -66,7 +66,7 @@ class TrainingRun:
         return self.storage.generator
 
     @property
-    def ranks(self) -> Ranks:
+    def ranks(self) -> ProcessGroup:
         return self.storage.ranks
 
     @property

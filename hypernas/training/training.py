@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from hypernas.distributed import Alone, Copies, DividedBanks, Ranks, Storage
+from hypernas.distributed import Placement, ProcessGroup, Replicated, ShardedBanks
 from hypernas.distributed.device import pick_device
 from hypernas.generators import Generator
 from hypernas.objectives import Objective
@@ -54,7 +54,7 @@ class Training:
         num_workers: processes that read a data set which is not tensors; 0 reads it here.
         shard_optimizer: True divides the optimizer's memory among ranks.
         shard_banks: True divides banks among them, with gradients and the optimizer's memory: see
-            `hypernas.distributed.DividedBanks`.
+            `hypernas.distributed.ShardedBanks`.
 
     Raises:
         ValueError: naming every argument that is out of its range.
@@ -94,7 +94,7 @@ class Training:
         record: Record | None = None,
         resume: str | os.PathLike[str] | None = None,
         device: str | torch.device = "auto",
-        ranks: Ranks | None = None,
+        ranks: ProcessGroup | None = None,
     ) -> dict[str, float]:
         """Train the generator in place; the arguments are those of `begin`.
 
@@ -132,7 +132,7 @@ class Training:
         record: Record | None = None,
         resume: str | os.PathLike[str] | None = None,
         device: str | torch.device = "auto",
-        ranks: Ranks | None = None,
+        ranks: ProcessGroup | None = None,
     ) -> TrainingRun:
         """A run that has not begun, or stands at a checkpoint: what `train_steps` takes.
 
@@ -149,7 +149,7 @@ class Training:
             CheckpointError: on resuming from a checkpoint that does not fit.
         """
         _check_condition(generator, task)
-        storage = self._storage(generator, task, strategy, ranks or Alone())
+        storage = self._storage(generator, task, strategy, ranks or ProcessGroup())
         ranks, placed = storage.ranks, storage.ranks.place(pick_device(device))
         torch.manual_seed(strategy.seed)
         batches = task.data.batches(
@@ -189,8 +189,8 @@ class Training:
         return run
 
     def _storage(
-        self, generator: Generator, task: Task, strategy: Strategy, ranks: Ranks
-    ) -> Storage:
+        self, generator: Generator, task: Task, strategy: Strategy, ranks: ProcessGroup
+    ) -> Placement:
         """The generator in the hands of some ranks."""
         if self.shard_banks and task.condition is not None and ranks.size > 1:
             raise ValueError(
@@ -204,8 +204,8 @@ class Training:
                     f"leave training.{name} off."
                 )
         if self.shard_banks:
-            return DividedBanks(generator, ranks)
-        return Copies(generator, ranks, shard_optimizer=self.shard_optimizer)
+            return ShardedBanks(generator, ranks)
+        return Replicated(generator, ranks, shard_optimizer=self.shard_optimizer)
 
     def backward(
         self,
@@ -219,7 +219,7 @@ class Training:
 
         With an `rng`, free channels are chosen first, on the same batch.
         """
-        storage = Copies(generator, Alone())
+        storage = Replicated(generator, ProcessGroup())
         return add_gradients(
             storage,
             [Part([generator.subnet(a) for a in architectures], batch)],

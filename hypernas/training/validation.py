@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from hypernas.data import Batches
-from hypernas.distributed import Storage
+from hypernas.distributed import Placement
 from hypernas.events import Subnets
 from hypernas.objectives import assess
 from hypernas.space.architecture import Architecture
@@ -17,7 +17,7 @@ from hypernas.training.task import Task
 
 @torch.no_grad()
 def validate(
-    storage: Storage,
+    storage: Placement,
     task: Task,
     watched: Mapping[str, Architecture],
     batches: Batches,
@@ -41,12 +41,12 @@ def validate(
             examples = task.data.in_order("validation", device=generator.device)
             own[labels[architecture]] = assess(model, examples, task.objective)
     generator.train()
-    measures = ranks.gather(own)
+    measures = ranks.all_gather(own)
     return {label: (a, measures[labels[a]]) for label, a in watched.items()}
 
 
 def _models(
-    storage: Storage,
+    storage: Placement,
     task: Task,
     architectures: Sequence[Architecture],  # at most one a rank
     batches: Batches,

@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 from training_on_ranks import assert_same_gradient, gradients, made
 
-from hypernas.distributed import Alone, buckets
+from hypernas.distributed import ProcessGroup, buckets
 from hypernas.generators import running_statistics
 
 NAMES = ["shared", "hypernas", "balanced", "few_shot", "mip_hypernetwork", "cafenet", "standalone"]
@@ -20,20 +20,20 @@ def test_the_gradient_of_two_ranks_is_that_of_one_process(pair, name, num_random
         (torch.float32, 1e-5, 1e-6),  # gradients that nearly cancel have fewer digits
         (torch.float64, 1e-12, 1e-12),
     ):
-        expected, loss = gradients(Alone(), *step, dtype)
+        expected, loss = gradients(ProcessGroup(), *step, dtype)
         for found, total in pair(gradients, *step, dtype):
             assert_same_gradient(found, expected, each=each, whole=whole)
             assert_close(total, loss, rtol=1e-6, atol=0)
 
 
 def test_batch_norms_see_whole_batches_so_the_gradient_is_that_of_one_process(pair):
-    expected, _ = gradients(Alone(), "hypernas", 2, "mean", True, "batch")
+    expected, _ = gradients(ProcessGroup(), "hypernas", 2, "mean", True, "batch")
     for found, _ in pair(gradients, "hypernas", 2, "mean", True, "batch"):
         assert_same_gradient(found, expected, each=1e-5, whole=1e-6)
 
 
 def test_what_no_rank_used_has_no_gradient_and_what_one_used_has_it_on_both(pair):
-    expected, _ = gradients(Alone(), "few_shot", 0, "mean", False)
+    expected, _ = gradients(ProcessGroup(), "few_shot", 0, "mean", False)
     unused = {name for name, g in expected.items() if g is None}
     assert unused
     for found, _ in pair(gradients, "few_shot", 0, "mean", False):
@@ -51,7 +51,7 @@ def added(ranks, size):
         torch.zeros(0),
     ]
     tensors = [tensor * (ranks.rank + 1) for tensor in tensors]
-    buckets.add_up(tensors)
+    buckets.all_reduce_buckets(tensors)
     buckets._ELEMENTS = usual
     return tensors
 
@@ -76,13 +76,13 @@ def third(statistic):
 
 def statistics(ranks, dtype):
     generator = made("shared", "batch").to(dtype)
-    before = ranks.remember(generator)
+    before = ranks.snapshot(generator)
     for i, statistic in enumerate(running_statistics(generator)):
         flat = statistic.view(-1)
         flat[: len(flat) // 2 + 1] += 2 + i  # both ranks
         if ranks.rank == 1:
             flat += 6 + third(statistic)  # one
-    ranks.exchange(generator, list(generator.parameters()), torch.zeros(()), before)
+    ranks.reduce_gradients(generator, list(generator.parameters()), torch.zeros(()), before)
     now = running_statistics(generator)
     return [n - b for n, b in zip(now, before, strict=True)]
 

@@ -10,7 +10,7 @@ import torch
 from torch.testing import assert_close
 from training_on_ranks import STRATEGY, blobs, first_half, made, second_half, trained
 
-from hypernas.distributed import Alone, Joined
+from hypernas.distributed import ProcessGroup
 from hypernas.objectives import CrossEntropy
 from hypernas.sampling import Sandwich
 from hypernas.schedules import Cosine
@@ -20,7 +20,7 @@ from hypernas.training.callbacks import Checkpoints
 
 @pytest.mark.parametrize("name", ["hypernas", "few_shot", "cafenet", "standalone"])
 def test_two_ranks_take_the_steps_of_one_process(pair, name):
-    expected, heard, final = trained(Alone(), name, 8)
+    expected, heard, final = trained(ProcessGroup(), name, 8)
     (first, told, result), (second, untold, same) = pair(trained, name, 8)
     assert_close(first, expected, rtol=1e-6, atol=1e-9)
     assert_close(second, first, rtol=0, atol=0)  # to the bit
@@ -60,14 +60,14 @@ def divided(ranks, folder, resume=False):
 
 def test_an_optimizer_divided_among_ranks_takes_the_same_steps_in_half_the_memory(pair, tmp_path):
     alone, two = tmp_path / "alone", tmp_path / "two"
-    expected, whole = divided(Alone(), alone)
+    expected, whole = divided(ProcessGroup(), alone)
     (first, some), (second, others) = pair(divided, two)
     assert_close(first, expected, rtol=1e-6, atol=1e-9)
     assert_close(second, first, rtol=0, atol=0)
     assert some + others == whole
     assert 0.3 < some / whole < 0.7
-    expected, _ = divided(Alone(), alone, True)
-    assert_close(divided(Alone(), shutil.copytree(two, tmp_path / "1"), True)[0], expected)
+    expected, _ = divided(ProcessGroup(), alone, True)
+    assert_close(divided(ProcessGroup(), shutil.copytree(two, tmp_path / "1"), True)[0], expected)
     assert_close(pair(divided, shutil.copytree(two, tmp_path / "2"), True)[1][0], expected)
 
 
@@ -80,8 +80,8 @@ def test_an_optimizer_is_not_divided_where_parameters_come_to_life_later():
 
 @pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2), (2, 2)])
 def test_a_run_goes_on_with_any_number_of_ranks(pair, tmp_path, before, after):
-    expected, _, _ = trained(Alone(), "hypernas", 8)
-    run = {1: lambda f, *a: [f(Alone(), *a)], 2: pair}
+    expected, _, _ = trained(ProcessGroup(), "hypernas", 8)
+    run = {1: lambda f, *a: [f(ProcessGroup(), *a)], 2: pair}
     said = run[before](first_half, "hypernas", tmp_path)
     assert said == ["stopped after step 5 of 8"] * before
     assert checkpoint.newest(tmp_path).step == 5
@@ -141,7 +141,7 @@ def test_what_an_optimizer_is_to_remember_is_not_divided():
             made("shared"),
             Task(blobs(), CrossEntropy()),
             replace(STRATEGY, memory={}),
-            ranks=Joined(0, 2),
+            ranks=ProcessGroup(0, 2),
         )
 
 
@@ -163,8 +163,8 @@ def test_ranks_that_begin_differently_are_refused_on_all_with_what_differs(pair)
 def exchanged(ranks):
     return (
         [ranks.any(flag) for flag in (False, ranks.rank == 1, True)],
-        ranks.gather({f"of rank {ranks.rank}": 3 + ranks.rank}),
-        ranks.from_first(f"of rank {ranks.rank}"),
+        ranks.all_gather({f"of rank {ranks.rank}": 3 + ranks.rank}),
+        ranks.broadcast_object(f"of rank {ranks.rank}"),
     )
 
 
@@ -172,12 +172,12 @@ def test_small_things_are_the_same_on_all_ranks(pair):
     found = pair(exchanged)
     expected = ([False, True, True], {"of rank 0": 3, "of rank 1": 4}, "of rank 0")
     assert found == [expected, expected]
-    assert exchanged(Alone()) == ([False, False, True], {"of rank 0": 3}, "of rank 0")
+    assert exchanged(ProcessGroup()) == ([False, False, True], {"of rank 0": 3}, "of rank 0")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there may be GPUs enough")
 def test_a_rank_without_a_gpu_of_its_own_is_told_so():
     with pytest.raises(ValueError, match=r"which has 0 GPUs.*--nproc-per-node"):
-        Joined(1, 2, local=1).place(torch.device("cuda"))
+        ProcessGroup(1, 2, local=1).place(torch.device("cuda"))
     with pytest.raises(ValueError, match="say device=cuda"):
-        Joined(1, 2, local=1).place(torch.device("cuda:0"))
+        ProcessGroup(1, 2, local=1).place(torch.device("cuda:0"))

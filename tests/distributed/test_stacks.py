@@ -6,7 +6,7 @@ import pytest
 from training_on_ranks import DIVISIBLE, FACTORIES, STRATEGY, blobs, made
 
 from hypernas import generators
-from hypernas.distributed import Alone, Joined
+from hypernas.distributed import ProcessGroup
 from hypernas.distributed.stacks import divisible, stacks_of
 from hypernas.generators import Generator
 from hypernas.objectives import CrossEntropy
@@ -40,7 +40,7 @@ def test_banks_that_cannot_be_divided_are_refused(name, why):
     factories = {**FACTORIES, "ssn": generators.ssn, "ofa": generators.ofa}
     generator = factories[name](made("shared").space)
     with pytest.raises(ValueError, match=rf"{why}.*leave training\.shard_banks off"):
-        run(generator, Alone())
+        run(generator, ProcessGroup())
 
 
 def run(generator: Generator, ranks, **options):
@@ -55,12 +55,12 @@ def run(generator: Generator, ranks, **options):
 
 def test_more_ranks_than_stacks_are_refused():
     with pytest.raises(ValueError, match=r"99 ranks cannot divide a bank of \d+ stacks"):
-        run(made("shared"), Joined(0, 99))
+        run(made("shared"), ProcessGroup(0, 99))
 
 
 def test_what_an_optimizer_is_to_remember_is_not_divided():
     with pytest.raises(ValueError, match=r"leave training\.shard_banks off"):
-        run(made("shared"), Joined(0, 2), memory={})
+        run(made("shared"), ProcessGroup(0, 2), memory={})
 
 
 def test_banks_and_optimizer_are_not_divided_in_two_ways_at_once():

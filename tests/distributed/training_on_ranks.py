@@ -7,7 +7,7 @@ import torch
 
 from hypernas import generators
 from hypernas.data import Data, split_tensors
-from hypernas.distributed import Copies
+from hypernas.distributed import Replicated
 from hypernas.generators import Generator
 from hypernas.objectives import CrossEntropy, InPlaceDistillation
 from hypernas.sampling import Sandwich
@@ -119,7 +119,7 @@ def gradients(
     distils,
     norm="layer",
     dtype=torch.float32,
-    kept=Copies,
+    kept=Replicated,
 ):
     """Name -> gradient or None, and the losses, of a step of num_random + 2 architectures, or of 1."""
     generator = made(name, norm).to(dtype).train()

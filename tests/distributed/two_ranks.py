@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import distributed as dist
 
-from hypernas.distributed import Joined
+from hypernas.distributed import ProcessGroup
 
 SIZE = 2
 
@@ -65,7 +65,7 @@ def _serve(rank: int, store: str, pipe: Any) -> None:
     while (task := pipe.recv()) is not None:
         function, arguments = task
         try:
-            pipe.send(function(Joined(rank, SIZE), *arguments))
+            pipe.send(function(ProcessGroup(rank, SIZE), *arguments))
         except BaseException as error:  # also of a key press
             traceback.print_exc()
             pipe.send(error)

@@ -12,7 +12,7 @@ from training_runs import ADAMW, Recorder, blobs, fit, short, space
 from hypernas import generators
 from hypernas.conditions import BatchStatistics, InputColumn
 from hypernas.data import Data
-from hypernas.distributed import Alone, Copies
+from hypernas.distributed import ProcessGroup, Replicated
 from hypernas.evaluation import evaluate
 from hypernas.objectives import CrossEntropy
 from hypernas.sampling import Fixed, Sandwich, Weighted
@@ -150,7 +150,7 @@ def test_weights_multiply_the_gradients_of_architectures():
         generator = generators.shared(space("layer"))
         subnets = [generator.subnet(a) for a in architectures]
         parts = [Part(subnets, blobs().train[:32])]
-        storage = Copies(generator, Alone())
+        storage = Replicated(generator, ProcessGroup())
         options = {"combine": "sum", "precision": "float32"}
         add_gradients(storage, parts, CrossEntropy(), weights=weights, **options)
         return gradient(generator)

@@ -34,7 +34,7 @@ class Checkpoints(Callback):
         if not isinstance(event, Stepped) or not (event.last or event.step % self.every == 0):
             return
         run.values()  # which refuses what is no number
-        states = run.storage.states(run.groups.optimizer)
+        states = run.storage.state_dicts(run.groups.optimizer)
         if run.ranks.first:
             checkpoint.save(
                 run.path(self.folder),

@@ -1,4 +1,4 @@
-"""Ranks that divide a bank train, save and go on as one process that has all of it."""
+"""ProcessGroup that divide a bank train, save and go on as one process that has all of it."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ from training_on_ranks import (
     trained,
 )
 
-from hypernas.distributed import Alone
+from hypernas.distributed import ProcessGroup
 from hypernas.objectives import CrossEntropy
 from hypernas.sampling import Sandwich
 from hypernas.training import Strategy, Task, Training, checkpoint
@@ -28,7 +28,9 @@ from hypernas.training.optimizer import Groups
 
 @pytest.mark.parametrize("name", DIVISIBLE)
 def test_two_ranks_take_the_steps_of_one_process(pair, name):
-    expected, heard, final = trained(Alone(), name, 8)  # distillation; norms are clipped at 1
+    expected, heard, final = trained(
+        ProcessGroup(), name, 8
+    )  # distillation; norms are clipped at 1
     (first, told, result), (second, untold, same) = pair(trained, name, 8, None, None, True)
     assert_close(first, expected, rtol=1e-6, atol=1e-9)  # all of it, on both
     assert_close(second, first, rtol=0, atol=0)
@@ -55,7 +57,7 @@ def clipped(ranks, shard_banks):
 
 
 def test_gradients_are_clipped_by_the_norm_of_all_of_them(pair):
-    norms, expected = clipped(Alone(), False)
+    norms, expected = clipped(ProcessGroup(), False)
     (told, first), (_, second) = pair(clipped, True)
     assert min(norms) > 1e-2
     assert_close(told, norms)
@@ -73,9 +75,9 @@ def files(folder):
 def test_a_checkpoint_is_the_same_and_a_run_goes_on_with_any_number_of_ranks(
     pair, tmp_path, before, after
 ):
-    ranks = {1: lambda f, *a: [f(Alone(), *a)], 2: lambda f, *a: pair(f, *a, True)}
+    ranks = {1: lambda f, *a: [f(ProcessGroup(), *a)], 2: lambda f, *a: pair(f, *a, True)}
     plain, divided = tmp_path / "plain", tmp_path / "divided"
-    first_half(Alone(), "hypernas", plain)
+    first_half(ProcessGroup(), "hypernas", plain)
     said = ranks[before](first_half, "hypernas", divided)
     assert said == ["stopped after step 5 of 8"] * before
     (expected, record), (found, told) = files(plain), files(divided)
@@ -83,13 +85,13 @@ def test_a_checkpoint_is_the_same_and_a_run_goes_on_with_any_number_of_ranks(
     assert_close(found, expected, rtol=1e-6, atol=1e-9)
     assert told.pop("figures") == pytest.approx(record.pop("figures"))
     assert told == record
-    whole = second_half(Alone(), "hypernas", shutil.copytree(plain, tmp_path / "copy"))
+    whole = second_half(ProcessGroup(), "hypernas", shutil.copytree(plain, tmp_path / "copy"))
     for parameters in ranks[after](second_half, "hypernas", divided):
         assert_close(parameters, whole, rtol=1e-6, atol=1e-9)
 
 
 def test_an_optimizer_takes_back_only_what_it_moves(tmp_path):
-    first_half(Alone(), "hypernas", tmp_path)
+    first_half(ProcessGroup(), "hypernas", tmp_path)
     generator = made("hypernas").double()
     state = checkpoint.load(checkpoint.newest(tmp_path), generator=generator)
     groups = Groups(generator, ADAMW)

@@ -1,4 +1,4 @@
-"""Ranks that divide a bank have the gradients of one process, in a part of its memory."""
+"""ProcessGroup that divide a bank have the gradients of one process, in a part of its memory."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from torch.testing import assert_close
 from training_on_ranks import DIVISIBLE, assert_same_gradient, blobs, gradients, made
 
 from hypernas.cost import delivery_bytes
-from hypernas.distributed import Alone, Copies, DividedBanks
+from hypernas.distributed import ProcessGroup, Replicated, ShardedBanks
 from hypernas.objectives import CrossEntropy
 from hypernas.training.gradients import Part, add_gradients
 
@@ -27,15 +27,15 @@ def union(parts):
 @pytest.mark.parametrize("name", DIVISIBLE)
 def test_one_rank_that_divides_its_bank_among_none_has_the_same_gradients(name):
     step = name, 2, "mean", True, "batch", torch.float32
-    expected, loss = gradients(Alone(), *step, Copies)
-    found, total = gradients(Alone(), *step, DividedBanks)
+    expected, loss = gradients(ProcessGroup(), *step, Replicated)
+    found, total = gradients(ProcessGroup(), *step, ShardedBanks)
     assert_close(found, expected)
     assert_close(total, loss)
 
 
 def test_what_a_loss_does_not_reach_has_no_gradient():
     generator = made("shared")
-    storage = DividedBanks(generator, Alone())
+    storage = ShardedBanks(generator, ProcessGroup())
     with storage.together([generator.subnet(generator.space.largest())], [[0]]) as weights:
         weights[0]["head.bias"].sum().backward()
     reached = {name for name, p in generator.named_parameters() if p.grad is not None}
@@ -47,8 +47,8 @@ def test_what_a_loss_does_not_reach_has_no_gradient():
 def test_the_gradient_of_two_ranks_is_that_of_one_process(pair, name, num_random):
     step = name, num_random, "mean", True, "layer"
     for dtype, each, whole in ((torch.float32, 1e-5, 1e-6), (torch.float64, 1e-12, 1e-12)):
-        expected, loss = gradients(Alone(), *step, dtype)
-        parts, totals = zip(*pair(gradients, *step, dtype, DividedBanks), strict=True)
+        expected, loss = gradients(ProcessGroup(), *step, dtype)
+        parts, totals = zip(*pair(gradients, *step, dtype, ShardedBanks), strict=True)
         assert_same_gradient(union(parts), expected, each=each, whole=whole)
         assert_close(list(totals), [loss, loss], rtol=1e-6, atol=0)
 
@@ -74,9 +74,9 @@ def of_depths(ranks, depths, kept):
 
 @pytest.mark.parametrize("depths", [(1, 2), (2, 1), (3, 1), (1, 1)])
 def test_a_layer_that_one_rank_used_has_a_gradient_and_one_that_none_did_has_none(pair, depths):
-    expected = of_depths(Alone(), depths, Copies)
+    expected = of_depths(ProcessGroup(), depths, Replicated)
     assert any(g is None for g in expected.values()) == (max(depths) < 3)
-    found = union(pair(of_depths, depths, DividedBanks))
+    found = union(pair(of_depths, depths, ShardedBanks))
     assert {n for n, g in found.items() if g is None} == {
         n for n, g in expected.items() if g is None
     }
@@ -85,7 +85,7 @@ def test_a_layer_that_one_rank_used_has_a_gradient_and_one_that_none_did_has_non
 
 def weights_of(ranks, trained):
     generator = made("dropout").double().train()
-    storage = DividedBanks(generator, ranks)
+    storage = ShardedBanks(generator, ranks)
     storage.place(CPU)
     torch.manual_seed(ranks.rank)
     rng = torch.Generator().manual_seed(3)
@@ -96,7 +96,7 @@ def weights_of(ranks, trained):
 
 
 def test_ranks_mix_with_one_draw_of_dropout(pair):
-    expected = weights_of(Alone(), [[0, 1]])
+    expected = weights_of(ProcessGroup(), [[0, 1]])
     first, second = pair(weights_of, [[0], [1]])
     assert_close(first, {0: expected[0]})
     assert_close(second, {1: expected[1], 0: expected[0]})
@@ -105,7 +105,7 @@ def test_ranks_mix_with_one_draw_of_dropout(pair):
 def stored(ranks):
     """Elements of parameters, gradients and moments on this rank, of all and of what is copied."""
     generator = made("hypernas")
-    storage = DividedBanks(generator, ranks)
+    storage = ShardedBanks(generator, ranks)
     copied = 4 * sum(p.numel() for p in generator.source.parameters())
     total = 4 * sum(p.numel() for p in generator.parameters())
     storage.place(CPU)
@@ -132,16 +132,16 @@ def test_a_rank_stores_half_of_the_bank_its_gradient_and_the_moments(pair):
 
 def sent(ranks):
     """Bytes that this rank sends to the other in a step in which each trains the largest subnet."""
-    counts, swap = [], ranks.swap
+    counts, swap = [], ranks.all_to_all
 
     def counting(tensor, to, sizes):
         counts.append(to[1 - ranks.rank] * tensor.element_size())
         return swap(tensor, to, sizes)
 
-    ranks.swap = counting
+    ranks.all_to_all = counting
     generator = made("hypernas")
     batch = tuple(tensor[:16] for tensor in blobs().train.tensors)
-    storage = DividedBanks(generator, ranks)
+    storage = ShardedBanks(generator, ranks)
     storage.place(CPU)
     add_gradients(
         storage,
@@ -162,7 +162,7 @@ def test_ranks_send_the_weights_that_they_do_not_have_and_their_gradients(pair):
 def told(ranks):
     """A generator of which this rank has a part makes no weights, and says why."""
     generator = made("shared")
-    DividedBanks(generator, ranks).place(CPU)
+    ShardedBanks(generator, ranks).place(CPU)
     try:
         generator(generator.space.largest())
     except RuntimeError as error:
