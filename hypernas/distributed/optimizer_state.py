@@ -25,7 +25,7 @@ def shard(make: Maker) -> Maker:
         ValueError: if `make` is not a `functools.partial` of an optimizer class.
     """
     kind = make.func if isinstance(make, partial) and not make.args else None
-    if not isinstance(make, partial) or not _optimizer_class(kind):
+    if not isinstance(make, partial) or not _makes_optimizers(kind):
         raise ValueError(
             "to divide an optimizer among ranks its class and options have to be known: give "
             "functools.partial(torch.optim.AdamW, lr=...) or the like."
@@ -52,5 +52,6 @@ def _zero() -> "type[ZeroRedundancyOptimizer]":
     return ZeroRedundancyOptimizer
 
 
-def _optimizer_class(kind: object) -> TypeGuard[type[torch.optim.Optimizer]]:
-    return isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer)
+def _makes_optimizers(kind: object) -> TypeGuard[type[torch.optim.Optimizer]]:
+    """True for a class, and for a function: torch's own only calls it."""
+    return callable(kind)

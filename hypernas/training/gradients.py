@@ -57,7 +57,7 @@ def add_gradients(
     """
     generator, num = storage.generator, len(parts[0].subnets)
     create_late_parameters(generator, parts[0].subnets)  # the same ones on all ranks
-    remembered = storage.ranks.snapshot(generator)
+    statistics = storage.ranks.snapshot(generator)
     divisor = (num if combine == "mean" else 1) * len(parts)
     found = torch.zeros((), device=generator.device)
     auxiliary = torch.zeros((), device=generator.device)
@@ -77,7 +77,7 @@ def add_gradients(
     for some in losses:
         for i, loss in some.items():
             each[i] += loss / len(parts)
-    return storage.reduce_gradients(torch.cat([found[None], each]), remembered)
+    return storage.reduce_gradients(torch.cat([found[None], each]), statistics)
 
 
 class _Pass:
