@@ -125,3 +125,71 @@ def test_slices_that_are_read_in_place_are_mixed_like_copied_ones(place, monkeyp
         gradients = torch.autograd.grad(weights["w"].square().sum(), inputs)
         found.append((weights["w"], *gradients))
     assert_close(found[1], found[0])
+
+
+def test_weights_of_a_second_call_leave_those_of_the_first_as_they_were():
+    bank, coefficients, where = problem("prefix", "layer", "out and in")
+    plain = leaf(1, 6, 5)
+    (first,) = mix_all(
+        {"a": bank, "b": plain}.__getitem__, [({"a": coefficients}, {"a": where, "b": where})]
+    )
+    kept = {name: weight.detach().clone() for name, weight in first.items()}
+    other = Coefficients(experts=leaf(3), gain_out=leaf(6), gain_in=leaf(5))
+    (second,) = mix_all({"a": leaf(3, 6, 5)}.__getitem__, [({"a": other}, {"a": where})])
+    assert second["a"].untyped_storage().data_ptr() != first["a"].untyped_storage().data_ptr()
+    second["a"].square().sum().backward()
+    assert_close({name: weight.detach() for name, weight in first.items()}, kept, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("experts", [None, "layer", "neuron"])
+@pytest.mark.parametrize("gains", ["", "out and in"])
+def test_gradients_of_two_backward_passes_into_one_bank_add_up(experts, gains):
+    """What a first pass left as gradient is not written to by a second as if it were its own."""
+    bank, coefficients, where = problem("prefix", experts, gains)
+    inputs = tensors(bank, coefficients)
+
+    def backward(factor):
+        (weights,) = mix_all({"w": bank}.__getitem__, [({"w": coefficients}, {"w": where})])
+        (factor * weights["w"].square()).sum().backward()
+
+    backward(1.0)
+    once = [tensor.grad.clone() for tensor in inputs]
+    held = [tensor.grad for tensor in inputs]
+    before = [gradient.clone() for gradient in held]
+    backward(2.0)
+    assert_close([tensor.grad for tensor in inputs], [3 * gradient for gradient in once])
+    for tensor in inputs:
+        tensor.grad = None
+    backward(1.0)  # into new tensors, whoever still holds the old ones
+    assert_close([tensor.grad for tensor in inputs], before)
+
+
+@pytest.mark.parametrize("experts", [None, "layer", "neuron"])
+@pytest.mark.parametrize("gains", ["", "out", "in", "out and in"])
+def test_two_subnets_that_read_one_bank_give_it_the_sum_of_their_gradients(experts, gains):
+    """Of different places in it, so that neither writes where the other did not."""
+    bank, coefficients, _ = problem("prefix", experts, gains)
+    places = [PLACES["prefix"], PLACES["chosen"]]
+    inputs = tensors(bank, coefficients)
+    both = mix_all(
+        {"w": bank}.__getitem__, [({"w": coefficients}, {"w": where}) for where in places]
+    )
+    gradients = [torch.randn_like(weights["w"]) for weights in both]
+    found = torch.autograd.grad([weights["w"] for weights in both], inputs, gradients)
+    expected = [torch.zeros_like(tensor) for tensor in inputs]
+    for where, gradient in zip(places, gradients, strict=True):
+        alone = torch.autograd.grad(mix(bank, coefficients, where), inputs, gradient)
+        expected = [total + one for total, one in zip(expected, alone, strict=True)]
+    assert_close(list(found), expected)
+
+
+def test_a_gradient_that_is_kept_survives_the_next_step():
+    bank, coefficients, where = problem("prefix", "layer", "out and in")
+    inputs = tensors(bank, coefficients)
+    kept = []
+    for _ in range(2):
+        (weights,) = mix_all({"w": bank}.__getitem__, [({"w": coefficients}, {"w": where})])
+        kept.append(torch.autograd.grad(weights["w"].sum(), inputs))
+    assert_close(list(kept[0]), list(kept[1]), rtol=0, atol=0)
+    pointers = [{g.untyped_storage().data_ptr() for g in some} for some in kept]
+    assert not pointers[0] & pointers[1]
