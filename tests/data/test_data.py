@@ -164,3 +164,40 @@ def test_more_or_fewer_images_than_there_are_are_refused_all_at_once(idx_folder)
         ValueError, match=r"(?s)num_validation .* 5000, got 5001.*num_test .* got 0"
     ):
         fashion_mnist(root=idx_folder, num_validation=5001, num_test=0)
+
+
+class Sentences(Dataset):
+    """Examples that are no tensors, of different lengths."""
+
+    def __len__(self):
+        return 10
+
+    def __getitem__(self, index):
+        return {"words": list(range(index % 3 + 1)), "label": index}
+
+
+def padded(examples):
+    longest = max(len(example["words"]) for example in examples)
+    words = [example["words"] + [0] * (longest - len(example["words"])) for example in examples]
+    lengths = torch.tensor([len(example["words"]) for example in examples])
+    labels = torch.tensor([example["label"] for example in examples])
+    return {"words": torch.tensor(words), "lengths": [lengths]}, labels
+
+
+def test_a_collate_fn_makes_batches_of_whatever_the_examples_are():
+    data = Data("sentences", *[Sentences()] * 3, (3,), 10, collate_fn=padded)
+    inputs, labels = next(data.batches(batch_size=4, device="meta").starting_at(0))
+    assert inputs["words"].device.type == inputs["lengths"][0].device.type == "meta"
+    assert labels.shape == (4,)
+    assert data.example(num=2)["words"].tolist() == [[0, 0], [0, 1]]
+    every = [labels for _, labels in data.in_order("test", batch_size=4)]
+    assert torch.cat(every).tolist() == list(range(10))
+
+
+def test_processes_that_read_a_data_set_give_the_batches_of_this_one():
+    data = Data("sentences", *[Sentences()] * 3, (3,), 10, collate_fn=padded)
+    here, there = (
+        [labels for _, labels in islice(stream.starting_at(3), 4)]
+        for stream in (data.batches(batch_size=4, num_workers=n) for n in (0, 1))
+    )
+    assert_close(there, here, rtol=0, atol=0)
