@@ -9,7 +9,7 @@ from torch.testing import assert_close
 from training_runs import ADAMW, Recorder, blobs, fit, short, space
 
 from hypernas import generators
-from hypernas.distributed import Alone, Copies
+from hypernas.distributed import ProcessGroup, Replicated
 from hypernas.events import Observer, Stateful
 from hypernas.objectives import CrossEntropy
 from hypernas.sampling import Sampler, Sandwich
@@ -232,7 +232,9 @@ def test_the_average_is_validated_and_training_goes_on_with_the_parameters():
 def validated(generator):
     watched = {"largest": generator.space.largest()}
     batches = blobs().batches(batch_size=32)
-    return validate(Copies(generator, Alone()), Task(blobs(), CrossEntropy()), watched, batches, 4)
+    return validate(
+        Replicated(generator, ProcessGroup()), Task(blobs(), CrossEntropy()), watched, batches, 4
+    )
 
 
 @pytest.mark.parametrize("factory", [generators.hypernas, generators.Standalone])
