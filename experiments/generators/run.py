@@ -1,6 +1,7 @@
 """What does each generator store, and what does a training step cost, on each ready-made space?
 
     python experiments/generators/run.py            measure everything, write results.csv
+    python experiments/generators/run.py NAME ...   measure these generators, keep the other rows
     python experiments/generators/run.py --quick    two spaces, few rounds; writes nothing
     hypernas report experiments/generators --trust --into README.md          make the tables of results.csv
 
@@ -10,10 +11,11 @@ one process of one thread; what is reported is the median over rounds of the rat
 """
 
 import argparse
+import csv
 import itertools
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -93,9 +95,8 @@ def measure(name: str, space_name: str, *, rounds: int) -> dict:
         seconds = {id(step): step(architecture) for step in order}
         ratios.append(seconds[id(steps[0])] / seconds[id(steps[1])])
     low, median, high = statistics.quantiles(ratios, n=4)
-    described = generator_of(name, space) if name == "standalone" else generator
-    if name == "standalone":
-        described(space.largest())
+    described = generator_of(name, space)
+    described(space.largest())  # where parameters are created late, those of one architecture
     size = described.describe()
     widest = max(space.build(space.largest()).named_parameters(), key=lambda item: item[1].numel())
     return {
@@ -115,16 +116,26 @@ def measure(name: str, space_name: str, *, rounds: int) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("generators", nargs="*", metavar="NAME", help="default: all that there are")
     parser.add_argument("--quick", action="store_true", help="little, and nothing is written")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     names, rounds = (["mlp", "conv2d"], 4) if arguments.quick else (list(SPACES), 15)
+    wanted = arguments.generators or GENERATORS
     rows: list[dict] = []
-    for generator, space in itertools.product(GENERATORS, names):
+    for generator, space in itertools.product(wanted, names):
         rows.append(measure(generator, space, rounds=rounds))
         print(f"{generator}, {space}: {rows[-1]['ratio_median']}", flush=True)
     if not arguments.quick:
-        write_csv(HERE / "results.csv", rows)
+        write_csv(HERE / "results.csv", kept(wanted) + rows)
+
+
+def kept(measured_anew: Sequence[str]) -> list[dict]:
+    """The rows of the other generators."""
+    if not (HERE / "results.csv").exists():
+        return []
+    with (HERE / "results.csv").open() as file:
+        return [row for row in csv.DictReader(file) if row["generator"] not in measured_anew]
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 import pytest
 import torch
 from torch.testing import assert_close
-from training_on_ranks import assert_same_gradient, gradients, made
+from training_on_ranks import assert_same_gradient, gradients, made, served
 
 from hypernas.distributed import ProcessGroup, buckets
 from hypernas.generators import running_statistics
 
-NAMES = ["shared", "hypernas", "balanced", "few_shot", "mip_hypernetwork", "cafenet", "standalone"]
+NAMES = [*served(), "balanced"]
 
 
 @pytest.mark.parametrize("combine", ["mean", "sum"])

@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 from training_on_ranks import (
     ADAMW,
-    DIVISIBLE,
     Recorder,
     blobs,
+    divisible,
     first_half,
     made,
     second_half,
@@ -26,7 +26,7 @@ from hypernas.training import Strategy, Task, Training, checkpoint
 from hypernas.training.optimizer import Groups
 
 
-@pytest.mark.parametrize("name", DIVISIBLE)
+@pytest.mark.parametrize("name", divisible())
 def test_two_ranks_take_the_steps_of_one_process(pair, name):
     expected, heard, final = trained(
         ProcessGroup(), name, 8

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch.testing import assert_close
-from training_on_ranks import DIVISIBLE, assert_same_gradient, blobs, gradients, made
+from training_on_ranks import assert_same_gradient, blobs, divisible, gradients, made
 
 from hypernas.cost import delivery_bytes
 from hypernas.distributed import ProcessGroup, Replicated, ShardedBanks
@@ -24,7 +24,7 @@ def union(parts):
     return found
 
 
-@pytest.mark.parametrize("name", DIVISIBLE)
+@pytest.mark.parametrize("name", divisible())
 def test_one_rank_that_divides_its_bank_among_none_has_the_same_gradients(name):
     step = name, 2, "mean", True, "batch", torch.float32
     expected, loss = gradients(ProcessGroup(), *step, Replicated)
@@ -43,7 +43,7 @@ def test_what_a_loss_does_not_reach_has_no_gradient():
 
 
 @pytest.mark.parametrize("num_random", [-1, 1, 2])  # one architecture, of which ranks split rows
-@pytest.mark.parametrize("name", DIVISIBLE)
+@pytest.mark.parametrize("name", divisible())
 def test_the_gradient_of_two_ranks_is_that_of_one_process(pair, name, num_random):
     step = name, num_random, "mean", True, "layer"
     for dtype, each, whole in ((torch.float32, 1e-5, 1e-6), (torch.float64, 1e-12, 1e-12)):

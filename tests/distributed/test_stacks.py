@@ -3,25 +3,23 @@
 from dataclasses import replace
 
 import pytest
-from training_on_ranks import DIVISIBLE, FACTORIES, STRATEGY, blobs, made
+from training_on_ranks import STRATEGY, blobs, divisible, made
 
-from hypernas import generators
-from hypernas.distributed import ProcessGroup
-from hypernas.distributed.stacks import divisible, stacks_of
+from hypernas.distributed import ProcessGroup, stacks
 from hypernas.generators import Generator
 from hypernas.objectives import CrossEntropy
 from hypernas.training import Task, Training
 
 
 @pytest.mark.parametrize("num_ranks", [1, 2, 3, 7])
-@pytest.mark.parametrize("name", DIVISIBLE)
+@pytest.mark.parametrize("name", divisible())
 def test_ranks_keep_about_as_much_as_each_other(name, num_ranks):
-    stacks = stacks_of(divisible(made(name)), num_ranks)
+    dealt = stacks.stacks_of(stacks.divisible(made(name)), num_ranks)
     kept = [0] * num_ranks
-    for stack in stacks:
+    for stack in dealt:
         kept[stack.rank] += stack.parameter.numel()
     assert min(kept) > 0
-    largest = max(stack.parameter.numel() for stack in stacks)
+    largest = max(stack.parameter.numel() for stack in dealt)
     assert max(kept) - min(kept) <= largest
 
 
@@ -37,8 +35,7 @@ def test_ranks_keep_about_as_much_as_each_other(name, num_ranks):
     ],
 )
 def test_banks_that_cannot_be_divided_are_refused(name, why):
-    factories = {**FACTORIES, "ssn": generators.ssn, "ofa": generators.ofa}
-    generator = factories[name](made("shared").space)
+    generator = made(name)
     with pytest.raises(ValueError, match=rf"{why}.*leave training\.shard_banks off"):
         run(generator, ProcessGroup())
 

@@ -4,11 +4,14 @@ import signal
 from functools import partial
 
 import torch
+from configured import NAMES, from_configuration
+from torch import nn
 
 from hypernas import generators
 from hypernas.data import Data, split_tensors
 from hypernas.distributed import Replicated
-from hypernas.generators import Generator
+from hypernas.generators import Generator, Mixture
+from hypernas.generators.selection.slicer import Prefix
 from hypernas.objectives import CrossEntropy, InPlaceDistillation
 from hypernas.sampling import Sandwich
 from hypernas.spaces import mlp
@@ -28,20 +31,10 @@ from hypernas.training.gradients import Part, add_gradients
 
 ADAMW = partial(torch.optim.AdamW, lr=0.01, weight_decay=0.1)
 STRATEGY = Strategy(sampler=Sandwich(num_random=1), optimizer=ADAMW)
-FACTORIES = {
-    "shared": generators.shared,
-    "hypernas": generators.hypernas,
+VARIANTS = {
     "balanced": partial(generators.mos_layer, balance=0.5, dropout=0.0),
-    "few_shot": partial(generators.few_shot, num_groups=3),
-    "mip_hypernetwork": generators.mip_hypernetwork,
-    "cafenet": generators.cafenet,
-    "standalone": generators.Standalone,
     "dropout": partial(generators.mos_neuron, dropout=0.5),
-    "mos_layer": partial(generators.mos_layer, dropout=0.0),
-    "mos_neuron": partial(generators.mos_neuron, dropout=0.0),
-    "soft_sharing": generators.soft_sharing,
 }
-DIVISIBLE = ["shared", "mos_layer", "mos_neuron", "hypernas", "soft_sharing"]
 
 
 def blobs(dtype=torch.float32) -> Data:
@@ -54,8 +47,40 @@ def blobs(dtype=torch.float32) -> Data:
 
 
 def made(name, norm="layer", **options) -> Generator:
+    """A generator of a variant or of the configuration, the latter without dropout."""
     space = mlp(input_shape=(2,), num_classes=3, depths=(1, 2, 3), widths=(8, 12, 16), norm=norm)
-    return FACTORIES[name](space, **options)
+    if name in VARIANTS:
+        return VARIANTS[name](space, **options)
+    generator = from_configuration(name, space, **options)
+    for part in generator.modules():
+        if isinstance(part, nn.Dropout):
+            part.p = 0.0
+    return generator
+
+
+def served() -> list[str]:
+    """The configured generators that serve a space of linear layers."""
+    return [name for name in NAMES if _serves(name)]
+
+
+def _serves(name) -> bool:
+    try:
+        made(name)
+    except ValueError:
+        return False
+    return True
+
+
+def divisible() -> list[str]:
+    """Those of which ranks can divide the bank: mixtures of plain slices of their own parameters."""
+    found = []
+    for name in served():
+        generator = made(name)
+        if isinstance(generator, Mixture) and isinstance(generator.slicer, Prefix):
+            own = {id(parameter) for parameter in generator.bank.parameters()}
+            if all(id(generator.bank(reader)) in own for reader in generator.assignment):
+                found.append(name)
+    return found
 
 
 class Recorder(Callback):

@@ -1,29 +1,22 @@
 """Every configured generator on every ready-made space."""
 
+from typing import get_args
+
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
+from configured import NAMES, configured
 from ready_made import READY
 from torch.testing import assert_close
 
-from hypernas.cli.main import configs
-from hypernas.generators import Generator, auxiliary_loss
+from hypernas.generators import Generator, Mixture, auxiliary_loss
+from hypernas.generators.composite import makers
+from hypernas.generators.taxonomy import Outputs
 from hypernas.subnet.target import weight_shapes
-
-NAMES = sorted(path.stem for path in (configs() / "generator").glob("*.yaml"))
 
 
 @pytest.fixture(params=NAMES)
-def name(request) -> str:
-    return request.param
-
-
-@pytest.fixture
-def make(name):
-    with initialize_config_dir(str(configs()), version_base="1.3"):
-        config = compose("train", overrides=[f"generator={name}"])
-    return instantiate(config.generator)
+def make(request):
+    return configured(request.param)
 
 
 @pytest.fixture(params=READY)
@@ -55,32 +48,41 @@ def test_it_trains_and_exports_subnets_of_every_space(make, ready):
             assert_close(generator.export(architecture)(*ready.inputs), expected)
 
 
-def test_it_tells_what_it_stores_and_what_it_is(make, name):
+def test_it_tells_what_it_stores_and_generates(make):
     generator = make(space=READY["conv2d"]().space)
-    if name == "standalone":
-        generator(generator.space.largest())
+    generator(generator.space.largest())  # late parameters come to life
     described = generator.describe()
     largest = weight_shapes(generator.space.build(generator.space.largest()))
     assert set(described.assignment) == set(largest)
     assert described.num_generated == sum(shape.numel() for shape in largest.values())
     assert described.num_stored == sum(p.numel() for p in generator.parameters()) > 0
-    reads = name.startswith(("mos", "hypernas", "mip", "hmlp", "chunked"))
-    assert bool(described.taxonomy) == reads
-    assert ("architecture-conditioned" in str(described)) == reads
     assert all(words for words in described.assignment.values())
 
 
-@pytest.mark.parametrize(
-    ("named", "outputs"),
-    [
-        ("hypernas", "generate once"),
-        ("mos_layer", "multiple heads"),
-        ("mip_hypernetwork", "generate once"),
-        ("chunked_hmlp", "chunk-wise"),
-    ],
-)
-def test_hypernetworks_fill_different_cells_of_the_taxonomy(named, outputs):
-    with initialize_config_dir(str(configs()), version_base="1.3"):
-        config = compose("train", overrides=[f"generator={named}"])
-    generator = instantiate(config.generator)(space=READY["mlp"]().space)
-    assert generator.describe().taxonomy.outputs == outputs
+def test_a_generator_is_a_hypernetwork_where_equal_slices_of_subnets_have_other_weights(make):
+    ready = READY["conv2d"]()
+    generator = make(space=ready.space)
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    described = generator.eval().describe()
+    assert bool(described.taxonomy) == ("architecture-conditioned" in str(described))
+    largest = ready.space.largest()
+    first, by = generator(largest), list(makers(generator, generator.subnet(largest)))
+    for other in ready.neighbours():
+        # what makes each architecture by itself, or by its group, need not read it
+        mixed = all(isinstance(part, Mixture) for part in by)
+        if mixed and list(makers(generator, generator.subnet(other))) == by:
+            same = [
+                torch.equal(weight, first[name])
+                for name, weight in generator(other).items()
+                if weight.shape == first[name].shape
+            ]
+            assert all(same) != bool(described.taxonomy), other
+
+
+def test_hypernetworks_fill_different_cells_of_the_taxonomy():
+    space = READY["mlp"]().space
+    found = {configured(name)(space=space).describe().taxonomy for name in NAMES} - {None}
+    outputs = {taxonomy.outputs for taxonomy in found}
+    assert {"generate once", "multiple heads", "chunk-wise"} <= outputs <= set(get_args(Outputs))
