@@ -13,7 +13,10 @@ from hypernas.cli.main import configs
 from hypernas.generators import Generator
 from hypernas.spaces import mlp
 
-GROUPS = ["data", "space", "generator", "growth", "sampling", "objective", "optimizer", "training"]
+GROUPS = [
+    *("data", "space", "generator", "growth", "sampling", "objective", "condition", "optimizer"),
+    *("schedule", "training"),
+]
 FILES = [
     (group, path.stem)
     for group in GROUPS
@@ -48,6 +51,17 @@ def test_a_config_gives_every_argument_its_default(group, name):
             assert callable(default) or not default
         elif key not in ("seed", "steps", "batch_size"):
             assert listed(value) == listed(default), key
+
+
+@pytest.mark.parametrize(
+    "name", sorted(p.stem for p in (configs() / "callbacks").glob("*.yaml") if p.stem != "own")
+)
+def test_a_config_of_callbacks_gives_every_argument_its_default(name):
+    for node in composed(f"callbacks=[{name}]")["callbacks"].values():
+        parameters = dict(inspect.signature(get_object(node._target_)).parameters)
+        parameters.pop("console", None)  # no setting
+        given = {key: value for key, value in node.items() if key not in META}
+        assert given == {key: parameter.default for key, parameter in parameters.items()}
 
 
 def listed(value):
