@@ -4,9 +4,9 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import patience
 import pytest
 
 import hypernas
@@ -359,12 +359,9 @@ def test_ctrl_c_saves_the_step_and_says_how_to_go_on(tmp_path):
         [*command_line, *settings], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     )
     log = tmp_path / "stopped" / "metrics.jsonl"
-    for _ in range(600):
-        if log.exists() and log.read_text():
-            break
-        time.sleep(0.1)
+    patience.until(lambda: process.poll() is not None or (log.exists() and log.read_text()))
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=patience.SECONDS)
     assert process.returncode == 130
     assert "Traceback" not in error
     assert "go on by: hypernas train resume=stopped" in error

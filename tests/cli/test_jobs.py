@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import patience
 import pytest
 from rich.console import Console
 
@@ -15,6 +16,8 @@ from hypernas.cli.jobs import Jobs, digest
 
 def work(spec):
     """What the processes of these tests do."""
+    if "begun" in spec:
+        Path(spec["begun"]).touch()
     if "wait" in spec:
         time.sleep(spec["wait"])
     if "note" in spec:
@@ -104,25 +107,25 @@ def test_no_worker_is_refused(tmp_path, workers):
 @pytest.mark.parametrize("signal", ["KILL", "INT"])
 def test_a_study_that_is_stopped_leaves_no_process_behind_and_goes_on(tmp_path, signal):
     code = (
-        "import signal, sys; sys.path[:0] = sys.argv[1:2]\n"
+        "import signal, sys; sys.path[:0] = sys.argv[1:3]\n"
         "from test_jobs import jobs, specs\n"
         "if __name__ == '__main__':\n"
         "    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it\n"
         "    todo = specs(2, note='note')\n"
-        "    todo[1]['wait'] = 600\n"
+        "    todo[1] |= {'begun': 'second', 'wait': 600}\n"
         "    with jobs('work') as some:\n"
         "        some.run('stage', todo)\n"
     )
     (tmp_path / "program.py").write_text(code)
-    arguments = [sys.executable, "program.py", str(Path(__file__).parent)]
+    here = Path(__file__).parent
+    arguments = [sys.executable, "program.py", str(here), str(here.parent)]
     process = subprocess.Popen(arguments, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     first = tmp_path / "work" / f"{digest(specs(1, note='note')[0])}.json"
-    _until(first.exists)
+    patience.until((tmp_path / "second").exists)
     (worker,) = _children(process.pid)
-    time.sleep(0.3)  # the second job begins
     process.send_signal(getattr(signals, f"SIG{signal}"))
-    process.communicate(timeout=30)
-    _until(lambda: not _alive(worker))
+    process.communicate(timeout=patience.SECONDS)
+    patience.until(lambda: not _alive(worker))
     assert [path.name for path in (tmp_path / "work").glob("*.json")] == [first.name]
 
 
@@ -145,11 +148,3 @@ def _alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
-
-
-def _until(condition, seconds=60):
-    for _ in range(seconds * 20):
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not come")

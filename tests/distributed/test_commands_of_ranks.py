@@ -7,9 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import patience
 import pytest
 
 from hypernas.cli import main as command
@@ -52,7 +52,7 @@ def process(tmp_path):
     for running in started:
         if running.poll() is None:
             running.terminate()  # which `torchrun` passes on to its ranks
-            running.communicate(timeout=60)
+            running.communicate(timeout=patience.SECONDS)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_ranks_that_are_told_different_things_are_refused_before_they_train(tmp_
         command = [sys.executable, "-m", "hypernas.cli.main", *arguments]
         started.append(process(command, **own))
     for rank in started:
-        _, error = rank.communicate(timeout=90)
+        _, error = rank.communicate(timeout=patience.SECONDS)
         assert rank.returncode == 2
         assert "optimizer.lr: [0.01, 0.5]" in error
     assert not (tmp_path / "unlike").exists()
@@ -102,21 +102,22 @@ def test_a_rank_that_is_killed_ends_the_others_with_a_message(tmp_path, torchrun
     mortal = ["objective._target_=own.Mortal", "sampling=sandwich", "hydra.run.dir=killed"]
     mortal += [f"training.shard_banks={shard_banks}"]
     launched = torchrun("train", *FAST, *mortal)
-    _, error = launched.communicate(timeout=90)
+    _, error = launched.communicate(timeout=patience.SECONDS)
     assert launched.returncode != 0
     assert "hypernas: another rank ended" in error
     assert checkpoint.newest(tmp_path / "killed" / "checkpoints").step == 2
 
 
+def saved(folder: Path) -> list[Path]:
+    return list(folder.glob("runs/*/*/checkpoints/00*"))
+
+
 def test_the_command_trains_in_one_folder_and_saves_when_it_is_asked_to_stop(tmp_path, torchrun):
     launched = torchrun("train", *FAST, "training.steps=100000", "training.log_every=2")
-    for _ in range(900):
-        # No `**`: it would walk into a checkpoint that is renamed at that moment.
-        if list(tmp_path.glob("runs/*/*/checkpoints/00*")):
-            break
-        time.sleep(0.1)
+    # No `**`: it would walk into a checkpoint that is renamed at that moment.
+    patience.until(lambda: launched.poll() is not None or saved(tmp_path))
     launched.send_signal(signal.SIGTERM)
-    _, error = launched.communicate(timeout=60)
+    _, error = launched.communicate(timeout=patience.SECONDS)
     (stopped,) = re.findall(r"hypernas: stopped after step (\d+) of 100000", error)
     (lines,) = tmp_path.rglob("metrics.jsonl")
     assert checkpoint.newest(lines.parent / "checkpoints").step == int(stopped)

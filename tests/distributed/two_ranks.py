@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import patience
 import torch
 from torch import distributed as dist
 
@@ -60,7 +61,7 @@ def _serve(rank: int, store: str, pipe: Any) -> None:
         init_method=f"file://{store}",
         rank=rank,
         world_size=SIZE,
-        timeout=timedelta(seconds=60),
+        timeout=timedelta(seconds=patience.SECONDS),
     )
     while (task := pipe.recv()) is not None:
         function, arguments = task

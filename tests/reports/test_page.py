@@ -7,6 +7,7 @@ import subprocess
 from html import unescape
 from pathlib import Path
 
+import patience
 import pytest
 from made_up_study import write, write_study
 
@@ -119,7 +120,7 @@ def found(page, tmp_path_factory):
         ],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=patience.SECONDS,
         check=True,
     )
     text = re.search(r'<pre id="found">(.*?)</pre>', done.stdout, flags=re.DOTALL)
