@@ -1,4 +1,4 @@
-"""What happens in a training run, and who is told of it or kept in its checkpoints."""
+"""The events of a training run, and the interfaces of those who see them or keep a state."""
 
 from hypernas.events.event import Begun, Ended, Event, Stepped, Subnets, Validated
 from hypernas.events.observer import Observer

@@ -1,4 +1,4 @@
-"""How much each architecture of a step counts."""
+"""Weights of the architectures of a step."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

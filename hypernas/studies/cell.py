@@ -26,7 +26,7 @@ _CHECKPOINTS = 3  # of a run, evenly spaced over its last half, at which subnets
 
 @dataclass(frozen=True)
 class Cell:
-    """What one run of a study gave.
+    """Results of one run of a study.
 
     Attributes:
         train_flops: of the whole run, generation included: see `step_flops`.

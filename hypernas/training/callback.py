@@ -1,4 +1,4 @@
-"""Who is told of a training run."""
+"""The interface of those who see a training run."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -21,8 +21,8 @@ class Callback(ABC):
     What it keeps, and a resumed run needs, it tells as `hypernas.events.Stateful`.
 
     Attributes:
-        on_every_rank: is it told on all ranks, as one that does its part of common work has to be;
-            else on rank 0 only.
+        on_every_rank: True for one that is told on all ranks, as it does its part of common work;
+            others are told on rank 0 only.
         turn: of one event, those of turn 0 are told first, in the order they were given; then 1
             (validation, which all of them hear of), and last 2 (checkpoints, which save what all
             others keep).
@@ -45,7 +45,7 @@ class Averaging(ABC):
 
 
 def told_here(callback: Told, *, first: bool) -> bool:
-    """Is a callback told on this rank, being rank 0 or another?"""
+    """True for a callback that is told on this rank, rank 0 being the `first`."""
     return first or (isinstance(callback, Callback) and callback.on_every_rank)
 
 

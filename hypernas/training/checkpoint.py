@@ -1,4 +1,4 @@
-"""What is saved of a run, and how: tensors as safetensors, all else as JSON, nothing pickled."""
+"""The files of a checkpoint: tensors as safetensors, all else as JSON, nothing pickled."""
 
 import json
 import os
@@ -154,7 +154,7 @@ def load(checkpoint: Checkpoint, *, generator: Generator) -> "State":
 
 @dataclass(frozen=True)
 class State:
-    """What a checkpoint holds beside the generator.
+    """The rest of a checkpoint, beside the generator.
 
     Attributes:
         step: steps taken.
@@ -168,7 +168,7 @@ class State:
     _tensors: dict[str, Tensor]
 
     def part(self, name: str) -> dict[str, object]:
-        """What is kept of a callback, a sampler or the like, by the name it was saved under."""
+        """The state of a callback, a sampler or the like, by the name it was saved under."""
         return {**self._parts.get(name, {}), **_part(self._tensors, f"part {name}.")}
 
     def restore_parts(self, parts: Mapping[str, Stateful]) -> None:

@@ -52,7 +52,7 @@ class ConditionedSubnet:
             )
 
     def _run(self, inputs: tuple[Any, ...], statistics: Mapping[str, Tensor] | None) -> Any:
-        given = inputs if len(inputs) > 1 else inputs[0]
+        given = inputs[0] if len(inputs) == 1 else inputs
         subnet = self.generator.subnet(self.architecture, self.condition(given))
         rest = positional(self.condition.rest(given))
         return self.generator.call(subnet, *rest, statistics=statistics)

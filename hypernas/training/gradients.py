@@ -102,15 +102,16 @@ class _Pass:
             weights, divisor: an architecture's loss is multiplied and divided by them in the gradient.
         """
         ranks, every = self.storage.ranks, range(len(self.subnets))
-        one_by_one = rng is not None and has_free_channels(self.generator)
+        choice = rng if has_free_channels(self.generator) else None
+        one_by_one = choice is not None
         rows = num_rows(self.batch) if ranks.size > 1 else 1
         shares = ranks.shares(len(self.subnets), rows, split=not one_by_one)
         share = shares[ranks.rank]
         inputs, targets = share.of(self.batch)
         losses: dict[int, Tensor] = {}
         for positions in [[i] for i in every] if one_by_one else [every]:
-            if one_by_one:
-                self._choose_channels(positions[0], inputs, targets, rng)
+            if choice is not None:
+                self._choose_channels(positions[0], inputs, targets, choice)
             trained = [[i for i in own.positions if i in positions] for own in shares]
             read = [0] if self.teaching and ranks.size > 1 and 0 in positions else []
             with self.storage.together(self.subnets, trained, read=read, rng=rng) as generated:
@@ -130,9 +131,7 @@ class _Pass:
             self.teacher = outputs.detach()
         return loss
 
-    def _choose_channels(
-        self, i: int, inputs: Any, targets: Any, rng: torch.Generator | None
-    ) -> None:
+    def _choose_channels(self, i: int, inputs: Any, targets: Any, rng: torch.Generator) -> None:
         judge = partial(self.objective.loss, targets=targets, teacher=self.teacher)
         with self._autocast():  # its cache holds casts without gradients
             choose_channels(

@@ -1,4 +1,4 @@
-"""What a finished run's optimizer knows, for another run to begin with."""
+"""The memory of a finished run's optimizer, for another run to begin with."""
 
 import os
 
@@ -10,7 +10,7 @@ from hypernas.training.optimizer import Groups, Memory, OptimizerMaker
 def memory_of(
     folder: str | os.PathLike[str], generator: Generator, optimizer: OptimizerMaker
 ) -> Memory:
-    """What an optimizer kept of a generator's parameters at the newest checkpoint, by name.
+    """The memory of an optimizer at the newest checkpoint, by name of a generator's parameters.
 
     The generator too is put back to that checkpoint.
 

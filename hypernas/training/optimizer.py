@@ -66,7 +66,7 @@ class Groups:
         return found
 
     def memory(self) -> Memory:
-        """What the optimizer keeps of the parameters that it has moved (copies)."""
+        """Copies of what the optimizer keeps of the parameters that it has moved."""
         return {
             name: {key: _copied(value) for key, value in self.optimizer.state[parameter].items()}
             for name, parameter in self.generator.named_parameters()

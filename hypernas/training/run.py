@@ -19,6 +19,7 @@ from hypernas.events import Event, Observer, Stateful
 from hypernas.generators import Generator
 from hypernas.objectives import Objective
 from hypernas.training.callback import Averaging, Told, told_here, turn_of
+from hypernas.training.checkpoint import State
 from hypernas.training.divergence import check_finite
 from hypernas.training.optimizer import Groups
 from hypernas.training.task import Record, Strategy, Task
@@ -129,6 +130,17 @@ class TrainingRun:
                 if isinstance(callback, Averaging):
                     stack.enter_context(callback.averaged(self.generator))
             yield
+
+    def restore(self, state: State) -> None:
+        """Stand where a checkpoint was saved, whose generator is there already.
+
+        Of a run that has taken all steps, or none, only these and the figures are taken.
+        """
+        self.step, self.figures = state.step, dict(state.figures)
+        if 0 < self.step < self.steps:
+            state.restore_optimizer(self.groups.optimizer, holds=self.storage.holds)
+            state.restore_parts(self.stateful())
+            state.restore_rng(self.generator.device)
 
     def stateful(self) -> dict[str, Stateful]:
         """The parts whose state checkpoints keep, by name."""

@@ -11,8 +11,7 @@ def misfits(settings: Mapping[str, object], ranges: Mapping[str, Range]) -> list
     wrong = []
     for name, (low, high) in ranges.items():
         value = settings[name]
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not low <= value <= high:
+        if isinstance(value, bool) or not (isinstance(value, int | float) and low <= value <= high):
             expected = f"{low} or more" if high == math.inf else f"{low} to {high}"
             wrong.append(f"{name}: expected {expected}, got {value!r}")
     return wrong

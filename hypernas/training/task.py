@@ -1,4 +1,4 @@
-"""What is trained for, and how."""
+"""The values that make a training: its task, its strategy, its record."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from hypernas.training.optimizer import Memory, OptimizerMaker
 
 @dataclass(frozen=True)
 class Task:
-    """What a generator is trained for.
+    """Data, objective and condition that a generator is trained for.
 
     Attributes:
         data: its splits.
@@ -29,7 +29,7 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Strategy:
-    """Which architectures train at a step, and how the parameters move.
+    """The choice of architectures at each step, and of how parameters move.
 
     A sampler, objective or schedule that is told what happens is a `hypernas.events.Observer`, one with
     a state of its own `hypernas.events.Stateful`, a sampler that weighs architectures
@@ -54,7 +54,7 @@ class Strategy:
 
 @dataclass(frozen=True)
 class Record:
-    """Where callbacks write, and what they tell of a run's settings.
+    """Folder and settings of a run, for its callbacks.
 
     Attributes:
         folder: of the run, in which their relative paths are.

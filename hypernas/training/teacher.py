@@ -1,4 +1,4 @@
-"""Whether anybody teaches where subnets are to be distilled."""
+"""A check that somebody teaches where subnets are to be distilled."""
 
 import torch
 

@@ -1,8 +1,8 @@
-"""How long and how to train a generator."""
+"""The settings of training, and the function that runs it."""
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,10 +20,10 @@ from hypernas.training.gradients import Part, add_gradients
 from hypernas.training.loop import train_steps
 from hypernas.training.optimizer import Groups
 from hypernas.training.run import TrainingRun
-from hypernas.training.settings import misfits
+from hypernas.training.settings import Range, misfits
 from hypernas.training.task import Record, Strategy, Task
 
-_RANGES = {
+_RANGES: dict[str, Range] = {
     "steps": (1, math.inf),
     "batch_size": (1, math.inf),
     "accumulate": (1, math.inf),
@@ -35,7 +35,7 @@ _WORDS = {"combine": ("mean", "sum"), "precision": ("auto", "float32")}
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """How long and how to train; `run` does it.
+    """Settings of training: its length, its steps, and what they compute on; `run` does it.
 
     A step draws a batch and some architectures, adds up the gradients of their losses on that
     batch and of the generator's auxiliary loss, and takes one step of the optimizer. Batches and
@@ -162,9 +162,7 @@ class Training:
         if resume is not None:
             state = checkpoint.load(checkpoint.newest(resume), generator=generator)
         start = state.step if state else 0
-        kind = type(strategy.schedule).__qualname__
-        schedule = kind, getattr(strategy.schedule, "__dict__", {})
-        told = {"training": self, "schedule": schedule, "seed": strategy.seed}
+        told = {"training": self, "schedule": _described(strategy.schedule), "seed": strategy.seed}
         ranks.check_alike(generator, {**told, "step": start, "data": batches.num_examples})
         storage.place(placed)
         generator.train()
@@ -179,12 +177,8 @@ class Training:
             sorted(callbacks, key=turn_of),
         )
         if state is not None:
-            run.step, run.figures = start, dict(state.figures)
-        if state is not None and 0 < start < self.steps:
-            state.restore_optimizer(run.groups.optimizer, holds=storage.holds)
-            state.restore_parts(run.stateful())
-            state.restore_rng(placed)
-        elif strategy.memory is not None and start < self.steps:
+            run.restore(state)
+        if strategy.memory is not None and not start:
             run.groups.remember(strategy.memory)
         return run
 
@@ -228,6 +222,11 @@ class Training:
             precision=self.precision,
             rng=rng,
         )[0]
+
+
+def _described(schedule: Callable[[int, int], float]) -> tuple[str, Mapping[str, object]]:
+    """A schedule, as ranks can compare it: its class and settings."""
+    return type(schedule).__qualname__, getattr(schedule, "__dict__", {})
 
 
 def _check_condition(generator: Generator, task: Task) -> None:

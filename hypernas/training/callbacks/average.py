@@ -53,9 +53,8 @@ class Average(Callback, Averaging, Stateful):
                 self._take_in(run.generator)
                 decay = min(self.decay, (1 + step) / (10 + step))
                 named = dict(run.generator.named_parameters())
-                torch._foreach_lerp_(
-                    list(self._average.values()), [named[n] for n in self._average], 1 - decay
-                )
+                for name, average in self._average.items():
+                    average.lerp_(named[name], 1 - decay)
 
     def _take_in(self, generator: Generator) -> None:
         """Begin with parameters that are new as they are; put the others where they belong."""

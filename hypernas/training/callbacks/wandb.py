@@ -30,7 +30,8 @@ class WandB(Callback, Stateful):
         name: str | None = None,
         mode: Literal["online", "offline", "disabled"] | None = None,
     ) -> None:
-        self.project, self.name, self.mode = project, name, mode
+        self.project, self.name = project, name
+        self.mode: Literal["online", "offline", "disabled"] | None = mode
         self._run: Run | None = None
         self._id: str | None = None
 
