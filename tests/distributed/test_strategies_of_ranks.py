@@ -1,0 +1,74 @@
+"""Strategies that are told losses, weigh architectures or keep an average, on several ranks."""
+
+import torch
+from torch.testing import assert_close
+from training_on_ranks import ADAMW, blobs, made
+
+from hypernas.conditions import BatchStatistics
+from hypernas.distributed import ProcessGroup, share
+from hypernas.distributed.share import num_rows
+from hypernas.events import Observer, Stepped
+from hypernas.objectives import CrossEntropy
+from hypernas.sampling import Sampler, Weighted
+from hypernas.training import Strategy, Task, Training
+from hypernas.training.callbacks import Average, Validation
+
+
+class Curious(Sampler, Observer, Weighted):
+    """Trains the architectures of a pool whose last losses were the highest, those most."""
+
+    def __init__(self, num):
+        self.num, self.losses, self.trail = num, {}, []
+
+    def __call__(self, space, rng):
+        pool = [space.largest(), space.smallest(), *(space.sample(rng) for _ in range(3))]
+        return sorted(pool, key=lambda a: self.losses.get(a.to_json(), 0.0))[-self.num :]
+
+    def weights(self, architectures):
+        return [1 + i for i in range(len(architectures))]
+
+    def see(self, event):
+        if isinstance(event, Stepped):
+            self.trail.append(event.losses)
+            for architecture, loss in zip(event.architectures, event.losses.tolist(), strict=True):
+                self.losses[architecture.to_json()] = loss
+
+
+def strategic(ranks, num):
+    """Losses by architecture, the average of the parameters, and what was validated."""
+    generator = made("hypernas", condition_dim=4).double()
+    sampler, average = Curious(num), Average(decay=0.5)
+
+    def stop(run, event):  # on rank 0 only
+        if isinstance(event, Stepped) and event.step == 5:
+            run.stop("enough")
+
+    final = Training(steps=50, batch_size=16, accumulate=2).run(
+        generator,
+        Task(blobs(torch.float64), CrossEntropy(), BatchStatistics()),
+        Strategy(sampler=sampler, optimizer=ADAMW),
+        callbacks=[average, Validation(every=3), stop],
+        device="cpu",
+        ranks=ranks,
+    )
+    return sampler.trail, dict(average.state()), final
+
+
+def test_two_ranks_take_the_strategic_steps_of_one_process(pair):
+    for num in (3, 1):  # architectures a step; one is divided by rows
+        trail, average, final = strategic(ProcessGroup(), num)
+        assert len(trail) == 6
+        for found in pair(strategic, num):
+            assert_close(found[0], trail, rtol=1e-6, atol=1e-9)
+            assert_close(found[1], average, rtol=1e-6, atol=1e-9)
+            assert_close(found[2], final, rtol=1e-6, atol=1e-9)
+
+
+def test_rows_of_any_batch_are_divided():
+    batch = {"x": torch.arange(7), "more": (torch.arange(14).view(7, 2), "word")}, [torch.arange(7)]
+    assert num_rows(batch) == 7
+    second = share(1, 2, 1, 7).of(batch)
+    assert second[0]["x"].tolist() == second[1][0].tolist() == [3, 4, 5, 6]
+    assert second[0]["more"][0].shape == (4, 2)
+    assert second[0]["more"][1] == "word"
+    assert share(0, 1, 1, 7).of(batch) is batch
