@@ -1,6 +1,7 @@
 """Weights & Biases and MLflow, offline: what was written is read again."""
 
 import json
+import time
 
 import pytest
 from training_runs import Recorder, fit, short, space
@@ -41,6 +42,8 @@ def records(log):
             position += left
             continue
         size = int.from_bytes(log[position + 4 : position + 6], "little")
+        if position + 7 + size > len(log):
+            return  # not written to its end yet
         kind = log[position + 6]  # 1 whole, 2 first, 3 middle, 4 last
         record += log[position + 7 : position + 7 + size]
         position += 7 + size
@@ -54,12 +57,18 @@ def written(folder):
     from wandb.proto import wandb_internal_pb2
 
     (path,) = folder.glob("wandb/offline-run-*/*.wandb")
+    found, waits = [], 0
+    while not found or found[-1].WhichOneof("record_type") != "exit":
+        waits += 1  # for another process, which writes
+        assert waits < 3000, "the run was never written to its end"
+        time.sleep(0.1)
+        found = [wandb_internal_pb2.Record.FromString(data) for data in records(path.read_bytes())]
     settings, rows = {}, []
-    for data in records(path.read_bytes()):
-        record = wandb_internal_pb2.Record()
-        record.ParseFromString(data)
-        if record.WhichOneof("record_type") == "run":
-            settings |= {c.key: json.loads(c.value_json) for c in record.run.config.update}
+    for record in found:
+        for told in (record.run.config, record.config):  # all at once, or as they come
+            settings |= {
+                c.key or "/".join(c.nested_key): json.loads(c.value_json) for c in told.update
+            }
         if record.WhichOneof("record_type") == "history":
             items = record.history.item
             rows.append({"/".join(i.nested_key) or i.key: json.loads(i.value_json) for i in items})
