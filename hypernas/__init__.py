@@ -1,9 +1,33 @@
 """hypernas: one generator writes the weights of every subnet of a search space."""
 
-from hypernas import generators
-from hypernas.space import SearchSpace
-from hypernas.space.architecture import Architecture
-from hypernas.space.choice import Choice
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hypernas import generators
+    from hypernas.space import SearchSpace
+    from hypernas.space.architecture import Architecture
+    from hypernas.space.choice import Choice
 
 __version__ = "0.1.0"
 __all__ = ["Architecture", "Choice", "SearchSpace", "__version__", "generators"]
+
+_LAZY = {  # name -> "module:name", or the module that it is, imported when it is first asked for
+    "Architecture": "hypernas.space.architecture:Architecture",
+    "Choice": "hypernas.space.choice:Choice",
+    "SearchSpace": "hypernas.space:SearchSpace",
+    "generators": "hypernas.generators",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _LAZY[name].partition(":")
+    found = importlib.import_module(module)
+    globals()[name] = found = getattr(found, attribute) if attribute else found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

