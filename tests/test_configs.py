@@ -21,7 +21,7 @@ FILES = [
     (group, path.stem)
     for group in GROUPS
     for path in sorted((configs() / group).glob("*.yaml"))
-    if path.stem != "own"
+    if path.stem not in ("own", "none")
 ]
 META = {"_target_", "_partial_", "_convert_"}
 
@@ -87,3 +87,8 @@ def test_an_experiment_composes(path: Path):
 def test_the_seed_reaches_the_generator():
     config = composed("seed=7")
     assert config.generator.seed == 7
+
+
+def test_without_a_condition_generators_read_the_architecture_alone():
+    assert composed()["condition"] is None
+    assert composed("condition=none")["condition"] is None

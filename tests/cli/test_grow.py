@@ -186,7 +186,7 @@ def test_a_growth_is_not_written_over(run, grown):
         (["growth.coefficients=magic"], "coefficients must be one of"),
         (["growth.num_template=3"], "there is no setting growth.num_template"),
         (["members=[]"], "one member or more"),
-        (["members=smallest"], "members: expected a list of architectures"),
+        (["members=smallest"], "members: expected a list"),
         (["calibration_batches=0"], "calibration_batches: expected 1 or more, got 0"),
     ],
 )
