@@ -13,7 +13,7 @@ Place = tuple[int, str]  # position of an architecture, name of a weight
 
 
 class Delivery:
-    """What goes between ranks for some architectures, which are the same on all of them.
+    """Exchange between ranks for some architectures, which are the same on all of them.
 
     Args:
         shapes: of each architecture, weight name -> shape.
@@ -87,7 +87,7 @@ class Delivery:
         return sums
 
     def _places(self, positions: Sequence[int], rank: int) -> list[Place]:
-        """What a rank mixes of some architectures."""
+        """The weights of some architectures that a rank mixes."""
         return [(i, name) for i in positions for name in self._names[i][rank]]
 
     def _reached(self, leaves: Weights, own: Sequence[int]) -> set[Place]:

@@ -13,7 +13,7 @@ from hypernas.distributed.process_group import ProcessGroup
 
 
 class Launched(NamedTuple):
-    """What a launcher such as torchrun says of this process: 0, 1 and 0 without one."""
+    """Rank, size and local rank that a launcher such as torchrun gives: 0, 1 and 0 without one."""
 
     rank: int
     size: int
@@ -21,7 +21,7 @@ class Launched(NamedTuple):
 
 
 def launched() -> Launched:
-    """What this process was launched as."""
+    """The rank this process was launched as."""
     names = ("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0)
     return Launched(*(int(os.environ.get(name, default)) for name, default in names))
 

@@ -1,4 +1,4 @@
-"""What each rank stores of a generator, and how all get the weights they train."""
+"""Placement of a generator on ranks: the part each stores, and the way to the weights they train."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -38,7 +38,7 @@ class Placement(ABC):
 
     @abstractmethod
     def holds(self, parameter: nn.Parameter) -> bool:
-        """Whether a parameter is kept, and moved by the optimizer, on this rank."""
+        """True if a parameter is kept, and moved by the optimizer, on this rank."""
 
     @abstractmethod
     def together(

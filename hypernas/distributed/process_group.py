@@ -114,7 +114,7 @@ class ProcessGroup:
             )
 
     def reseed(self, seed: int, step: int) -> None:
-        """Where there are several, give torch's global generators a state of this rank and step."""
+        """Give torch's global generators a state of this rank and step, if there are several ranks."""
         if self.size > 1:
             torch.manual_seed(((seed * 1_000_003 + step) * 65_537 + self.rank) % 2**63)
 

@@ -176,7 +176,7 @@ class ShardedBanks(Placement):
 
 @contextlib.contextmanager
 def _drawing(rng: torch.Generator | None, device: torch.device) -> Iterator[None]:
-    """What is drawn from torch's global generators is then a function of `rng`, as on all ranks."""
+    """Make draws from torch's global generators a function of `rng`, as on all ranks."""
     if rng is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""What one of several ranks trains of a step."""
+"""Shares of a step: the part that one of several ranks trains."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ def _rows(value: Any, rows: slice) -> Any:
 def share(
     rank: int, size: int, num_architectures: int, num_examples: int, *, split: bool = True
 ) -> Share:
-    """What rank `rank` of `size` trains of a step.
+    """The share of a step that rank `rank` of `size` trains.
 
     Architectures are dealt out to and fro, each with the whole batch: of a sandwich on two ranks,
     the largest and the smallest go to one, those between to the other. Where there are more ranks

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import hypernas
-from hypernas.data import Data
+from hypernas.data import Data, num_examples
 from hypernas.evaluation.subnets import evaluate
 from hypernas.generators import Standalone
 from hypernas.objectives import Objective
@@ -32,7 +32,7 @@ Measures = dict[str, dict[str, float]]  # split -> measure -> value
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a subnet is trained alone.
+    """Recipe by which a subnet is trained alone.
 
     Args:
         optimizer: as in `Strategy`, a `functools.partial`, so that its settings can be read.
@@ -47,7 +47,7 @@ class Recipe:
     calibration_batches: int = 8
 
     def to_json(self) -> str:
-        """What decides the outcome; reporting and how data are read do not."""
+        """JSON of all that decides the outcome; reporting and the reading of data do not."""
         unimportant = ("log_every", "num_workers")
         training = dataclasses.asdict(self.training)
         make = self.optimizer
@@ -175,7 +175,7 @@ def fingerprint(data: Data) -> str:
     """A digest of a data set's sizes and of 64 examples of each split, evenly spread."""
     content = hashlib.sha256(data.name.encode())
     for dataset in (data.train, data.validation, data.test):
-        count = len(dataset)  # type: ignore[arg-type]
+        count = num_examples(dataset)
         content.update(str(count).encode())
         for i in range(0, count, max(1, count // 64)):
             for column in dataset[i]:

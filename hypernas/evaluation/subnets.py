@@ -1,4 +1,4 @@
-"""How good the weights of subnets are that a generator wrote."""
+"""Measures of subnets with the weights that a generator wrote."""
 
 import csv
 import io
@@ -78,7 +78,7 @@ def evaluate(
     """
     generator.eval()
     device = generator.device
-    size = min(batch_size, len(data.train))  # type: ignore[arg-type]
+    size = min(batch_size, num_examples(data.train))
     training = data.batches(batch_size=size, device=device)
     batches = [inputs for inputs, _ in islice(training.starting_at(0), calibration_batches)]
     example = data.example(num=1)

@@ -32,7 +32,7 @@ class ExportError(ValueError):
 
 @dataclass(frozen=True)
 class Export:
-    """What was written, and how far its outputs are from the generator's.
+    """A written file, and the distance of its outputs from the generator's.
 
     Attributes:
         difference: the largest absolute one, in units of the largest output or 1, whichever is more.

@@ -37,7 +37,7 @@ def makers(generator: Generator, subnet: Subnet) -> Iterator[Generator]:
 
 
 def coefficients(generator: Generator, architecture: Given) -> dict[str, Coefficients]:
-    """What multiplies the bank of each parameter that has coefficients; none where there is no bank."""
+    """Factors of the bank, by the parameters that have coefficients; none where there is no bank."""
     subnet = generator.subnet(architecture)
     found: dict[str, Coefficients] = {}
     for maker in makers(generator, subnet):
@@ -47,7 +47,7 @@ def coefficients(generator: Generator, architecture: Given) -> dict[str, Coeffic
 
 
 def auxiliary_loss(generator: Generator, subnets: Sequence[Subnet]) -> Tensor | None:  # shape: ()
-    """What training adds, once a step, to the losses of the subnets of that step.
+    """Loss that training adds, once a step, to those of the subnets of that step.
 
     Each mixture that wants its experts balanced adds its share, weighed by how many of the subnets
     it makes. None where none does.

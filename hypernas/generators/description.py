@@ -1,4 +1,4 @@
-"""What a generator stores, against what it generates."""
+"""Size of a generator: parameters stored against weights generated."""
 
 from dataclasses import dataclass
 

@@ -258,7 +258,7 @@ class Generator(nn.Module, ABC):
         return module.eval()
 
     def describe(self) -> Description:
-        """What the generator stores, against what it generates."""
+        """The size of the generator: parameters stored against weights generated."""
         largest = build_skeleton(self.space, self.space.largest())
         generated = sum(p.numel() for p in largest.parameters())
         stored = sum(p.numel() for p in self.parameters())

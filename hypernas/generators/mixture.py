@@ -65,11 +65,11 @@ class Mixture(Generator):
         return [self.slicer(*pair) for pair in zip(mixed, subnets, strict=True)]
 
     def emitted(self, subnets: Sequence[Subnet]) -> list[dict[str, Coefficients]]:
-        """What multiplies the bank for each subnet, by the parameters that have coefficients."""
+        """Factors of the bank for each subnet, by the parameters that have coefficients."""
         return self.source(torch.stack([subnet.features for subnet in subnets]))
 
     def coefficients(self, architecture: Given) -> dict[str, Coefficients]:
-        """What multiplies the bank of each parameter that has coefficients."""
+        """Factors of the bank, by the parameters that have coefficients."""
         return self.emitted([self.subnet(architecture)])[0]
 
     def slices(self, architecture: Given) -> Mapping[str, Slice]:

@@ -16,7 +16,7 @@ _COPIED = 2**16  # numbers of sliced banks that are copied rather than read in p
 
 @dataclass(frozen=True)
 class Coefficients:
-    """What multiplies the bank of one parameter. Everything is given for the largest shape.
+    """Factors of the bank of one parameter. Everything is given for the largest shape.
 
     Attributes:
         experts: weights of the bank's entries, shape (K,), or (O, K) for one row a neuron.

@@ -24,7 +24,7 @@ _NUM_STEPS = 64  # whose architectures make the mean
 
 @dataclass(frozen=True)
 class Budget:
-    """How many steps of a sampler cost as much as a stand-alone training of the largest subnet.
+    """Steps of a sampler that cost as much as a stand-alone training of the largest subnet.
 
     Forward FLOPs of the plain subnets are compared: the backward pass is twice as much for both,
     and what generating weights adds is counted by `step_flops` and reported, not taken off. So all

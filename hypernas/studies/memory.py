@@ -1,4 +1,4 @@
-"""How much memory the training of a generator takes."""
+"""Memory that the training of a generator takes."""
 
 import contextlib
 import resource

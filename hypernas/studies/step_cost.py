@@ -1,4 +1,4 @@
-"""What a training step of each arm costs, compared in one process."""
+"""Costs of a training step of each arm, compared in one process."""
 
 import time
 from collections.abc import Callable, Mapping

@@ -48,7 +48,7 @@ class Subnet:
     _derived: dict[Hashable, Any] = field(default_factory=dict)
 
     def derived(self, owner: Hashable, make: Callable[[], Derived]) -> Derived:
-        """What a part of the generator makes of this subnet: made once, kept as long as the subnet.
+        """Value that a part of the generator makes of this subnet once, kept as long as the subnet.
 
         Args:
             owner: the part. What it keeps must not depend on the condition.

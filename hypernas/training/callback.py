@@ -50,5 +50,5 @@ def told_here(callback: Told, *, first: bool) -> bool:
 
 
 def turn_of(callback: Told) -> int:
-    """When a callback is told of an event: see `Callback.turn`."""
+    """Turn at which a callback is told of an event: see `Callback.turn`."""
     return callback.turn if isinstance(callback, Callback) else 0

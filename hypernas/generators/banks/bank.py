@@ -17,7 +17,7 @@ class Bank(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, name: str) -> Tensor:  # shape: (K, *largest)
-        """What a parameter is mixed from."""
+        """The stack that a parameter is mixed from."""
 
     @abstractmethod
     def parameter_groups(self) -> list[ParameterGroup]:
@@ -25,7 +25,7 @@ class Bank(nn.Module, ABC):
 
     @abstractmethod
     def words(self, name: str) -> str:
-        """What a parameter's stack is; empty where it is just its own."""
+        """A description of a parameter's stack; empty where it is just its own."""
 
 
 class PerParameterBank(Bank):

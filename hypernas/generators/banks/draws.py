@@ -1,4 +1,4 @@
-"""What the user's own initialisation does, as a few draws of it show."""
+"""Draws of the user's own initialisation, and the sizes that they show."""
 
 import math
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ class Starts:
         return _rms(torch.stack([draw[name] for draw in self.draws]))
 
     def ratio(self, name: str, other: str) -> float:
-        """How much larger the builder makes one parameter than another of equal shape.
+        """Ratio of the sizes at which the builder makes one parameter and another of equal shape.
 
         1 where the draws do not tell their sizes apart, by four standard errors of normal entries.
         """
@@ -43,7 +43,7 @@ class Starts:
         return 1.0 if abs(found - 1) < 4 * error else found
 
     def scale(self, name: str, entry: Tensor) -> float:
-        """What `entry` must be multiplied by to be as large as the builder makes the parameter."""
+        """The factor that makes `entry` as large as the builder makes the parameter."""
         return self.rms(name) / _rms(entry)
 
 

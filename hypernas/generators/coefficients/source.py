@@ -30,7 +30,7 @@ class CoefficientSource(nn.Module, ABC):
 
     @abstractmethod
     def words(self, name: str) -> str:
-        """How a parameter's coefficients come about; empty where it has none."""
+        """A description of a parameter's coefficients; empty where it has none."""
 
 
 class Constant(CoefficientSource):

@@ -99,7 +99,7 @@ class FullHypernetwork(Generator):
         }
 
     def inputs(self, architecture: Given) -> Tensor:  # shape: (E,)
-        """What the network reads of an architecture, on our device and dtype."""
+        """The input that the network reads of an architecture, on our device and dtype."""
         subnet = self.subnet(architecture)
         return subnet.derived(self, lambda: self._inputs(subnet.architecture).to(subnet.features))
 

@@ -1,4 +1,4 @@
-"""What a hypernetwork reads of an architecture."""
+"""Inputs of a hypernetwork, made of an architecture."""
 
 import math
 from collections.abc import Mapping

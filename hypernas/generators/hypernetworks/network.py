@@ -31,7 +31,7 @@ class WeightNetwork(nn.Module, ABC):
 
     @abstractmethod
     def words(self) -> str:
-        """What kind of network it is."""
+        """The kind of network, in words."""
 
 
 class DenseNetwork(WeightNetwork):

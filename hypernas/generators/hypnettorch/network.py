@@ -38,7 +38,7 @@ def import_hnets() -> ModuleType:
 
 
 def hypnettorch_arguments(space: SearchSpace, *, encode: bool = True) -> dict[str, Any]:
-    """What HMLP, ChunkedHMLP and StructuredHMLP must be constructed with to write for a space.
+    """Arguments that HMLP, ChunkedHMLP and StructuredHMLP need to write for a space.
 
         hnet = HMLP(**hypnettorch_arguments(space), layers=(50, 50))
 

@@ -53,7 +53,7 @@ def cafenet(
 
 
 def has_free_channels(generator: Generator) -> bool:
-    """Whether any slices of a generator leave channels to `choose_channels`."""
+    """True if any slices of a generator leave channels to `choose_channels`."""
     return any(isinstance(part, FreeChannels) for part in generator.modules())
 
 

@@ -1,4 +1,4 @@
-"""Which group of a partition of the search space an architecture is in."""
+"""Groups: partitions of the architectures of a search space."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class Grouping(ABC):
 
     @abstractmethod
     def words(self) -> str:
-        """What tells this grouping from others."""
+        """Words that tell this grouping from others."""
 
 
 class RandomGroups(Grouping):

@@ -92,7 +92,7 @@ class Standalone(Generator):
 
 
 def has_late_parameters(generator: Generator) -> bool:
-    """Whether parameters of a generator come to life while it trains."""
+    """True if parameters of a generator come to life while it trains."""
     return any(isinstance(part, Standalone) for part in generator.modules())
 
 

@@ -64,7 +64,7 @@ def tied_channels(supernet: Supernet, channels: Sequence[Tied]) -> list[Channels
 def _groups(
     axes: Mapping[str, tuple[Axis, ...]], tied: Tied, wrong: list[str]
 ) -> list[list[tuple[str, int]]]:
-    """What the patterns of one mapping match, group by group; adds to what is wrong."""
+    """Matches of the patterns of one mapping, group by group; adds to the list of what is wrong."""
     several = all(pattern.startswith("*.") for pattern in tied)
     groups: dict[str, dict[tuple[str, int], None]] = {}  # head -> members, in order
     for pattern, which in tied.items():
@@ -125,7 +125,7 @@ def _size(axis: Axis) -> int:
 
 
 def _head(name: str, pattern: str) -> str | None:
-    """What the first `*.` of a pattern stands for in a name; None where it does not match."""
+    """The part of a name that the first `*.` of a pattern stands for; None where it does not match."""
     if not pattern.startswith("*."):
         return "" if fnmatchcase(name, pattern) else None
     path = name.split(".")

@@ -15,7 +15,7 @@ from hypernas.subnet.supernet import Supernet
 
 
 class Zone(NamedTuple):
-    """Where the free channels of one width of one group of channels are.
+    """Zone of the free channels of one width of one group of channels.
 
     Attributes:
         row: of `FreeChannels.chosen`.

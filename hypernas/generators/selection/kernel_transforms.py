@@ -82,7 +82,7 @@ class KernelTransforms(Slicer):
         return "kernels " + " -> ".join("x".join(map(str, s)) for s in chain) if chain else ""
 
     def _position(self, name: str, where: Slice) -> int:
-        """Where in its chain a kernel is."""
+        """The position of a kernel in its chain."""
         chain = self.chains[name]
         size = where.shape[-len(chain[0]) :]
         if size not in chain:

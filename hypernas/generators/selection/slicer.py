@@ -28,7 +28,7 @@ class Slicer(nn.Module, ABC):
 
     @abstractmethod
     def words(self, name: str) -> str:
-        """What is special about a parameter's slices; empty where nothing is."""
+        """Words for a parameter's slices where they are not plain; else empty."""
 
 
 class Prefix(Slicer):
