@@ -70,6 +70,18 @@ def test_routers_are_two_layer_networks_of_the_encoding(mos):
 
 
 @BOTH
+def test_constant_routers_read_a_half_for_every_feature(mos):
+    space = EXAMPLES["conv"]().space
+    source = mos(space, num_experts=3, constant=True).eval().source
+    halves = torch.full((1, source.hidden_weight.shape[1]), 0.5)
+    (control,) = source(torch.rand_like(halves))
+    source.constant = False
+    (expected,) = source(halves)
+    for name, coefficients in control.items():
+        assert_close(coefficients.experts, expected[name].experts, rtol=0, atol=0)
+
+
+@BOTH
 def test_routers_start_as_published_by_xavier_for_neurons_and_as_torch_does_for_layers(mos):
     space = EXAMPLES["conv"]().space
     source = mos(space, num_experts=3, hidden_dim=64, seed=5).source

@@ -17,7 +17,7 @@ PLACES = {
     "whole": prefix((6, 5), (6, 5)),
     "layout": LAYOUT,
     "chosen": CHOSEN,
-    "kernel": Slice((*prefix((6, 5), (4, 5)).axes, Axis((3,), (slice(1, 2),)))),
+    "kernel": Slice((*prefix((6, 5), (4, 5)).axes, Axis((3,), (slice(1, 3),)))),
     "vector": prefix((6,), (4,)),
     "number": Slice(()),
 }

@@ -58,6 +58,39 @@ def test_a_centred_factor_of_another_parity_takes_the_first_middle():
     assert where(counted(10)).tolist() == [1, 2, 6, 7]
 
 
+def test_factors_of_a_kernel_that_a_layout_names_take_their_start_unless_told():
+    large, small = nn.Conv1d(1, 1, 8), nn.Conv1d(1, 1, 4)
+    where = slice_of(large, small, "weight", Layout("out in (two half)"))
+    assert where(counted(1, 1, 8)).flatten().tolist() == [0, 1, 4, 5]
+    centred = slice_of(large, small, "weight", Layout("out in (two half)", centre=("half",)))
+    assert centred(counted(1, 1, 8)).flatten().tolist() == [1, 2, 5, 6]
+
+
+def test_the_direction_of_a_weight_normed_kernel_takes_its_centre_as_the_kernel_does():
+    large, small = nn.Conv1d(2, 2, 7), nn.Conv1d(2, 2, 3)
+    for conv in (large, small):  # as `torch.nn.utils.weight_norm` names it
+        conv.register_parameter("weight_v", nn.Parameter(conv.weight.detach().clone()))
+    assert slice_of(large, small, "weight_v") == slice_of(large, small, "weight")
+
+
+def test_a_flag_of_a_module_is_no_size_of_a_factor():
+    large, small = Named(8, flag=True), Named(4, flag=True)
+    with pytest.raises(ValueError, match="does not tell the factors"):
+        slice_of(large, small, "weight", "(flag rest other)")
+    where = slice_of(large, small, "weight", Layout("(flag rest)", {"rest": 4}))
+    assert where.shape == (4,)
+
+
+@pytest.mark.parametrize("layer", [1, 2])
+def test_later_layers_that_read_both_directions_take_a_part_of_each(layer):
+    large, small = (
+        nn.LSTM(3, hidden, num_layers=3, bidirectional=True, bias=False) for hidden in (4, 2)
+    )
+    where = slice_of(large, small, f"weight_ih_l{layer}")
+    columns = where.along(1, torch.arange(8))
+    assert columns.tolist() == [0, 1, 4, 5]  # of the forward direction, of the backward one
+
+
 def test_depthwise_kernels_take_a_prefix_of_channels_and_the_centre_of_space():
     where = slice_of(nn.Conv1d(6, 6, 5, groups=6), nn.Conv1d(4, 4, 3, groups=4), "weight")
     torch.testing.assert_close(where(counted(6, 1, 5)), counted(6, 1, 5)[:4, :, 1:4])
