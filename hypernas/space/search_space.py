@@ -128,8 +128,10 @@ class SearchSpace:
         )
 
     def __contains__(self, values: object) -> bool:
+        if not isinstance(values, Mapping | str):
+            return False
         try:
-            self.architecture(values)  # type: ignore[arg-type]
+            self.architecture(values)
         except (ValueError, TypeError, AttributeError):
             return False
         return True

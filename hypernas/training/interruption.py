@@ -2,7 +2,10 @@
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType, TracebackType
+
+Handler = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
 
 
 class Interrupted(KeyboardInterrupt):
@@ -23,7 +26,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self.requested = False
-        self._previous: dict[int, object] = {}
+        self._previous: dict[int, Handler] = {}
 
     def __enter__(self) -> "Interruption":
         if threading.current_thread() is threading.main_thread():
@@ -45,5 +48,5 @@ class Interruption:
 
     def _restore(self) -> None:
         for number, handler in self._previous.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            signal.signal(number, handler)
         self._previous = {}
