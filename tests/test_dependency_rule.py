@@ -10,7 +10,9 @@ import hypernas
 ROOT = Path(hypernas.__file__).parent
 LAYERS = [  # each may import those after it
     {"cli"},
-    {"reports", "studies"},
+    {"reports"},
+    {"studies"},
+    {"runs"},
     {"evaluation"},
     {"exports", "growth"},
     {"training"},

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from hypernas.cli.settings import META, Setting, chosen, configs, options, read
+from hypernas.runs.config_files import META, Setting, chosen, configs, options, read
 
 _WIDTH, _COLUMN = 80, 34  # of a line, and where comments begin
 

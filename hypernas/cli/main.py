@@ -8,7 +8,7 @@ from pathlib import Path
 
 import hypernas
 from hypernas.cli.console import folder_name, next_steps, value
-from hypernas.cli.settings import configs
+from hypernas.runs.config_files import configs
 
 _COMMANDS = {  # name -> "module:function", imported when it is run; and what it does
     "train": ("hypernas.cli.train:train", "train a generator over a search space"),

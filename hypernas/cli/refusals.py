@@ -2,17 +2,16 @@
 
 import difflib
 import errno
-import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import NoneType, UnionType
+from typing import Any
 
 from hydra.errors import HydraException, MissingConfigException
-from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from hypernas.cli.settings import META, chosen, configs, options, read
 from hypernas.distributed import RankLost
+from hypernas.runs.argument_types import misfit, misfits
+from hypernas.runs.config_files import META, chosen, configs, options, read
 from hypernas.training import Diverged
 
 _LAUNCHERS = {  # of Hydra -> extra of this package
@@ -30,15 +29,6 @@ _EXPECTED = (
     Diverged,
     RankLost,
 )
-_KINDS = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "text",
-    list: "a list",
-    dict: "a mapping",
-    NoneType: "null",
-}
 
 
 def check(command: str, config: DictConfig, choices: Mapping[str, str | None]) -> None:
@@ -61,8 +51,9 @@ def check(command: str, config: DictConfig, choices: Mapping[str, str | None]) -
                 continue
             file = read(configs() / group / f"{name}.yaml", package)
             _merge(known, {package: file.values} if file.package else file.values)
-    given = typing.cast(dict, OmegaConf.to_container(config))
-    if wrong := list(_wrong(known, given, "", tuple(groups))):
+    given: Any = OmegaConf.to_container(config)
+    wrong = [*_unlike(known, given, "", tuple(groups)), *misfits(given)]
+    if wrong:
         raise ValueError("\n".join(wrong))
 
 
@@ -110,47 +101,22 @@ def _unknown(name: str, known: Iterable[str]) -> str:
     return f"there is no setting {name}{meant}, expected one of {there}."
 
 
-def _wrong(known: Mapping, given: Mapping, at: str, groups: Sequence[str]) -> Iterator[str]:
-    """The refusals of settings below one, which are those of a call if there is a `_target_`."""
+def _unlike(known: Mapping, given: Mapping, at: str, groups: Sequence[str]) -> Iterator[str]:
+    """The refusals of settings that are not known, or of another type than their default."""
     target = known.get("_target_")
     if given.get("_target_") != target or target == "???":
         return  # the user's own, whose arguments nobody knows here
-    ours = str(target).startswith("hypernas.") if target else at.split(".")[0] not in groups
-    hints = _hints(str(target)) if target and ours else {}
+    complete = str(target).startswith("hypernas.") if target else at.split(".")[0] not in groups
     for key, value in given.items():
         name, default = f"{at}.{key}" if at else str(key), known.get(key)
-        if key not in known:
-            if ours:
-                yield _unknown(name, map(str, known))
+        if key not in known and complete:
+            yield _unknown(name, map(str, known))
         elif isinstance(value, dict) and isinstance(default, dict):
-            yield from _wrong(default, value, name, groups)
-        elif value not in (default, "???") and "${" not in str(value):
-            kinds = _kinds(hints[key]) if key in hints else _kinds_like(default)
-            fits = {type(value), *([float] if type(value) is int else [])} & set(kinds)
-            if kinds and not fits and (value is not None or ours):
-                expected = " or ".join(_KINDS[kind] for kind in kinds)
-                yield f"{name}: expected {expected}, got {value!r}."
-
-
-def _hints(target: str) -> dict[str, object]:
-    """The annotations of what a target takes."""
-    called = get_object(target)
-    return typing.get_type_hints(called.__init__ if isinstance(called, type) else called)
-
-
-def _kinds(hint: object) -> list[type]:
-    """The types of a configuration's values that fit an annotation; none if any may."""
-    parts = (
-        typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, UnionType) else [hint]
-    )
-    names = {Sequence: list, Mapping: dict}
-    kinds = [names.get(typing.get_origin(part) or part, part) for part in parts]
-    return kinds if all(kind in _KINDS for kind in kinds) else []
-
-
-def _kinds_like(default: object) -> list[type]:
-    """The type that fits where nothing is known but a default; none if any may."""
-    return [type(default)] if isinstance(default, bool | int | float | list) else []
+            yield from _unlike(default, value, name, groups)
+        elif isinstance(default, bool | int | float | list) and not (target and complete):
+            wrong = misfit(value, [type(default), *([type(None)] if target else [])])
+            if wrong:
+                yield f"{name}: {wrong}"
 
 
 def _merge(known: dict, more: Mapping) -> None:

@@ -9,7 +9,7 @@ import yaml
 
 import hypernas
 from hypernas.cli.main import _COMMANDS
-from hypernas.cli.settings import META, configs, options, read
+from hypernas.runs.config_files import META, configs, options, read
 
 CONFIGURED = [command for command in _COMMANDS if (configs() / f"{command}.yaml").is_file()]
 HEAVY = {"torch", "hydra", "omegaconf", "numpy", "pandas", "matplotlib", "rich"}

@@ -49,7 +49,7 @@ def test_an_unknown_setting_is_refused_with_the_nearest(run, command, given, wor
         ("train", "training.steps=null", "training.steps: expected a whole number, got None"),
         ("train", "training.max_grad_norm=x", "max_grad_norm: expected a number or null, got 'x'"),
         ("train", "training.shard_banks=2", "training.shard_banks: expected true or false, got 2"),
-        ("train", "optimizer.lr=fast", "optimizer.lr: expected a number, got 'fast'"),
+        ("train", "optimizer.lr=fast", "optimizer.lr: expected a number or null, got 'fast'"),
         ("train", "seed=x", "seed: expected a whole number, got 'x'"),
         ("train", "seed=null", "seed: expected a whole number, got None"),
         ("train", "space.widths=5", "space.widths: expected a list, got 5"),

@@ -1,4 +1,4 @@
-"""The settings that there are: the files of configs/ as text, with their comments."""
+"""The files of configs/, with their comments: which settings there are, and what they are about."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
