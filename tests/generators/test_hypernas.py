@@ -369,3 +369,27 @@ def test_weights_are_generated_in_full_precision_under_autocast():
     expected = generator(largest)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert_close(generator(largest), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("centre", [True, False])
+def test_linear_gates_without_a_base_start_with_a_sum_of_one(centre):
+    space = EXAMPLES["conv"]().space
+    generator = hypernas(space, base=False, gate="linear", centre=centre).double()
+    for architecture in (space.smallest(), space.largest()):
+        for coefficients in generator.coefficients(architecture).values():
+            if coefficients.experts is not None:
+                assert_close(coefficients.experts.sum(-1).item(), 1.0, rtol=0, atol=1e-5)
+
+
+def test_normalising_the_encoding_changes_learning_but_not_the_start():
+    space = EXAMPLES["conv"]().space
+    plain, normalized = (hypernas(space, normalize=n, seed=4).double() for n in (False, True))
+    for architecture in (space.smallest(), space.largest()):
+        pairs = zip(
+            plain.coefficients(architecture).values(),
+            normalized.coefficients(architecture).values(),
+            strict=True,
+        )
+        for ours, theirs in pairs:
+            if ours.experts is not None:
+                assert_close(theirs.experts, ours.experts, rtol=1e-4, atol=1e-5)

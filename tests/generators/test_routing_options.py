@@ -189,3 +189,9 @@ def test_groups_of_architectures_keep_each_its_condition():
     loss = generators.auxiliary_loss(generator, subnets)
     assert loss is not None
     assert loss > 0
+
+
+@pytest.mark.parametrize("gate", ["softmax", "sigmoid"])
+def test_a_temperature_divides_the_logits(gate):
+    logits = torch.randn(5, 4)
+    assert_close(activate(logits, gate, temperature=2.0), activate(logits / 2, gate))
