@@ -12,11 +12,11 @@ from torch.utils.data import TensorDataset
 
 from hypernas import training
 from hypernas.data import Batches, Data, in_order
+from hypernas.evaluation import step_flops
 from hypernas.generators import Generator
 from hypernas.growth import Growth, Scratch
 from hypernas.objectives import CrossEntropy, assess
 from hypernas.sampling import Fixed
-from hypernas.studies import step_flops
 from hypernas.training import Callback, Diverged, Event, Strategy, Training, TrainingRun, Validated
 from hypernas.training.callbacks import Checkpoints, Validation
 from hypernas.training.optimizer import Memory

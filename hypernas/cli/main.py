@@ -11,15 +11,15 @@ from hypernas.cli.console import folder_name, next_steps, value
 from hypernas.runs.config_files import configs
 
 _COMMANDS = {  # name -> "module:function", imported when it is run; and what it does
-    "train": ("hypernas.cli.train:train", "train a generator over a search space"),
-    "evaluate": ("hypernas.cli.evaluate:evaluate_run", "measure subnets of a trained generator"),
-    "export": ("hypernas.cli.export:export_run", "write one subnet as a plain module"),
+    "train": ("hypernas.cli.train:train_command", "train a generator over a search space"),
+    "evaluate": ("hypernas.cli.evaluate:evaluate_command", "measure subnets of a trained generator"),
+    "export": ("hypernas.cli.export:export_command", "write one subnet as a plain module"),
     "grow": (
-        "hypernas.cli.grow:grow",
+        "hypernas.cli.grow:grow_command",
         "grow a large network from trained small ones, and train it on",
     ),
     "study": (
-        "hypernas.cli.study:study",
+        "hypernas.cli.study:study_command",
         "compare generators at equal compute, against stand-alone training",
     ),
     "report": ("hypernas.cli.report:report", "make tables, figures and a page of studies and runs"),
@@ -114,8 +114,8 @@ def _resumed(command: str, arguments: list[str]) -> list[str]:
 
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    from hypernas.cli.phases import growth_around
-    from hypernas.cli.run_folder import overrides
+    from hypernas.runs.folder import read_overrides
+    from hypernas.runs.phases import growth_around
 
     folder = OverridesParser.create().parse_override(folders[-1]).value()
     if folder in (None, ""):
@@ -126,7 +126,7 @@ def _resumed(command: str, arguments: list[str]) -> list[str]:
         raise ValueError(
             f"{folder} is of a growth, which hypernas train cannot go on with: {advice}."
         )
-    stored = [o for o in overrides(str(folder)) if not o.startswith(("resume=", "hydra."))]
+    stored = [o for o in read_overrides(str(folder)) if not o.startswith(("resume=", "hydra."))]
     return [*stored, *arguments, f"hydra.run.dir={value(str(folder))}"]
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from hypernas.cli import phases
-from hypernas.cli.run_folder import reopen
+from hypernas.runs import phases
+from hypernas.runs.load import load
 from hypernas.training.checkpoint import CheckpointError
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _run(folder: Path) -> "Run":
 
     run = read_run(folder)
     try:
-        parts, _ = reopen(str(folder))
+        parts = load(folder)
     except CheckpointError as error:
         print(f"{folder}: no gates ({error})", file=sys.stderr)
         return run

@@ -1,104 +1,32 @@
 """hypernas study."""
 
-import csv
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from hydra import compose
 from omegaconf import DictConfig
-from rich.console import Console
 
-from hypernas.cli.console import say
-from hypernas.cli.jobs import Jobs
-from hypernas.cli.study_plan import Plan
-from hypernas.cli.study_rows import Found, Row
-from hypernas.cli.study_work import work
-from hypernas.evaluation import write_csv
-from hypernas.training.interruption import Interrupted
-
-_FILES = ("results", "references", "tuning", "runs", "stability", "cost")  # each NAME.csv
+from hypernas.cli.plain import plain
+from hypernas.runs.settings import flat
+from hypernas.studies import Composer, study
+from hypernas.studies.composer import Layer
 
 
-def study(config: DictConfig) -> None:
-    """Run what is missing of a study, and write its CSV files after every stage.
+class Overrides(Composer):
+    """Layers that are overrides of `hypernas train`, as studies' files have them."""
 
-    Raises:
-        ValueError: if a setting is wrong, or training diverged at every learning rate of an arm.
-        FileExistsError: if the folder holds the results of something else.
-    """
-    console = Console(stderr=True)
-    with Jobs(work, Path(config.work), workers=config.workers, console=console) as jobs:
-        plan = Plan(config)
-        out = Path(config.out)
-        _check_folder(out, plan.rows.task)
-        out.mkdir(parents=True, exist_ok=True)
-        say(console, plan.text())
-        try:
-            _run(plan, jobs, out, console)
-        except KeyboardInterrupt:
-            raise Interrupted("stopped; the same command goes on from here") from None
-    say(console, f"written to {out}")
+    alone = ("generator=standalone", "sampling=fixed")
+
+    def __call__(self, layers: Sequence[Layer]) -> dict[str, Any]:
+        overrides: list[str] = []
+        for layer in layers:
+            if isinstance(layer, Mapping):
+                overrides += [f"{key}={value}" for key, value in flat(layer).items()]
+            else:
+                overrides.append(layer)
+        return plain(compose("train", overrides=overrides))
 
 
-def _run(plan: Plan, jobs: Jobs, out: Path, console: Console) -> None:
-    rows = plan.rows
-    specs = plan.alone_trials()
-    tuning = rows.tuning(_pair(specs, jobs.run("tuning stand-alone training", specs)))
-    _write(out, "tuning", tuning)
-
-    specs = plan.alone(plan.best_alone(tuning))
-    references = _pair(specs, jobs.run("stand-alone training", specs))
-    _write(out, "references", rows.references(references))
-
-    specs = plan.trials()
-    tuning += rows.tuning(_pair(specs, jobs.run("tuning", specs)))
-    _write(out, "tuning", tuning)
-    lrs = {budget: plan.best_for(budget, tuning) for budget in plan.budgets}
-    for budget, chosen in lrs.items():
-        told = ", ".join(f"{arm} {lr}" for arm, lr in chosen.items())
-        say(console, f"learning rates of {plan.told['learning_rates']}, budget {budget}: {told}")
-
-    found: list = []
-    for budget in plan.budgets:  # what there is can be looked at while the rest is computed
-        specs = plan.cells(lrs[budget], budget)
-        found += _pair(specs, jobs.run(f"budget {budget}", specs))
-        _write(out, "results", rows.results(found, references))
-        _write(out, "runs", rows.runs(found))
-        _write(out, "stability", rows.stability(found))
-
-    (ratios,) = jobs.run("time of a step", [plan.cost()], alone=True)
-    memory = dict(zip(plan.arms, jobs.run("memory", plan.memory(), alone=True), strict=True))
-    _write(out, "cost", rows.cost(ratios, memory, found))
-
-    lost = [spec["label"] for spec, result in references if result is None]
-    lost += [spec["label"] for spec, result in found if result["diverged"]]
-    for label in lost:
-        say(console, f"diverged, and left out: {label}")
-
-
-def _pair(specs: Sequence, results: Iterable) -> Found:
-    return list(zip(specs, results, strict=True))
-
-
-def _write(out: Path, name: str, rows: Sequence[Row]) -> None:
-    """One of the files, unless there is nothing to tell yet."""
-    if rows:
-        write_csv(out / f"{name}.csv", rows)
-
-
-def _check_folder(out: Path, task: str) -> None:
-    """Refuse to write over what is not an earlier state of this study.
-
-    Raises:
-        FileExistsError: naming the file.
-    """
-    if out.exists() and not out.is_dir():
-        raise FileExistsError(f"out={out} is a file: give a folder.")
-    for path in (out / f"{name}.csv" for name in _FILES):
-        if not path.exists():
-            continue
-        with path.open(newline="") as file:
-            tasks = {row.get("task") for row in csv.DictReader(file)}
-        if tasks != {task}:
-            raise FileExistsError(
-                f"{path} is not of a study of {task}: give another folder by out=FOLDER."
-            )
+def study_command(config: DictConfig) -> None:
+    """Run what is missing of the study of a configuration."""
+    study(plain(config), Overrides())

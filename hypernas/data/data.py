@@ -1,5 +1,6 @@
 """A data set with fixed splits, and batches that are a pure function of seed and step."""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +70,14 @@ class Data:
             num_workers=num_workers,
             collate_fn=self.collate_fn,
         )
+
+    def calibration(
+        self, num: int, *, batch_size: int = 128, device: torch.device | str = "cpu"
+    ) -> list[Inputs]:
+        """The inputs of the first `num` training batches, by which norms are calibrated."""
+        size = min(batch_size, num_examples(self.train))
+        batches = self.batches(batch_size=size, device=device).starting_at(0)
+        return [inputs for inputs, _ in itertools.islice(batches, num)]
 
 
 def num_examples(dataset: Dataset[Any]) -> int:

@@ -1,5 +1,6 @@
 """Quality of subnets' weights, against training them alone, with intervals."""
 
+from hypernas.evaluation.budget import Budget, step_flops
 from hypernas.evaluation.comparison import baselines, compare, rank
 from hypernas.evaluation.estimate import Estimate, average, estimate, paired
 from hypernas.evaluation.gap import MEASURES, Measure, absolute_gap, gaps, signed_gap
@@ -12,6 +13,7 @@ from hypernas.evaluation.tuning import tuned_at
 
 __all__ = [
     "MEASURES",
+    "Budget",
     "Estimate",
     "Evaluation",
     "Measure",
@@ -38,6 +40,7 @@ __all__ = [
     "signed_gap",
     "spearman",
     "stability",
+    "step_flops",
     "tuned_at",
     "write_csv",
 ]

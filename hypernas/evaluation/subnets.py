@@ -5,7 +5,6 @@ import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +42,25 @@ class Evaluation:
     inherited: dict[str, float]
     calibrated: dict[str, float]
 
-    def row(self) -> dict[str, Any]:
-        """Flat, for a table: MFLOPs, and the architecture as JSON."""
+    def row(self, *, alike: bool = False) -> dict[str, Any]:
+        """Flat, for a table: MFLOPs, and the architecture as JSON.
+
+        Args:
+            alike: give each measure once, as inherited and calibrated ones do not differ.
+        """
+        both = {"inherited": self.inherited, "calibrated": self.calibrated}
         return {
             "subnet": self.label,
             "architecture": self.architecture.to_json(),
             "parameters": self.num_parameters,
             "mflops": self.flops / 1e6,
-            **{f"inherited_{name}": value for name, value in self.inherited.items()},
-            **{f"calibrated_{name}": value for name, value in self.calibrated.items()},
+            **(self.calibrated if alike else {}),
+            **{
+                f"{kind}_{name}": value
+                for kind, measures in both.items()
+                for name, value in measures.items()
+                if not alike
+            },
         }
 
 
@@ -78,9 +87,7 @@ def evaluate(
     """
     generator.eval()
     device = generator.device
-    size = min(batch_size, num_examples(data.train))
-    training = data.batches(batch_size=size, device=device)
-    batches = [inputs for inputs, _ in islice(training.starting_at(0), calibration_batches)]
+    batches = data.calibration(calibration_batches, batch_size=batch_size, device=device)
     example = data.example(num=1)
     example = example if condition is None else condition.rest(example)
     for label, architecture in subnets.items():

@@ -17,10 +17,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from hypernas.generators import Generator
+from hypernas.generators import Generator, Given
 from hypernas.generators.mode import evaluating
 from hypernas.space.architecture import Architecture
 from hypernas.subnet.skeleton import build_seeded
+from hypernas.subnet.subnet import Subnet
 from hypernas.subnet.target import call, positional
 
 FORMATS = {".safetensors": 1e-6, ".pt2": 1e-6, ".onnx": 1e-4}  # suffix -> allowed difference
@@ -45,7 +46,7 @@ class Export:
 
 def export_file(
     generator: Generator,
-    architecture: Architecture,
+    architecture: Given,
     path: str | os.PathLike[str],
     *,
     inputs: Tensor | tuple[Tensor, ...],
@@ -62,7 +63,8 @@ def export_file(
     generated weights, both on the CPU, and only then moved to its place.
 
     Args:
-        inputs: a batch of two or more examples.
+        architecture: or the subnet that it was resolved to, with a condition.
+        inputs: a batch of two or more examples, as the target takes them.
         statistics: of batch norms: see `Generator.calibrate`.
 
     Raises:
@@ -71,42 +73,13 @@ def export_file(
     """
     path = Path(path)
     refuse(path, overwrite=overwrite)
+    subnet = generator.subnet(architecture)
     arguments = tuple(tensor.cpu() for tensor in positional(inputs))
-    with torch.no_grad(), evaluating(generator):
-        weights = {name: weight.cpu() for name, weight in generator(architecture).items()}
-        buffers = generator.statistics(architecture).tensors if statistics is None else statistics
-        target = build_seeded(generator.space, architecture).eval()
-        expected = call(
-            target, weights, *arguments, buffers={n: b.cpu() for n, b in buffers.items()}
-        )
-        module = generator.export(architecture, statistics=statistics).cpu()
+    expected, module = _expected(generator, subnet, arguments, statistics)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as aside:
         draft = Path(aside) / path.name
-        try:
-            match path.suffix:
-                case ".safetensors":
-                    outputs = _safetensors(generator, architecture, module, arguments, draft)
-                case ".pt2":
-                    outputs = _program(module, arguments, draft)
-                case _:
-                    outputs = _onnx(module, arguments, draft)
-            record = {"architecture": dict(architecture), "weights": path.name}
-            _record_of(draft).write_text(json.dumps(record, indent=1) + "\n")
-        except (OSError, SafetensorError) as error:
-            raise ExportError(f"{path} could not be written: {error}") from error
-        except ExportError:
-            raise
-        except Exception as error:
-            if path.suffix == ".safetensors":
-                raise
-            why = str(error).strip().partition("\n\n")[0]
-            raise ExportError(
-                f"{path} was not written: torch.export cannot follow {type(module).__name__} for any "
-                f"batch size.\n{type(error).__name__}: {why}\nIts forward must not make a Python number "
-                f"of the batch size (write x.shape[0] for len(x)) or of a tensor's values; "
-                f".safetensors holds weights alone and needs nothing of it."
-            ) from error
+        outputs = _written(generator, subnet.architecture, module, arguments, draft, path)
         scale = max(1.0, float(expected.abs().max()))
         difference = float((outputs.detach() - expected).abs().max()) / scale
         if not difference <= FORMATS[path.suffix]:
@@ -116,7 +89,60 @@ def export_file(
             )
         for part in sorted(Path(aside).iterdir()):
             shutil.move(part, path.parent / part.name)
-    return Export(path, architecture, difference)
+    return Export(path, subnet.architecture, difference)
+
+
+def _expected(
+    generator: Generator,
+    subnet: Subnet,
+    arguments: tuple[Tensor, ...],
+    statistics: Mapping[str, Tensor] | None,
+) -> tuple[Tensor, nn.Module]:
+    """The outputs of the target on generated weights, and the plain module that is to give them."""
+    with torch.no_grad(), evaluating(generator):
+        weights = {name: weight.cpu() for name, weight in generator(subnet).items()}
+        buffers = generator.statistics(subnet).tensors if statistics is None else statistics
+        target = build_seeded(generator.space, subnet.architecture).eval()
+        expected = call(
+            target, weights, *arguments, buffers={n: b.cpu() for n, b in buffers.items()}
+        )
+        return expected, generator.export(subnet, statistics=statistics).cpu()
+
+
+def _written(
+    generator: Generator,
+    architecture: Architecture,
+    module: nn.Module,
+    arguments: tuple[Tensor, ...],
+    draft: Path,
+    path: Path,  # of which the draft is one
+) -> Tensor:
+    """The outputs of the file, read again; the record of the architecture is written beside it."""
+    try:
+        match draft.suffix:
+            case ".safetensors":
+                outputs = _safetensors(generator, architecture, module, arguments, draft)
+            case ".pt2":
+                outputs = _program(module, arguments, draft)
+            case _:
+                outputs = _onnx(module, arguments, draft)
+        record = {"architecture": dict(architecture), "weights": draft.name}
+        _record_of(draft).write_text(json.dumps(record, indent=1) + "\n")
+    except (OSError, SafetensorError) as error:
+        raise ExportError(f"{path} could not be written: {error}") from error
+    except ExportError:
+        raise
+    except Exception as error:
+        if draft.suffix == ".safetensors":
+            raise
+        why = str(error).strip().partition("\n\n")[0]
+        raise ExportError(
+            f"{path} was not written: torch.export cannot follow {type(module).__name__} for any "
+            f"batch size.\n{type(error).__name__}: {why}\nIts forward must not make a Python number "
+            f"of the batch size (write x.shape[0] for len(x)) or of a tensor's values; "
+            f".safetensors holds weights alone and needs nothing of it."
+        ) from error
+    return outputs
 
 
 def refuse(path: Path, *, overwrite: bool) -> None:

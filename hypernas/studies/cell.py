@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hypernas.evaluation import Evaluation, evaluate
+from hypernas.evaluation.budget import step_flops
 from hypernas.events import Event, Stepped
 from hypernas.generators import Generator
 from hypernas.space.architecture import Architecture
-from hypernas.studies.budget import step_flops
 from hypernas.training import (
     Callback,
     Diverged,

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 
 from hypernas.cli import main as command
-from hypernas.cli.run_folder import reopen
+from hypernas.runs.load import load
 
 FAST = [
     "space=mlp",
@@ -140,8 +140,8 @@ def test_every_method_grows(run, growth, members):
     status, _, error = run("grow", *FAST, f"growth={growth}", "hydra.run.dir=it")
     assert status == 0, error
     assert len(list(Path("it").glob("member_*"))) == members
-    parts, reached = reopen("it")
-    assert reached.step == 4
+    parts = load("it")
+    assert parts.step == 4
     assert parts.space.largest() == {"depth": 2, "width_0": 16, "width_1": 16}
 
 
@@ -158,7 +158,7 @@ def test_the_default_growth_and_another_target_are_ready_to_run(run):
     assert "warning" not in error
     small = ["space=mlp", "members=[smallest,smallest]", "to={depth: 1, width_0: 64}"]
     assert run("grow", *steps, *small, "hydra.run.dir=small")[0] == 0
-    assert reopen("small")[0].space.largest() == {"depth": 1, "width_0": 64}
+    assert load("small").space.largest() == {"depth": 1, "width_0": 64}
 
 
 def test_help_and_the_configuration_can_be_looked_at(run):

@@ -87,7 +87,7 @@ def test_every_arm_and_stand_alone_training_have_the_same_trials_and_take_the_be
 
 def test_a_finished_study_computes_nothing_and_writes_the_same(done, study, monkeypatch):
     before = {path: path.read_bytes() for path in done.rglob("*") if path.is_file()}
-    monkeypatch.setattr("hypernas.cli.jobs.ProcessPoolExecutor.submit", None)  # would fail
+    monkeypatch.setattr("hypernas.studies.jobs.ProcessPoolExecutor.submit", None)  # would fail
     status, error = study(folder=done)
     assert status == 0, error
     assert {path: path.read_bytes() for path in done.rglob("*") if path.is_file()} == before

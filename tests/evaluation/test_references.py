@@ -5,16 +5,16 @@ import sys
 
 import pytest
 import torch
-from hydra.utils import instantiate
 from torch import nn
 from torch.utils.data import TensorDataset
 
 from hypernas import SearchSpace
 from hypernas.cli import main as command
-from hypernas.cli.run_folder import configuration, reopen
 from hypernas.data import digits
 from hypernas.evaluation import Recipe, References, evaluate
 from hypernas.objectives import CrossEntropy, InPlaceDistillation
+from hypernas.runs.assembly import part, training_of
+from hypernas.runs.load import load
 from hypernas.schedules import Constant, Cosine
 from hypernas.spaces import mlp
 from hypernas.training import Diverged, Training
@@ -185,13 +185,12 @@ def test_a_reference_is_what_the_command_trains_alone(tmp_path, monkeypatch, cap
     arguments = ["train", *settings, "optimizer.lr=0.01", "device=cpu", "hydra.run.dir=run"]
     monkeypatch.setattr(sys, "argv", ["hypernas", *arguments])
     command.main()
-    parts, _ = reopen("run")
-    config = configuration("run")
+    parts = load("run")
     trained = parts.space.architecture({"depth": 2, "width_0": 16, "width_1": 8})
     told = Recipe(
-        training=instantiate(config.training),
+        training=training_of(parts.settings),
         objective=parts.objective,
-        optimizer=instantiate(config.optimizer),
+        optimizer=part(parts.settings, "optimizer"),
     )
     alone = References(parts.space, parts.data, told, folder=None, device="cpu")(trained, seed=5)
     for split in ("validation", "test"):

@@ -7,11 +7,11 @@ import torch
 from hypernas import generators
 from hypernas.cost import flops, num_parameters
 from hypernas.data import digits
-from hypernas.evaluation import Recipe, References, evaluate
+from hypernas.evaluation import Recipe, References, evaluate, step_flops
 from hypernas.objectives import CrossEntropy, InPlaceDistillation
 from hypernas.sampling import Fixed, Sandwich, Uniform
 from hypernas.spaces import mlp
-from hypernas.studies import run_cell, step_flops
+from hypernas.studies import run_cell
 from hypernas.training import Strategy, Task, Training
 
 DATA = digits()

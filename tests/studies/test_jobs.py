@@ -11,7 +11,7 @@ import patience
 import pytest
 from rich.console import Console
 
-from hypernas.cli.jobs import Jobs, digest
+from hypernas.studies.jobs import Jobs, digest
 
 
 def work(spec):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hypernas.cli.jobs import Spec
+from hypernas.studies.jobs import Spec
 
 Row = dict[str, Any]
 Found = Sequence[tuple[Spec, Any]]  # jobs with their results

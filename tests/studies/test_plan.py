@@ -4,13 +4,14 @@ import math
 
 import pytest
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from tiny_study import TINY
 
-from hypernas.cli.jobs import digest
 from hypernas.cli.main import configs
-from hypernas.cli.study_plan import Plan
-from hypernas.cli.study_settings import check_comparable, study_settings
+from hypernas.cli.plain import plain
+from hypernas.cli.study import Overrides
+from hypernas.studies.jobs import digest
+from hypernas.studies.plan import Plan
+from hypernas.studies.settings import check_comparable, study_settings
 
 
 @pytest.fixture
@@ -19,8 +20,12 @@ def _composing():
         yield
 
 
+def settings(*more: str) -> dict:
+    return plain(compose("study", overrides=[*TINY, *more]))
+
+
 def plan(*more: str) -> Plan:
-    return Plan(compose("study", overrides=[*TINY, *more]))
+    return Plan(settings(*more), Overrides())
 
 
 def jobs_of(some: Plan) -> set[str]:
@@ -152,10 +157,10 @@ def test_a_reference_or_a_cell_that_diverged_leaves_its_place_empty():
 @pytest.mark.parametrize("scale", ["cpu", "gpu"])
 @pytest.mark.parametrize("name", sorted(path.stem for path in (configs() / "study").glob("*.yaml")))
 def test_every_arm_of_every_study_composes_and_can_be_compared(name, scale):
-    told = study_settings(compose("study", overrides=[f"study={name}", f"scale={scale}"]))
+    told = study_settings(plain(compose("study", overrides=[f"study={name}", f"scale={scale}"])))
 
     def settings(*added: str):
-        return OmegaConf.to_container(compose("train", overrides=[*told["settings"], *added]))
+        return plain(compose("train", overrides=[*told["settings"], *added]))
 
     arms = {arm: settings(*told["supernet"], *added) for arm, added in told["arms"].items()}
     arms["recipe"] = settings("generator=standalone", "sampling=fixed", *told["recipe"])

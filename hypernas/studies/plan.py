@@ -1,28 +1,30 @@
-"""What a study consists of: its settings, checked before anything is computed, and its jobs."""
+"""The plan of a study: its settings, checked before anything is computed, and its jobs."""
 
 import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from hydra import compose
-from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
-
-from hypernas.cli.jobs import Spec
-from hypernas.cli.study_rows import Row, Rows
-from hypernas.cli.study_settings import ALONE, check_comparable, study_settings
-from hypernas.cli.study_work import Settings, parts_of
 from hypernas.cost import flops, num_parameters
 from hypernas.evaluation import MEASURES, tuned_at
+from hypernas.evaluation.budget import Budget
+from hypernas.runs.assembly import part
+from hypernas.runs.settings import Settings
 from hypernas.sampling import stratified_subnets
-from hypernas.studies import Budget
+from hypernas.studies.composer import Composer, Layer
+from hypernas.studies.jobs import Spec
+from hypernas.studies.rows import Row, Rows
+from hypernas.studies.settings import ALONE, check_comparable, study_settings
+from hypernas.studies.work import parts_of
 from hypernas.training import check_teacher
 
 
 class Plan:
-    """A study of a configuration.
+    """A study, as its settings tell it.
+
+    Args:
+        settings: nested plain values, with the keys that `hypernas study --cfg job` prints.
+        compose: layers of the study's file -> whole settings of a training.
 
     Attributes:
         arms: those asked for, in the order of the study's file.
@@ -33,24 +35,27 @@ class Plan:
         ValueError: naming every setting that is wrong, or an arm that could not be compared.
     """
 
-    def __init__(self, config: DictConfig) -> None:
-        told = study_settings(config)
+    def __init__(self, settings: Settings, compose: Composer) -> None:
+        told = study_settings(settings)
+        self._compose = compose
         self.name, self.told = told["name"], told
-        self._all_arms: dict[str, list[str]] = told["arms"]
+        self._all_arms: dict[str, list[Layer]] = told["arms"]
         self._first = next(iter(self._all_arms))
-        self.arms = [a for a in self._all_arms if config.arms is None or a in config.arms]
-        self.seeds = list(told["seeds"] if config.seeds is None else config.seeds)
-        self.budgets = sorted(told["budgets"] if config.budgets is None else config.budgets)
-        self.split, self.device = config.split, config.device
-        self._cache = str(Path(config.work) / "references")
+        self.arms = [a for a in self._all_arms if settings["arms"] is None or a in settings["arms"]]
+        self.seeds = list(told["seeds"] if settings["seeds"] is None else settings["seeds"])
+        self.budgets = sorted(
+            told["budgets"] if settings["budgets"] is None else settings["budgets"]
+        )
+        self.split, self.device = settings["split"], settings["device"]
+        self._cache = str(Path(settings["work"]) / "references")
         self._steps_alone = told["reference_steps"]
         self._tuned = len(told["learning_rates"]) > 1
 
         first = {"seed": 0, "lr": 0.01, "steps": 1}
-        settings = self._settings(told["supernet"], **first)
+        base = self._settings(told["supernet"], **first)
         arms = {arm: self._arm_settings(arm, **first) for arm in self.arms}
-        check_comparable(settings, {**arms, "recipe": self._alone_settings(**first)})
-        parts = parts_of(settings)
+        check_comparable(base, {**arms, "recipe": self._alone_settings(**first)})
+        parts = parts_of(base)
         inputs = parts.data.example(num=1)
         self.subnets = stratified_subnets(
             parts.space,
@@ -64,14 +69,14 @@ class Plan:
             sampling: Budget.of(
                 parts.space,
                 parts.data,
-                instantiate(json.loads(sampling)),
+                part({"sampling": json.loads(sampling)}, "sampling"),
                 reference_steps=self._steps_alone,
             )
             for sampling in set(samplings.values())
         }
         self._budget = {arm: known[sampling] for arm, sampling in samplings.items()}
         for own in arms.values():
-            check_teacher(instantiate(own["objective"]), instantiate(own["sampling"]), parts.space)
+            check_teacher(part(own, "objective"), part(own, "sampling"), parts.space)
         for budget in (*told["tuning"], *self.budgets):
             for arm in self.arms:
                 self._budget[arm].steps(budget)
@@ -145,19 +150,18 @@ class Plan:
             )
         return {arm: row["lr"] for arm, row in chosen.items()}
 
-    def _settings(self, arm: Sequence[str], *, seed: int, lr: float, steps: int) -> Settings:
-        """A whole configuration of `hypernas train`."""
-        overrides = [*self.told["settings"], *arm, f"seed={seed}", f"device={self.device}"]
-        overrides += [f"training.steps={steps}", f"optimizer.lr={lr}"]
-        composed: Any = OmegaConf.to_container(compose("train", overrides=overrides), resolve=True)
-        return {str(key): value for key, value in composed.items()}
+    def _settings(self, arm: Sequence[Layer], *, seed: int, lr: float, steps: int) -> Settings:
+        """Whole settings of a training."""
+        own = {"seed": seed, "device": self.device}
+        own |= {"training": {"steps": steps}, "optimizer": {"lr": lr}}
+        return self._compose([*self.told["settings"], *arm, own])
 
     def _arm_settings(self, arm: str, *, seed: int, lr: float, steps: int) -> Settings:
         added = [*self.told["supernet"], *self._all_arms[arm]]
         return self._settings(added, seed=seed, lr=lr, steps=steps)
 
     def _alone_settings(self, *, seed: int, lr: float, steps: int) -> Settings:
-        added = ["generator=standalone", "sampling=fixed", *self.told["recipe"]]
+        added = [*self._compose.alone, *self.told["recipe"]]
         return self._settings(added, seed=seed, lr=lr, steps=steps)
 
     # --- stand-alone training ----------------------------------------------------------------

@@ -4,16 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
-from hypernas.cli import phases
-from hypernas.cli.run_folder import configuration, flat
+from hypernas.runs import phases
+from hypernas.runs.folder import read_settings
+from hypernas.runs.settings import Settings, flat, is_whole
 
 _ANYWHERE = ("device", "threads", "data.root", "callbacks.")  # change no result
 _OF_TRAINING = ("training.", "optimizer.", "schedule.", "objective.")
 
 
-def check(settings: dict[str, Any]) -> None:
+def check(settings: Settings) -> None:
     """Refuse what would only be found out after members are trained, or not be understood then.
 
     Raises:
@@ -26,18 +25,18 @@ def check(settings: dict[str, Any]) -> None:
             f"got {settings['members']!r}"
         )
     batches = settings["calibration_batches"]
-    if not isinstance(batches, int) or batches < 1:
+    if not is_whole(batches) or batches < 1:
         wrong.append(f"calibration_batches: expected 1 or more, got {batches!r}")
     if wrong:
         raise ValueError("the growth cannot be set up:\n  " + "\n  ".join(wrong))
 
 
-def phase_settings(settings: Mapping[str, Any], members: Sequence[Any]) -> list[DictConfig]:
-    """What `hypernas train` would be told of each phase: those of the members, and the last."""
+def phase_settings(settings: Settings, members: Sequence[Any]) -> list[dict[str, Any]]:
+    """Settings as of `hypernas train` for each phase: those of the members, and the last."""
     return [_of_phase(settings, members, phase) for phase in range(len(members) + 1)]
 
 
-def _of_phase(settings: Mapping[str, Any], members: Sequence[Any], phase: int) -> DictConfig:
+def _of_phase(settings: Settings, members: Sequence[Any], phase: int) -> dict[str, Any]:
     kind = "member_" if phase < len(members) else ""
     generator = {
         "_target_": "hypernas.growth.untrained",
@@ -49,21 +48,17 @@ def _of_phase(settings: Mapping[str, Any], members: Sequence[Any], phase: int) -
         "phase": phase,
         "seed": settings["seed"],
     }
-    return OmegaConf.create(
-        {
-            **{
-                key: settings[key]
-                for key in ("data", "space", "objective", "callbacks", "device", "threads")
-            },
-            "generator": generator,
-            "sampling": {"_target_": "hypernas.sampling.Fixed"},
-            **{key: settings[f"{kind}{key}"] for key in ("training", "optimizer", "schedule")},
-            "seed": settings["seed"] + phase,
-        }
-    )
+    kept = ("data", "space", "objective", "callbacks", "device", "threads")
+    return {
+        **{key: settings[key] for key in kept},
+        "generator": generator,
+        "sampling": {"_target_": "hypernas.sampling.Fixed"},
+        **{key: settings[f"{kind}{key}"] for key in ("training", "optimizer", "schedule")},
+        "seed": settings["seed"] + phase,
+    }
 
 
-def check_begun(folder: Path, settings: Mapping[str, DictConfig]) -> None:
+def check_begun(folder: Path, settings: Mapping[str, Settings]) -> None:
     """Refuse settings that are not those of phases that have begun.
 
     The last of these may be trained longer, or otherwise; on the others the next one rests.
@@ -77,7 +72,7 @@ def check_begun(folder: Path, settings: Mapping[str, DictConfig]) -> None:
     begun = [phase.name for phase in phases.read(folder)]
     lines = []
     for name in begun:
-        own = flat(configuration(str(folder / name)))
+        own = flat(read_settings(folder / name))
         now = flat(settings[name]) if name in settings else {}
         free = _ANYWHERE + (_OF_TRAINING if name == begun[-1] else ())
         lines += [

@@ -1,4 +1,4 @@
-"""What a process of a study computes: a stand-alone training, a cell, or what steps cost."""
+"""The work of a process of a study: a stand-alone training, a cell, or the cost of steps."""
 
 import dataclasses
 import functools
@@ -7,40 +7,33 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from hydra.errors import HydraException
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
-from hypernas.cli.run_folder import Parts, assemble
 from hypernas.data import Data
 from hypernas.distributed.device import pick_device
 from hypernas.evaluation import Recipe, References
-from hypernas.studies import measure_memory, measure_steps, run_cell
-from hypernas.training import Diverged, Strategy, Task, Training
+from hypernas.runs.assembly import Parts, assemble, part, strategy_of, training_of
+from hypernas.runs.settings import Settings
+from hypernas.studies.cell import run_cell
+from hypernas.studies.memory import measure_memory
+from hypernas.studies.step_cost import measure_steps
+from hypernas.training import Diverged
 from hypernas.training.optimizer import Groups
-
-Settings = dict[str, Any]  # a whole configuration of `hypernas train`
 
 
 def work(spec: dict[str, Any]) -> Any:
     """The result of a job; see the functions below."""
     kinds = {"reference": _reference, "cell": _cell, "cost": _cost, "memory": _memory}
-    try:
-        return kinds[spec["kind"]](spec)
-    except HydraException as error:
-        if error.__cause__ is None:
-            raise
-        raise error.__cause__ from None  # what a constructor said: causes get lost on the way back
+    return kinds[spec["kind"]](spec)
 
 
 def parts_of(settings: Settings) -> Parts:
     """The parts of a configuration; the data of the last ones are kept."""
-    return assemble(OmegaConf.create(settings), data=_data(json.dumps(settings["data"])))
+    return assemble(settings, data=_data(json.dumps(settings["data"])))
 
 
 @functools.lru_cache(maxsize=2)
 def _data(settings: str) -> Data:
-    return instantiate(OmegaConf.create(json.loads(settings)))
+    return part({"data": json.loads(settings)}, "data")
 
 
 def _reference(spec: dict[str, Any]) -> dict[str, dict[str, float]] | None:
@@ -48,10 +41,10 @@ def _reference(spec: dict[str, Any]) -> dict[str, dict[str, float]] | None:
     settings = spec["settings"]
     parts = parts_of(settings)
     recipe = Recipe(
-        training=instantiate(settings["training"]),
+        training=training_of(settings),
         objective=parts.objective,
-        optimizer=instantiate(settings["optimizer"]),
-        schedule=instantiate(settings["schedule"]),
+        optimizer=part(settings, "optimizer"),
+        schedule=part(settings, "schedule"),
     )
     references = References(
         parts.space, parts.data, recipe, folder=spec["cache"], device=settings["device"]
@@ -68,15 +61,10 @@ def _cell(spec: dict[str, Any]) -> dict[str, Any]:
     parts = parts_of(settings)
     cell = run_cell(
         parts.generator,
-        Task(parts.data, parts.objective),
+        parts.task,
         {label: parts.space.architecture(a) for label, a in spec["subnets"].items()},
-        training=instantiate(settings["training"]),
-        strategy=Strategy(
-            sampler=instantiate(settings["sampling"]),
-            optimizer=instantiate(settings["optimizer"]),
-            schedule=instantiate(settings["schedule"]),
-            seed=settings["seed"],
-        ),
+        training=training_of(settings),
+        strategy=strategy_of(settings, parts),
         split=spec["split"],
         device=settings["device"],
         follow=spec["follow"],
@@ -107,13 +95,13 @@ def _memory(spec: dict[str, Any]) -> float:
 def _stepper(settings: Settings) -> Callable[[int], None]:
     """What computes step i of an arm's training, to its end."""
     parts = parts_of(settings)
-    training: Training = instantiate(settings["training"])
-    sampler = instantiate(settings["sampling"])
+    training = training_of(settings)
+    sampler = part(settings, "sampling")
     generator = parts.generator.to(pick_device(settings["device"])).train()
     batches = parts.data.batches(
         batch_size=training.batch_size, device=generator.device
     ).starting_at(0)
-    groups = Groups(generator, instantiate(settings["optimizer"]))
+    groups = Groups(generator, part(settings, "optimizer"))
 
     def step(i: int) -> None:
         rng = torch.Generator().manual_seed(i)

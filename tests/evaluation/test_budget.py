@@ -8,11 +8,11 @@ from torch.utils.data import TensorDataset
 from hypernas import SearchSpace, generators, growth
 from hypernas.cost import flops
 from hypernas.data import digits
+from hypernas.evaluation import Budget, step_flops
 from hypernas.objectives import CrossEntropy, InPlaceDistillation
 from hypernas.sampling import Fixed, Sandwich, Uniform
 from hypernas.spaces import conv2d, mlp
 from hypernas.spaces.attention import FUSED_QKV, SelfAttention
-from hypernas.studies import Budget, step_flops
 
 DATA = digits()
 SPACE = mlp(input_shape=(1, 8, 8), num_classes=10, depths=(1, 2), widths=(8, 16))

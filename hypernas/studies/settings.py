@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
-from hypernas.cli.study_work import Settings
 from hypernas.evaluation import MEASURES
+from hypernas.runs.settings import Settings, is_whole
 
 ALONE = "standalone"  # the arm of stand-alone training, in tuning.csv
 _KEYS = (
@@ -17,24 +15,24 @@ _KEYS = (
 _ALIKE = (("data",), ("space",), ("training", "batch_size"))  # else arms cannot be compared
 
 
-def study_settings(config: DictConfig) -> dict[str, Any]:
+def study_settings(settings: Settings) -> dict[str, Any]:
     """The keys of a study's file, those of the scale merged in.
 
     Raises:
         ValueError: naming everything that is wrong.
     """
-    told: Any = OmegaConf.to_container(config.study, resolve=True)
+    told = dict(settings["study"])
     scales = told.pop("scales", {"cpu": {}})
-    if config.scale not in scales:
-        raise ValueError(f"scale must be one of {list(scales)}, got {config.scale!r}.")
-    scale = dict(scales[config.scale])
+    if settings["scale"] not in scales:
+        raise ValueError(f"scale must be one of {list(scales)}, got {settings['scale']!r}.")
+    scale = dict(scales[settings["scale"]])
     if unlike := {*told, *scale}.symmetric_difference(_KEYS):
         raise ValueError(
             f"a study has the keys {sorted(_KEYS)} and scales; missing or unknown: {sorted(unlike)}."
         )
     told["settings"] = told["settings"] + scale.pop("settings", [])
     told |= scale
-    if wrong := [*_wrong(told), *_wrong_choice(config, told)]:
+    if wrong := [*_wrong(told), *_wrong_choice(settings, told)]:
         raise ValueError("the study cannot be run:\n  " + "\n  ".join(wrong))
     return told
 
@@ -49,7 +47,7 @@ def _wrong(told: Mapping[str, Any]) -> list[str]:
     wrong += [
         f"{key}: expected 1 or more, got {told[key]!r}"
         for key in ("subnets", "reference_steps", "plateau_subnets")
-        if not _whole(told[key]) or told[key] < 1
+        if not is_whole(told[key]) or told[key] < 1
     ]
     if not wrong and told["plateau_subnets"] > told["subnets"]:
         wrong.append(
@@ -65,22 +63,21 @@ def _wrong(told: Mapping[str, Any]) -> list[str]:
     return wrong
 
 
-def _wrong_choice(config: DictConfig, told: Mapping[str, Any]) -> list[str]:
+def _wrong_choice(settings: Settings, told: Mapping[str, Any]) -> list[str]:
     """What is wrong in the lists of a study, or in those the command asks for instead."""
     asked = {
-        key: told[key] if config[key] is None else OmegaConf.to_object(config)[key]  # type: ignore[index]
-        for key in ("seeds", "budgets")
+        key: told[key] if settings[key] is None else settings[key] for key in ("seeds", "budgets")
     }
-    arms = list(told["arms"]) if config.arms is None else OmegaConf.to_object(config)["arms"]  # type: ignore[index]
+    arms = list(told["arms"]) if settings["arms"] is None else settings["arms"]
     rates = told["learning_rates"]
     wrong = []
-    if config.split not in ("validation", "test"):
-        wrong.append(f"split: expected validation or test, got {config.split!r}")
+    if settings["split"] not in ("validation", "test"):
+        wrong.append(f"split: expected validation or test, got {settings['split']!r}")
     for key, values, fits, expected in (
         ("arms", arms, lambda arm: arm in told["arms"], f"of {list(told['arms'])}"),
-        ("seeds", asked["seeds"], _whole, "integers"),
+        ("seeds", asked["seeds"], is_whole, "integers"),
         ("budgets", asked["budgets"], _positive, "positive numbers"),
-        *((f"tuning.{b}", seeds, _whole, "integers") for b, seeds in _tuning(told).items()),
+        *((f"tuning.{b}", seeds, is_whole, "integers") for b, seeds in _tuning(told).items()),
         ("learning_rates", rates, _positive, "positive numbers"),
     ):
         if not isinstance(values, list) or not values or len(set(values)) < len(values):
@@ -93,10 +90,6 @@ def _wrong_choice(config: DictConfig, told: Mapping[str, Any]) -> list[str]:
 def _tuning(told: Mapping[str, Any]) -> Mapping[Any, Any]:
     """Budget -> seeds; empty where something else is given."""
     return told["tuning"] if isinstance(told["tuning"], Mapping) else {}
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _positive(value: Any) -> bool:
@@ -123,6 +116,7 @@ def check_comparable(settings: Settings, arms: Mapping[str, Settings]) -> None:
 
 
 def _at(settings: Settings, path: tuple[str, ...]) -> Any:
+    node: Any = settings
     for key in path:
-        settings = settings[key]
-    return settings
+        node = node[key]
+    return node

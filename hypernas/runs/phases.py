@@ -29,6 +29,12 @@ class Phase:
     before: dict[str, float] = field(default_factory=dict)
     after: dict[str, float] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        measures = ", ".join(
+            f"{name} {self.before[name]:.4f} -> {value:.4f}" for name, value in self.after.items()
+        )
+        return f"{self.name}: {measures} after {self.train_flops:.3g} FLOPs in all"
+
 
 def write(folder: Path, phases: Sequence[Phase]) -> None:
     write_whole(folder / _PHASES, json.dumps([asdict(p) for p in phases], indent=1) + "\n")
@@ -41,7 +47,7 @@ def read(folder: Path) -> list[Phase]:
 
 
 def holds_growth(folder: Path) -> bool:
-    """Whether a growth was started there, be it that no phase has begun."""
+    """True if a growth was started there, be it that no phase has begun."""
     return (folder / _PHASES).is_file()
 
 

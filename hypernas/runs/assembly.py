@@ -1,0 +1,91 @@
+"""The parts of a run, put together from its settings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hypernas.conditions import Condition
+from hypernas.data import Data
+from hypernas.generators import Generator
+from hypernas.objectives import Objective
+from hypernas.runs.instantiate import instantiate, named
+from hypernas.runs.settings import Settings
+from hypernas.space import SearchSpace
+from hypernas.training import Strategy, Task, Training, check_teacher
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What settings stand for, but for what only training needs.
+
+    Attributes:
+        space: of the generator, which may be a part of that of the settings.
+        condition: what the generator reads of each batch; None for nothing.
+    """
+
+    data: Data
+    space: SearchSpace
+    generator: Generator
+    objective: Objective
+    condition: Condition | None = None
+
+    @property
+    def task(self) -> Task:
+        """What the generator is trained for."""
+        return Task(self.data, self.objective, self.condition)
+
+
+def assemble(settings: Settings, *, data: Data | None = None) -> Parts:
+    """Build the parts of a run; its data too, unless they are given.
+
+    A `space` that is a function is given the data's `input_shape` and `num_classes`; one that is
+    a `SearchSpace` is taken as it is. The generator is given `space`.
+    """
+    data = part(settings, "data") if data is None else data
+    generator = part(settings, "generator")(space=space_of(settings, data))
+    objective, condition = part(settings, "objective"), part(settings, "condition")
+    return Parts(data, generator.space, generator, objective, condition)
+
+
+def part(settings: Settings, key: str) -> Any:
+    """The object of one key; None where there is none."""
+    return instantiate(settings.get(key), key=key)
+
+
+def space_of(settings: Settings, data: Data) -> SearchSpace:
+    """The search space of settings."""
+    space = part(settings, "space")
+    if isinstance(space, SearchSpace):
+        return space
+    return space(input_shape=data.input_shape, num_classes=data.num_classes)
+
+
+def training_of(settings: Settings) -> Training:
+    """How long and how the settings train."""
+    return part(settings, "training")
+
+
+def strategy_of(settings: Settings, parts: Parts) -> Strategy:
+    """Which architectures the settings train, and how parameters move.
+
+    Raises:
+        ValueError: if subnets are to be distilled, and no step has a teacher.
+    """
+    sampler = part(settings, "sampling")
+    check_teacher(parts.objective, sampler, parts.space)
+    return Strategy(
+        sampler=sampler,
+        optimizer=part(settings, "optimizer"),
+        schedule=part(settings, "schedule"),
+        seed=settings["seed"],
+    )
+
+
+def callbacks_of(settings: Settings) -> list[Callable[..., Any]]:
+    """The callbacks of settings; a target that is a function is one, a class makes one."""
+    found = []
+    for name, node in settings["callbacks"].items():
+        key = f"callbacks.{name}"
+        target = named(node.get("_target_", "???"), key=key)
+        found.append(instantiate(node, key=key) if isinstance(target, type) else target)
+    return found

@@ -1,0 +1,165 @@
+"""Evaluation of a run: subnets measured, and compared with training them alone."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hypernas.distributed.device import pick_device
+from hypernas.evaluation import Evaluation, Recipe
+from hypernas.evaluation import evaluate as measured
+from hypernas.evaluation.standalone import StandaloneTraining, stratified
+from hypernas.runs.assembly import part, strategy_of, training_of
+from hypernas.runs.load import Run, opened
+from hypernas.runs.settings import merged
+from hypernas.sampling import sample_subnets
+from hypernas.space.architecture import Architecture
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Described = Mapping[str, Any] | str  # an architecture: choices, largest, smallest, or JSON
+SPLITS = ("train", "validation", "test")
+
+
+def evaluate(
+    run: Run | str | os.PathLike[str],
+    *,
+    subnets: int = 20,
+    architectures: Sequence[Described] = (),
+    split: str = "test",
+    calibration_batches: int = 16,
+    seed: int = 0,
+    device: str = "auto",
+) -> "DataFrame":
+    """The cost and the measures of subnets of a run, a row each.
+
+    Args:
+        run: or its folder.
+        subnets: random architectures beside the smallest and the largest.
+        architectures: these instead.
+        split: train, validation or test.
+        calibration_batches: training batches for the statistics of batch norms.
+        seed: of the random architectures.
+
+    Raises:
+        ValueError: if the split, or an architecture, is unknown.
+    """
+    from pandas import DataFrame
+
+    run = opened(run)
+    chosen = chosen_subnets(run, architectures, num=subnets, seed=seed)
+    found = list(
+        measure(run, chosen, split=split, calibration_batches=calibration_batches, device=device)
+    )
+    return DataFrame(rows(found))
+
+
+def chosen_subnets(
+    run: Run, architectures: Sequence[Described], *, num: int, seed: int, spread: bool = False
+) -> dict[str, Architecture]:
+    """The subnets that are asked for, by label.
+
+    Args:
+        spread: take random ones spread over FLOPs, without the smallest and the largest.
+    """
+    if architectures:
+        found = [described(run, architecture) for architecture in architectures]
+        return {f"subnet_{i}": architecture for i, architecture in enumerate(found)}
+    if spread:
+        return stratified(run.space, run.data, num, seed=seed)
+    return sample_subnets(run.space, num, seed=seed)
+
+
+def described(run: Run, architecture: Described) -> Architecture:
+    """An architecture of a run, as a mapping, a word, or the JSON that tables hold.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if isinstance(architecture, str) and architecture.lstrip().startswith("{"):
+        return run.space.architecture(Architecture.from_json(architecture))
+    return run.space.named(architecture)
+
+
+def measure(
+    run: Run,
+    subnets: Mapping[str, Architecture],
+    *,
+    split: str,
+    calibration_batches: int,
+    device: str,
+) -> Iterable[Evaluation]:
+    """Measure subnets of a run, one by one."""
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")
+    run.generator.to(pick_device(device))
+    return measured(
+        run.generator,
+        run.data,
+        subnets,
+        objective=run.objective,
+        split=split,
+        calibration_batches=calibration_batches,
+        condition=run.condition,
+    )
+
+
+def standalone_training(
+    run: Run,
+    *,
+    steps: int | None,
+    lr: float | None,
+    seeds: Sequence[int],
+    folder: str,
+    calibration_batches: int,
+    device: str,
+) -> StandaloneTraining:
+    """Stand-alone training by the recipe of a run, or what is said instead.
+
+    Args:
+        steps: of each; None finds the plateau, from the FLOPs of the run on.
+        lr: learning rate; None for the run's.
+        calibration_batches: as for the inherited weights.
+        folder: of references that were trained before.
+    """
+    own = run.settings or {}
+    optimizer = merged(
+        [{"optimizer": own["optimizer"]}, {} if lr is None else {"optimizer": {"lr": lr}}]
+    )
+    recipe = Recipe(
+        training=training_of(own),
+        objective=run.objective,
+        optimizer=part(optimizer, "optimizer"),
+        schedule=part(own, "schedule"),
+        calibration_batches=calibration_batches,
+    )
+    return StandaloneTraining(
+        run.space,
+        run.data,
+        recipe,
+        sampler=strategy_of(own, run).sampler,
+        steps=steps,
+        seeds=seeds,
+        folder=folder,
+        device=device,
+    )
+
+
+def rows(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
+    """Flat rows for a table, without columns that tell nothing.
+
+    Where no subnet has norms to calibrate, inherited and calibrated measures are the same: then
+    there is one column a measure, by its own name.
+    """
+    alike = all(found.inherited == found.calibrated for found in evaluations)
+    return [found.row(alike=alike) for found in evaluations]
+
+
+def free_path(path: Path) -> Path:
+    """A file that is not there yet: the path itself, or its name with a number behind it."""
+    for i in range(1, 10_000):
+        candidate = path if i == 1 else path.with_name(f"{path.stem}_{i}{path.suffix}")
+        if not candidate.exists():
+            return candidate
+    raise FileExistsError(f"{path} and 9,999 numbered files beside it exist: give out=FILE.")

@@ -1,0 +1,86 @@
+"""The folder of a run: its settings, and where its checkpoints are."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hypernas.runs.settings import OF_A_MACHINE, Settings, flat, resolved
+from hypernas.storage.files import write_whole
+
+CHECKPOINTS = "checkpoints"
+_SETTINGS, _OVERRIDES = "settings.yaml", "overrides.json"
+
+
+def write_settings(folder: Path, settings: Settings, overrides: Sequence[str] = ()) -> None:
+    """Write a run's settings, and the overrides of a command line that they came of."""
+    text = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True)
+    write_whole(folder / _SETTINGS, text)
+    write_whole(folder / _OVERRIDES, json.dumps(list(overrides), indent=1) + "\n")
+
+
+def read_settings(folder: str | Path) -> dict[str, Any]:
+    """The settings a run was started with.
+
+    Raises:
+        FileNotFoundError: if the folder is not that of a run.
+        ValueError: if its file does not hold settings.
+    """
+    path = Path(folder) / _SETTINGS
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{folder} is not the folder of a run: it has no {_SETTINGS}. "
+            f"Give the folder that hypernas train, or grow, printed."
+        )
+    try:
+        settings = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read as YAML: {error}") from None
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path} does not hold settings.")
+    try:
+        return resolved(settings)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def read_overrides(folder: str | Path) -> list[str]:
+    """The overrides a run was started with.
+
+    Raises:
+        FileNotFoundError: if the folder is not that of a run.
+    """
+    read_settings(folder)
+    return json.loads((Path(folder) / _OVERRIDES).read_text())
+
+
+def check_resumed(settings: Settings, folder: str | Path, given: Sequence[str]) -> None:
+    """Refuse to go on with a run with settings that it did not have and nobody asked for.
+
+    They come about where defaults have changed since it was started.
+
+    Args:
+        given: the overrides of today, the run's own among them.
+
+    Raises:
+        ValueError: naming all of them.
+    """
+    before = read_overrides(folder)
+    asked = [override.split("=")[0].lstrip("+~") for override in given if override not in before]
+    if "experiment" in asked:
+        return  # a preset, of anything
+    then, now = flat(read_settings(folder)), flat(settings)
+    changed = [
+        f"{key}: {then.get(key, 'nothing')} in the run, {now.get(key, 'nothing')} now"
+        for key in sorted({*then, *now})
+        if then.get(key) != now.get(key)
+        and key not in OF_A_MACHINE
+        and not any(key == name or key.startswith(f"{name}.") for name in asked)
+    ]
+    if changed:
+        raise ValueError(
+            f"{folder} was started with other defaults:\n  " + "\n  ".join(changed) + "\nGive what "
+            "it had to go on with that, or what is to change: key=value, or group=name."
+        )

@@ -1,0 +1,191 @@
+"""Growth by settings: members are trained, a large network grows of them, and is trained on."""
+
+import os
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from hypernas.distributed.device import pick_device
+from hypernas.evaluation.budget import step_flops
+from hypernas.generators import Generator
+from hypernas.growth import Growth, recalibrate
+from hypernas.objectives import assess
+from hypernas.runs import phases
+from hypernas.runs.assembly import (
+    Parts,
+    assemble,
+    callbacks_of,
+    part,
+    space_of,
+    strategy_of,
+    training_of,
+)
+from hypernas.runs.folder import CHECKPOINTS, write_settings
+from hypernas.runs.growth_settings import check, check_begun, phase_settings
+from hypernas.runs.load import Run, load
+from hypernas.runs.phases import Phase
+from hypernas.runs.settings import Settings, flat, resolved
+from hypernas.runs.train import Tell, silent
+from hypernas.sampling import Fixed
+from hypernas.training import Record, check_teacher, checkpoint, memory_of
+from hypernas.training.optimizer import Groups, Memory
+
+
+def grow(
+    settings: Settings,
+    folder: str | os.PathLike[str],
+    *,
+    resume: bool = False,
+    overrides: tuple[str, ...] = (),
+    tell: Tell = silent,
+) -> Run:
+    """Train members, grow a network of them, and train it on, in a folder; or go on with that.
+
+    Args:
+        settings: nested plain values, with the keys that `hypernas grow --cfg job` prints.
+        folder: of the growth, with a run for each phase.
+        resume: go on where it stopped, in whichever phase.
+        overrides: of a command line, to be kept.
+        tell: is given what there is to say of each phase.
+
+    Returns:
+        The grown network's run.
+
+    Raises:
+        FileExistsError: if the folder holds a growth, and that is not to be gone on with.
+        FileNotFoundError: if it holds none to go on with.
+        ValueError: if settings are wrong, or are not those of phases that have begun.
+        Interrupted, Diverged: as training.
+    """
+    settings, folder = resolved(settings), Path(folder)
+    if phases.read(folder) and not resume:
+        raise FileExistsError(
+            f"{folder} already holds a growth: go on with it by resume={folder}, or choose another "
+            f"folder by hydra.run.dir=FOLDER."
+        )
+    if resume and not phases.holds_growth(folder):
+        raise FileNotFoundError(
+            f"{folder} is not the folder of a growth: it has no phases. Give the folder that "
+            f"hypernas grow printed, the one around member_0 and grown."
+        )
+    if settings["threads"] is not None:
+        torch.set_num_threads(settings["threads"])
+    growing = _Growing(settings, folder, tell)
+    write_settings(folder, settings, overrides)
+    phases.write(folder, phases.read(folder))
+    growing.run()
+    return load(folder)
+
+
+class _Growing:
+    """The phases of settings, one after the other.
+
+    Raises:
+        ValueError: if some part of the settings does not fit; nothing is written then.
+    """
+
+    def __init__(self, settings: Settings, folder: Path, tell: Tell) -> None:
+        self.whole, self.folder, self.tell = settings, folder, tell
+        check(settings)
+        self.data = part(settings, "data")
+        self.space = space_of(settings, self.data)
+        check_teacher(part(settings, "objective"), Fixed(), self.space)
+        self.method: Growth = part(settings, "growth")
+        self.device = pick_device(settings["device"])
+        members = list(settings["members"])[: self.method.max_members]
+        self.num_members = len(members)
+        self.names = [*(f"member_{m}" for m in range(len(members))), "grown"]
+        self.settings = phase_settings(settings, members)
+        self.parts = [assemble(own, data=self.data) for own in self.settings]
+        self.trainings = [training_of(own) for own in self.settings]
+        for parts in self.parts:
+            parts.generator.to(self.device)
+        check_begun(folder, dict(zip(self.names, self.settings, strict=True)))
+
+    def run(self) -> None:
+        """Go through the phases; those that are over take no time."""
+        told = {phase.name: phase for phase in phases.read(self.folder)}
+        spent = 0.0
+        for i, name in enumerate(self.names):
+            steps, a_step = self.trainings[i].steps, self._step_flops(i)
+            self.tell(
+                f"{name}: {steps} steps of {a_step:.3g} FLOPs\n{self.parts[i].generator.describe()}"
+            )
+            memory = self._memory() if name == "grown" and self.whole["keep_memory"] else None
+            spent += a_step * steps
+            before = told[name].before if name in told else self._begin(i)
+            write_settings(self.folder / name, self.settings[i])
+            told[name] = Phase(name, steps, a_step, spent, before)
+            phases.write(self.folder, list(told.values()))
+            told[name].after = self._train(i, memory)
+            phases.write(self.folder, list(told.values()))
+        self.tell("\n".join(map(str, told.values())))
+
+    def _begin(self, i: int) -> dict[str, float]:
+        """Save a phase before its first step; returns the measures of its network then."""
+        name, place, parts = self.names[i], self.folder / self.names[i], self.parts[i]
+        if name == "grown" and self.num_members:
+            self.parts[i] = parts = replace(parts, generator=self._grow())
+        network = parts.generator.export(parts.space.largest())
+        batches = self.data.in_order("validation", device=self.device)
+        measures = assess(network, batches, parts.objective)
+        checkpoint.save(
+            place / CHECKPOINTS,
+            step=0,
+            generator=parts.generator,
+            optimizer=Groups(parts.generator, part(self.settings[i], "optimizer")).optimizer,
+            figures=measures,
+        )
+        return measures
+
+    def _grow(self) -> Generator:
+        """The grown network, its norms calibrated; what there is to warn of is told."""
+        members = [parts.generator for parts in self.parts[:-1]]
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            grown = self.method.grow(
+                members, self.space, to=self.whole["to"], seed=self.whole["seed"]
+            )
+        for warning in told:
+            self.tell(f"warning: {warning.message}")
+        inputs = self.data.calibration(self.whole["calibration_batches"], device=self.device)
+        recalibrate(grown, inputs)
+        return grown
+
+    def _memory(self) -> Memory:
+        """What optimizers kept of the members, by names of the grown generator."""
+        return self.method.inherit(
+            [
+                memory_of(
+                    self.folder / name / CHECKPOINTS,
+                    self.parts[m].generator,
+                    part(self.settings[m], "optimizer"),
+                )
+                for m, name in enumerate(self.names[:-1])
+            ]
+        )
+
+    def _train(self, i: int, memory: Memory | None) -> dict[str, float]:
+        place, parts, settings = self.folder / self.names[i], self.parts[i], self.settings[i]
+        return self.trainings[i].run(
+            parts.generator,
+            parts.task,
+            replace(strategy_of(settings, parts), memory=memory),
+            callbacks=callbacks_of(settings),
+            record=Record(place, flat(settings)),
+            resume=place / CHECKPOINTS,
+            device=self.device,
+        )
+
+    def _step_flops(self, i: int) -> float:
+        parts: Parts = self.parts[i]
+        return step_flops(
+            parts.generator,
+            self.data,
+            sampler=Fixed(),
+            objective=parts.objective,
+            batch_size=self.trainings[i].batch_size * self.trainings[i].accumulate,
+            num=1,
+        )

@@ -1,0 +1,103 @@
+"""Training by settings, in a folder that holds all of the run."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from hypernas.distributed import ProcessGroup
+from hypernas.events import Begun, Event
+from hypernas.runs.assembly import assemble, callbacks_of, strategy_of, training_of
+from hypernas.runs.folder import CHECKPOINTS, check_resumed, write_settings
+from hypernas.runs.load import Run
+from hypernas.runs.settings import OF_A_MACHINE, Settings, check_whole, flat, resolved
+from hypernas.training import Record, TrainingRun, checkpoint
+
+Tell = Callable[[str], None]
+
+
+def silent(text: str) -> None:
+    """Tell nobody."""
+
+
+def train(
+    settings: Settings,
+    folder: str | os.PathLike[str],
+    *,
+    resume: bool = False,
+    overrides: Sequence[str] = (),
+    ranks: ProcessGroup | None = None,
+    tell: Tell = silent,
+) -> Run:
+    """Train the generator of settings in a folder, or go on with what is there.
+
+    Args:
+        settings: nested plain values, with the keys that `hypernas train --cfg job` prints.
+        folder: of the run: its settings, checkpoints, figures and curves.
+        resume: go on from the newest checkpoint. The settings must be those of the run.
+        overrides: of a command line, to be kept; those that a resumed run did not have may change
+            its settings.
+        ranks: the processes that train together; None is this one.
+        tell: is given what there is to say at the beginning.
+
+    Raises:
+        FileExistsError: if the folder holds a run, and that is not to be gone on with.
+        ValueError: if settings are wrong, or are not those of the run.
+        Diverged, Interrupted, RankLost, CheckpointError: see `hypernas.training.Training.run`.
+    """
+    settings, folder, ranks = resolved(settings), Path(folder), ranks or ProcessGroup()
+    checkpoints = folder / CHECKPOINTS
+    if checkpoints.exists() and not resume:
+        raise FileExistsError(
+            f"{folder} already holds a run: go on with it by resume={folder}, or choose another "
+            f"folder by hydra.run.dir=FOLDER."
+        )
+    if resume:
+        check_resumed(settings, folder, overrides)
+    if settings.get("threads") is not None:
+        torch.set_num_threads(settings["threads"])
+    check_whole(settings, seed=0)
+    parts = assemble(settings)
+    told = {key: value for key, value in flat(settings).items() if key not in OF_A_MACHINE}
+    ranks.check_alike(parts.generator, told)
+    training, strategy = training_of(settings), strategy_of(settings, parts)
+    callbacks = callbacks_of(settings)
+    tell(
+        f"{parts.data.name}, a space of {parts.space.size:,} architectures\n"
+        f"{parts.generator.describe()}"
+    )
+    step, figures = 0, {}
+    if resume:
+        state = checkpoint.load(checkpoint.newest(checkpoints), generator=parts.generator)
+        step, figures = state.step, state.figures
+    if step >= training.steps:
+        tell(f"nothing to do: {folder} has taken {step} steps, training.steps is {training.steps}.")
+    else:
+
+        def keep(run: TrainingRun, event: Event) -> None:
+            if isinstance(event, Begun):  # nothing stands in the way any more
+                write_settings(folder, settings, overrides)
+
+        figures = training.run(
+            parts.generator,
+            parts.task,
+            strategy,
+            callbacks=[keep, *callbacks],
+            record=Record(folder, flat(settings)),
+            resume=checkpoints if resume else None,
+            device=settings.get("device", "auto"),
+            ranks=ranks,
+        )
+        step = training.steps
+    return Run(
+        parts.data,
+        parts.space,
+        parts.generator,
+        parts.objective,
+        parts.condition,
+        folder=folder,
+        settings=settings,
+        step=step,
+        figures=figures,
+    )
