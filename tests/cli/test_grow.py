@@ -263,7 +263,7 @@ def test_stopped_between_phases_it_tells_how_to_go_on_and_loses_nothing(
         Path(grown, "phases.json").write_text(json.dumps(phases[:2]))
     before = json.loads(Path(grown, "phases.json").read_text())
     with monkeypatch.context() as patch:
-        patch.setattr(f"hypernas.cli.grow.{place}", stop)
+        patch.setattr(f"hypernas.runs.grow.{place}", stop)
         status, _, error = run("grow", f"resume={grown}")
     assert status == 130
     assert f"stopped; go on by: hypernas grow resume={grown}" in error
@@ -274,7 +274,7 @@ def test_stopped_between_phases_it_tells_how_to_go_on_and_loses_nothing(
 
 def test_stopped_before_its_first_phase_it_goes_on_and_has_nothing_to_export(run, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("hypernas.cli.grow.step_flops", stop)
+        patch.setattr("hypernas.runs.grow.step_flops", stop)
         assert run("grow", *FAST, "hydra.run.dir=it")[0] == 130
     message = refused(run("export", "run=it", "architecture=largest", "out=net.onnx"))
     assert "a growth of which no phase has begun yet" in message
