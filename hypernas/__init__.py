@@ -5,18 +5,42 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hypernas import generators
+    from hypernas.runs.evaluate import evaluate
+    from hypernas.runs.export import export
+    from hypernas.runs.grow import grow
+    from hypernas.runs.load import load
+    from hypernas.runs.train import train
     from hypernas.space import SearchSpace
     from hypernas.space.architecture import Architecture
     from hypernas.space.choice import Choice
+    from hypernas.studies import study
 
 __version__ = "0.1.0"
-__all__ = ["Architecture", "Choice", "SearchSpace", "__version__", "generators"]
+__all__ = [
+    "Architecture",
+    "Choice",
+    "SearchSpace",
+    "__version__",
+    "evaluate",
+    "export",
+    "generators",
+    "grow",
+    "load",
+    "study",
+    "train",
+]
 
 _LAZY = {  # name -> "module:name", or the module that it is, imported when it is first asked for
     "Architecture": "hypernas.space.architecture:Architecture",
     "Choice": "hypernas.space.choice:Choice",
     "SearchSpace": "hypernas.space:SearchSpace",
+    "evaluate": "hypernas.runs.evaluate:evaluate",
+    "export": "hypernas.runs.export:export",
     "generators": "hypernas.generators",
+    "grow": "hypernas.runs.grow:grow",
+    "load": "hypernas.runs.load:load",
+    "study": "hypernas.studies:study",
+    "train": "hypernas.runs.train:train",
 }
 
 

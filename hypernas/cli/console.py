@@ -1,4 +1,4 @@
-"""How commands speak: plain lines on the console, and folders and commands as they can be typed."""
+"""Folders and commands as people can type them."""
 
 import hashlib
 import os
@@ -7,18 +7,9 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 _PLAIN = re.compile(r"(?!(null|true|false|inf|nan)$)[A-Za-z_/][\w./-]*", re.ASCII | re.IGNORECASE)
 _LONGEST = 120  # characters of a folder's name, which systems of files limit to 255 bytes
-
-
-def say(console: "Console", text: str) -> None:
-    """Print a text as it is: not coloured, not wrapped, brackets are no markup."""
-    console.print(text, highlight=False, soft_wrap=True, markup=False)
 
 
 def shown(folder: Path) -> Path:

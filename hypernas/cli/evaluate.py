@@ -12,8 +12,8 @@ from rich.progress import track
 from rich.table import Table
 
 from hypernas.cli.plain import plain
-from hypernas.cli.console import say
 from hypernas.evaluation import mean, write_csv
+from hypernas.runs.console import say
 from hypernas.runs.evaluate import (
     SPLITS,
     chosen_subnets,

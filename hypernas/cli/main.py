@@ -12,7 +12,10 @@ from hypernas.runs.config_files import configs
 
 _COMMANDS = {  # name -> "module:function", imported when it is run; and what it does
     "train": ("hypernas.cli.train:train_command", "train a generator over a search space"),
-    "evaluate": ("hypernas.cli.evaluate:evaluate_command", "measure subnets of a trained generator"),
+    "evaluate": (
+        "hypernas.cli.evaluate:evaluate_command",
+        "measure subnets of a trained generator",
+    ),
     "export": ("hypernas.cli.export:export_command", "write one subnet as a plain module"),
     "grow": (
         "hypernas.cli.grow:grow_command",

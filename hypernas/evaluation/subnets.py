@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hypernas.conditions import Condition
 from hypernas.cost import flops, num_parameters
-from hypernas.data import Data, num_examples
+from hypernas.data import Data
 from hypernas.generators import Generator
 from hypernas.objectives import Objective, assess
 from hypernas.space.architecture import Architecture

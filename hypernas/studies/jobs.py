@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import hypernas
+from hypernas.runs.console import say
 from hypernas.storage.files import write_whole
 
 Spec = dict[str, Any]  # JSON
@@ -175,8 +176,3 @@ def _read(path: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, ValueError):
         return None
     return content if isinstance(content, dict) and "result" in content else None
-
-
-def say(console: Console, text: str) -> None:
-    """Print a text as it is: not coloured, not wrapped, brackets are no markup."""
-    console.print(text, highlight=False, soft_wrap=True, markup=False)

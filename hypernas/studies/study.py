@@ -7,9 +7,10 @@ from pathlib import Path
 from rich.console import Console
 
 from hypernas.evaluation import write_csv
+from hypernas.runs.console import say
 from hypernas.runs.settings import Settings
 from hypernas.studies.composer import Composer
-from hypernas.studies.jobs import Jobs, say
+from hypernas.studies.jobs import Jobs
 from hypernas.studies.plan import Plan
 from hypernas.studies.rows import Found, Row
 from hypernas.studies.work import work
