@@ -8,8 +8,8 @@ from omegaconf import DictConfig, OmegaConf
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
-    """A configuration as nested plain values, references resolved."""
-    found: Any = OmegaConf.to_container(config, resolve=True)
+    """A configuration as nested plain values, references resolved; what is missing is refused."""
+    found: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     return {str(key): value for key, value in found.items()}
 
 

@@ -69,4 +69,4 @@ def named(path: Any, *, key: str = "") -> Any:
         except AttributeError as error:
             raise ImportError(f"{place}: there is no {path}: {error}.") from None
         return found
-    raise ImportError(f"{place}: there is no module {parts[0]!r}, of which {path} is to be.")
+    raise ImportError(f"{place}: No module named {parts[0]!r}, for {path}.")

@@ -70,7 +70,7 @@ def test_norms_of_both_are_calibrated_by_as_many_batches(evaluate):
     [
         ("split=train", "standalone=true compares on validation or test"),
         ("recipe.seeds=[]", "recipe.seeds must be a list of one seed or more, each once, got []"),
-        ("recipe.seeds=3", "recipe.seeds must be a list of one seed or more, each once, got 3"),
+        ("recipe.seeds=3", "recipe.seeds: expected a list, got 3"),
         ("subnets=9", "as many as the space has, got 9"),
         ("subnets=0", "needs 1 to 3 subnets"),
     ],
