@@ -41,10 +41,10 @@ def assemble(settings: Settings, *, data: Data | None = None) -> Parts:
     A `space` that is a function is given the data's `input_shape` and `num_classes`; one that is
     a `SearchSpace` is taken as it is. The generator is given `space`.
     """
-    data = part(settings, "data") if data is None else data
-    generator = part(settings, "generator")(space=space_of(settings, data))
+    own: Data = part(settings, "data") if data is None else data
+    generator = part(settings, "generator")(space=space_of(settings, own))
     objective, condition = part(settings, "objective"), part(settings, "condition")
-    return Parts(data, generator.space, generator, objective, condition)
+    return Parts(own, generator.space, generator, objective, condition)
 
 
 def part(settings: Settings, key: str) -> Any:

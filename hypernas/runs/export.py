@@ -41,9 +41,8 @@ def export(
         vector = vector.to(generator.device)
     subnet = generator.subnet(described(run, architecture), vector)
 
-    def rest(inputs: object) -> object:
-        return inputs if run.condition is None else run.condition.rest(inputs)
-
+    condition_of = run.condition
+    rest = (lambda inputs: inputs) if condition_of is None else condition_of.rest
     statistics = None
     if calibration_batches:
         batches = run.data.calibration(calibration_batches, device=generator.device)

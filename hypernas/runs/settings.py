@@ -69,11 +69,11 @@ def merged(layers: Sequence[Settings]) -> dict[str, Any]:
     for layer in layers:
         for key, value in layer.items():
             before = found.get(key)
-            inside = isinstance(value, Mapping) and isinstance(before, Mapping)
-            other = inside and value.get("_target_", before.get("_target_")) != before.get(
-                "_target_"
-            )
-            found[key] = merged([before, value]) if inside and not other else value
+            if isinstance(value, Mapping) and isinstance(before, Mapping):
+                target = before.get("_target_")
+                if value.get("_target_", target) == target:
+                    value = merged([before, value])
+            found[key] = value
     return found
 
 

@@ -113,7 +113,7 @@ class Plan:
             ValueError: as `best`.
         """
         if not self._tuned:
-            (rate,) = self.told["learning_rates"]
+            rate: float = self.told["learning_rates"][0]
             return dict.fromkeys(self.arms, rate)
         at = tuned_at(budget, self.told["tuning"])
         return self.best([r for r in tuning if r["arm"] != ALONE and r["budget"] == at])
