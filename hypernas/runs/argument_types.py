@@ -21,7 +21,8 @@ def misfit(value: object, kinds: Sequence[type]) -> str:
     fits = {type(value), *([float] if type(value) is int else [])} & set(kinds)
     if fits or value == "???" or (isinstance(value, str) and "${" in value):
         return ""
-    return f"expected {' or '.join(_KINDS[kind] for kind in kinds)}, got {value!r}."
+    expected = " or ".join(words for kind, words in _KINDS.items() if kind in kinds)
+    return f"expected {expected}, got {value!r}."
 
 
 def misfits(settings: Mapping, key: str = "") -> Iterator[str]:
