@@ -6,8 +6,8 @@ from functools import cache
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
-from hypernas.cli.main import configs
 from hypernas.generators import Generator
+from hypernas.runs.config_files import configs
 
 NAMES = sorted({path.stem for path in (configs() / "generator").glob("*.yaml")} - {"own"})
 

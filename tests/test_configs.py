@@ -9,8 +9,8 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_object, instantiate
 from omegaconf import OmegaConf
 
-from hypernas.cli.main import configs
 from hypernas.generators import Generator
+from hypernas.runs.config_files import configs
 from hypernas.spaces import mlp
 
 GROUPS = [

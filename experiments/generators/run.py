@@ -24,9 +24,9 @@ from hydra.utils import instantiate
 from torch import Tensor
 
 from hypernas import SearchSpace, generators, spaces
-from hypernas.cli.main import configs
 from hypernas.evaluation import write_csv
 from hypernas.generators import Generator
+from hypernas.runs.config_files import configs
 
 HERE = Path(__file__).parent
 IMAGES, SYMBOLS = (3, 16, 16), (32,)

@@ -3,9 +3,8 @@
 from omegaconf import DictConfig
 from rich.console import Console
 
-from hypernas.cli.console import next_steps
 from hypernas.cli.plain import given_overrides, plain, run_folder
-from hypernas.runs.console import say
+from hypernas.runs.console import next_steps, say
 from hypernas.runs.grow import grow
 from hypernas.training import Interrupted
 

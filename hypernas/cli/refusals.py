@@ -2,14 +2,16 @@
 
 import difflib
 import errno
+import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from hypernas.distributed import RankLost
+from hypernas.distributed import RankLost, launched
 from hypernas.runs.argument_types import misfit, misfits
 from hypernas.runs.config_files import META, chosen, configs, options, read
 from hypernas.training import Diverged
@@ -57,8 +59,10 @@ def check(command: str, config: DictConfig, choices: Mapping[str, str | None]) -
         raise ValueError("\n".join(wrong))
 
 
-def message(error: BaseException) -> str:
-    """The words of an error for people: what was wrong, and what there is instead."""
+def refuse(error: BaseException) -> NoReturn:
+    """Exit with status 2 and one message: what was wrong, and what there is instead."""
+    if os.environ.get("HYPERNAS_TRACEBACK"):
+        raise error
     cause = error
     while isinstance(cause, HydraException) and cause.__cause__ is not None:
         cause = cause.__cause__  # what a constructor said, not where Hydra called it
@@ -67,8 +71,12 @@ def message(error: BaseException) -> str:
     if isinstance(cause, TypeError) and called:
         notes += f"\nThis came of the settings of {key}."
     if isinstance(cause, _EXPECTED):
-        return _words(cause) + notes
-    return f"{type(cause).__name__}: {cause}{notes}\nHYPERNAS_TRACEBACK=1 shows where it arose."
+        told = _words(cause) + notes
+    else:
+        told = f"{type(cause).__name__}: {cause}{notes}\nHYPERNAS_TRACEBACK=1 shows where it arose."
+    rank = launched().rank
+    print(f"hypernas: {f'rank {rank}: ' if rank else ''}{told}", file=sys.stderr)
+    sys.exit(2)
 
 
 def _words(error: BaseException) -> str:

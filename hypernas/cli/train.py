@@ -5,10 +5,9 @@ from pathlib import Path
 from omegaconf import DictConfig
 from rich.console import Console
 
-from hypernas.cli.console import next_steps
 from hypernas.cli.plain import given_overrides, plain, run_folder
 from hypernas.distributed import join
-from hypernas.runs.console import say
+from hypernas.runs.console import next_steps, say
 from hypernas.runs.train import train
 from hypernas.training import Interrupted
 

@@ -82,6 +82,7 @@ def chosen(command: str, given: Mapping[str, str]) -> dict[str, tuple[str, list[
         names = default if isinstance(default, list) else [default] if default else []
         if key in given:
             names = [name.strip() for name in given[key].strip("[]").split(",")]
+            names = [name for name in names if name not in ("", "null")]
         found[package or group] = group, names
         for name in names if group == "experiment" else ():
             _overridden(found, configs() / group / f"{name}.yaml", given)

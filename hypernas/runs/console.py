@@ -1,11 +1,54 @@
-"""Lines on a console."""
+"""Lines on a console, with folders and commands as people can type them."""
 
+import os
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+_PLAIN = re.compile(r"(?!(null|true|false|inf|nan)$)[A-Za-z_/][\w./-]*", re.ASCII | re.IGNORECASE)
+
 
 def say(console: "Console", text: str) -> None:
     """Print a text as it is: not coloured, not wrapped, brackets are no markup."""
     console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+def shown(folder: Path) -> Path:
+    """A folder from where the user is, if it is inside."""
+    try:
+        return folder.relative_to(Path.cwd())
+    except ValueError:
+        return folder
+
+
+def next_steps(text: str, folder: Path) -> str:
+    """A text for people to copy commands from.
+
+    It may hold {folder}; {quoted}, that folder as the value of a setting, as in run={quoted};
+    {path}, the same as an argument of another program; and {bin} for where our commands are.
+    """
+    name = str(shown(folder))
+    quoted, path = shlex.quote(value(name)), shlex.quote(name)
+    return text.format(folder=name, quoted=quoted, path=path, bin=_bin())
+
+
+def value(text: str) -> str:
+    """A text as Hydra reads it as the value of a setting, whatever characters it holds."""
+    if _PLAIN.fullmatch(text):
+        return text
+    escaped = re.sub(r'(\\*)"', r'\1\1\\"', text).replace("${", "\\${")
+    end = re.search(r"\\*$", escaped)
+    return f'"{escaped}{end[0] if end else ""}"'
+
+
+def _bin() -> str:
+    """The folder to write before our commands, where the path lacks them."""
+    if shutil.which("hypernas"):
+        return ""
+    return shlex.quote(os.path.relpath(Path(sys.executable).parent)) + os.sep

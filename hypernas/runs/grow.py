@@ -22,6 +22,7 @@ from hypernas.runs.assembly import (
     strategy_of,
     training_of,
 )
+from hypernas.runs.console import next_steps
 from hypernas.runs.folder import CHECKPOINTS, write_settings
 from hypernas.runs.growth_settings import check, check_begun, phase_settings
 from hypernas.runs.load import Run, load
@@ -62,8 +63,11 @@ def grow(
     settings, folder = resolved(settings), Path(folder)
     if phases.read(folder) and not resume:
         raise FileExistsError(
-            f"{folder} already holds a growth: go on with it by resume={folder}, or choose another "
-            f"folder by hydra.run.dir=FOLDER."
+            next_steps(
+                "{folder} already holds a growth: go on with it by resume={quoted}, or choose "
+                "another folder by hydra.run.dir=FOLDER.",
+                folder,
+            )
         )
     if resume and not phases.holds_growth(folder):
         raise FileNotFoundError(

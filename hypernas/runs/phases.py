@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from hypernas.runs.console import next_steps
 from hypernas.storage.files import write_whole
 
 _PHASES = "phases.json"
@@ -68,7 +69,10 @@ def latest(folder: Path) -> Path:
     begun = [folder / phase.name for phase in read(folder)]
     if holds_growth(folder) and not begun:
         raise FileNotFoundError(
-            f"{folder} holds a growth of which no phase has begun yet: go on with it by hypernas "
-            f"grow resume={folder}."
+            next_steps(
+                "{folder} holds a growth of which no phase has begun yet: go on with it by hypernas "
+                "grow resume={quoted}.",
+                folder,
+            )
         )
     return begun[-1] if begun else folder

@@ -9,6 +9,7 @@ import torch
 from hypernas.distributed import ProcessGroup
 from hypernas.events import Begun, Event
 from hypernas.runs.assembly import assemble, callbacks_of, strategy_of, training_of
+from hypernas.runs.console import next_steps
 from hypernas.runs.folder import CHECKPOINTS, check_resumed, write_settings
 from hypernas.runs.load import Run
 from hypernas.runs.settings import OF_A_MACHINE, Settings, check_whole, flat, resolved
@@ -50,8 +51,11 @@ def train(
     checkpoints = folder / CHECKPOINTS
     if checkpoints.exists() and not resume:
         raise FileExistsError(
-            f"{folder} already holds a run: go on with it by resume={folder}, or choose another "
-            f"folder by hydra.run.dir=FOLDER."
+            next_steps(
+                "{folder} already holds a run: go on with it by resume={quoted}, or choose another "
+                "folder by hydra.run.dir=FOLDER.",
+                folder,
+            )
         )
     if resume:
         check_resumed(settings, folder, overrides)

@@ -10,7 +10,8 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from hypernas.cli.console import folder_name, next_steps, value
+from hypernas.cli.job import folder_name
+from hypernas.runs.console import next_steps, value
 
 FAST = ["experiment=fast", "training.steps=2", "device=cpu"]
 ODD = [

@@ -6,9 +6,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from tiny_study import TINY
 
-from hypernas.cli.main import configs
 from hypernas.cli.plain import plain
 from hypernas.cli.study import Overrides
+from hypernas.runs.config_files import configs
 from hypernas.studies.jobs import digest
 from hypernas.studies.plan import Plan
 from hypernas.studies.settings import check_comparable, study_settings
