@@ -16,7 +16,7 @@ from hypernas.training import Strategy, Task, Training, check_teacher
 
 @dataclass(frozen=True)
 class Parts:
-    """What settings stand for, but for what only training needs.
+    """The objects of settings, but for what only training needs.
 
     Attributes:
         space: of the generator, which may be a part of that of the settings.
@@ -31,7 +31,7 @@ class Parts:
 
     @property
     def task(self) -> Task:
-        """What the generator is trained for."""
+        """The data, objective and condition of the generator's training."""
         return Task(self.data, self.objective, self.condition)
 
 
@@ -61,12 +61,12 @@ def space_of(settings: Settings, data: Data) -> SearchSpace:
 
 
 def training_of(settings: Settings) -> Training:
-    """How long and how the settings train."""
+    """The length and the manner of the settings' training."""
     return part(settings, "training")
 
 
 def strategy_of(settings: Settings, parts: Parts) -> Strategy:
-    """Which architectures the settings train, and how parameters move.
+    """The architectures that the settings train, and the moves of parameters.
 
     Raises:
         ValueError: if subnets are to be distilled, and no step has a teacher.

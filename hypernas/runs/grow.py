@@ -159,7 +159,7 @@ class _Growing:
         return grown
 
     def _memory(self) -> Memory:
-        """What optimizers kept of the members, by names of the grown generator."""
+        """The memory that optimizers kept of the members, by names of the grown generator."""
         return self.method.inherit(
             [
                 memory_of(

@@ -9,7 +9,7 @@ _TARGET, _PARTIAL, _WORDS = "_target_", "_partial_", ("_target_", "_partial_", "
 
 
 def instantiate(settings: Any, *, key: str = "") -> Any:
-    """What settings stand for: a call of `_target_`, of which inner ones are made first.
+    """Make the object of settings: a call of `_target_`, of which inner ones are made first.
 
     With `_partial_: true` it is a `functools.partial` of the call. Mappings without a `_target_`,
     lists and scalars stay what they are; what they hold is made.

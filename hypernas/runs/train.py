@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from hypernas.runs.console import next_steps
 from hypernas.runs.folder import CHECKPOINTS, check_resumed, write_settings
 from hypernas.runs.load import Run
 from hypernas.runs.settings import OF_A_MACHINE, Settings, check_whole, flat, resolved
-from hypernas.training import Record, TrainingRun, checkpoint
+from hypernas.training import Record, TrainingRun, train_steps
 
 Tell = Callable[[str], None]
 
@@ -71,37 +72,31 @@ def train(
         f"{parts.data.name}, a space of {parts.space.size:,} architectures\n"
         f"{parts.generator.describe()}"
     )
-    step, figures = 0, {}
-    if resume:
-        state = checkpoint.load(checkpoint.newest(checkpoints), generator=parts.generator)
-        step, figures = state.step, state.figures
-    if step >= training.steps:
-        tell(f"nothing to do: {folder} has taken {step} steps, training.steps is {training.steps}.")
-    else:
-
-        def keep(run: TrainingRun, event: Event) -> None:
-            if isinstance(event, Begun):  # nothing stands in the way any more
-                write_settings(folder, settings, overrides)
-
-        figures = training.run(
-            parts.generator,
-            parts.task,
-            strategy,
-            callbacks=[keep, *callbacks],
-            record=Record(folder, flat(settings)),
-            resume=checkpoints if resume else None,
-            device=settings.get("device", "auto"),
-            ranks=ranks,
-        )
-        step = training.steps
-    return Run(
-        parts.data,
-        parts.space,
+    run = training.begin(
         parts.generator,
-        parts.objective,
-        parts.condition,
-        folder=folder,
-        settings=settings,
-        step=step,
-        figures=figures,
+        parts.task,
+        strategy,
+        callbacks=[partial(_keep, folder, settings, overrides), *callbacks],
+        record=Record(folder, flat(settings)),
+        resume=checkpoints if resume else None,
+        device=settings.get("device", "auto"),
+        ranks=ranks,
     )
+    if run.step >= training.steps:
+        tell(
+            f"nothing to do: {folder} has taken {run.step} steps, training.steps is "
+            f"{training.steps}."
+        )
+    for _ in train_steps(run):
+        pass  # callbacks see the events
+    return Run(
+        **vars(parts), folder=folder, settings=settings, step=run.step, figures=dict(run.figures)
+    )
+
+
+def _keep(
+    folder: Path, settings: Settings, overrides: Sequence[str], run: TrainingRun, event: Event
+) -> None:
+    """A callback that writes the settings once nothing stands in the way any more."""
+    if isinstance(event, Begun):
+        write_settings(folder, settings, overrides)

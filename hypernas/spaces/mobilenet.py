@@ -168,14 +168,7 @@ def mobilenet(
         raise ValueError(f"depths must be 1 or more, got {list(depths)}.")
     if unknown := set(activations) - set(_ACTIVATIONS):
         raise ValueError(f"activations must be of {list(_ACTIVATIONS)}, got {sorted(unknown)}.")
-    choices: dict[str, Choice | Sequence[Any]] = {}
-    for s, (stage_widths, stage_depths) in enumerate(zip(widths, depths, strict=True)):
-        choices[f"width_{s}"] = list(stage_widths)
-        choices[f"depth_{s}"] = list(stage_depths)
-        for b in range(max(stage_depths)):
-            there = {f"depth_{s}": [depth for depth in stage_depths if depth > b]}
-            choices[f"kernel_{s}_{b}"] = Choice(kernels, when=there)
-            choices[f"expansion_{s}_{b}"] = Choice(expansions, when=there)
+    choices = _choices(widths, depths, kernels=kernels, expansions=expansions)
     build = partial(
         _build,
         strides=tuple(strides),
@@ -190,6 +183,24 @@ def mobilenet(
         dropout=dropout,
     )
     return SearchSpace(choices, build)
+
+
+def _choices(
+    widths: Sequence[Sequence[int]],
+    depths: Sequence[Sequence[int]],
+    *,
+    kernels: Sequence[int],
+    expansions: Sequence[float],
+) -> dict[str, Choice | Sequence[Any]]:
+    choices: dict[str, Choice | Sequence[Any]] = {}
+    for s, (stage_widths, stage_depths) in enumerate(zip(widths, depths, strict=True)):
+        choices[f"width_{s}"] = list(stage_widths)
+        choices[f"depth_{s}"] = list(stage_depths)
+        for b in range(max(stage_depths)):
+            there = {f"depth_{s}": [depth for depth in stage_depths if depth > b]}
+            choices[f"kernel_{s}_{b}"] = Choice(kernels, when=there)
+            choices[f"expansion_{s}_{b}"] = Choice(expansions, when=there)
+    return choices
 
 
 def _build(

@@ -38,7 +38,7 @@ def study_settings(settings: Settings) -> dict[str, Any]:
 
 
 def _wrong(told: Mapping[str, Any]) -> list[str]:
-    """What is wrong in a study's file."""
+    """Faults of a study's file."""
     wrong = []
     if told["measure"] not in MEASURES:
         wrong.append(f"measure: expected one of {list(MEASURES)}, got {told['measure']!r}")
@@ -64,7 +64,7 @@ def _wrong(told: Mapping[str, Any]) -> list[str]:
 
 
 def _wrong_choice(settings: Settings, told: Mapping[str, Any]) -> list[str]:
-    """What is wrong in the lists of a study, or in those the command asks for instead."""
+    """Faults of the lists of a study, or in those the command asks for instead."""
     asked = {
         key: told[key] if settings[key] is None else settings[key] for key in ("seeds", "budgets")
     }

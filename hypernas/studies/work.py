@@ -93,7 +93,7 @@ def _memory(spec: dict[str, Any]) -> float:
 
 
 def _stepper(settings: Settings) -> Callable[[int], None]:
-    """What computes step i of an arm's training, to its end."""
+    """A function that computes step i of an arm's training, to its end."""
     parts = parts_of(settings)
     training = training_of(settings)
     sampler = part(settings, "sampling")

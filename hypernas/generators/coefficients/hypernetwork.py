@@ -78,41 +78,27 @@ class CoefficientHypernetwork(CoefficientSource):
         self.base, self.encode, self.normalize = base, encode, normalize
         activate(torch.zeros(1), gate)  # refuses an unknown one now
         self.gate: Gate = gate
-        # what each parameter takes from the emitted vector
-        self.pieces: dict[str, dict[str, int]] = {}
-        for name, shape in supernet.shapes.items():
-            wanted = {"experts": num_experts.get(name, 0)}
-            if name in gains:
-                wanted |= {"gain_out": shape[0], "gain_in": shape[1]}
-            if name in offsets:
-                wanted |= {"offset": shape[0]}
-            if any(wanted.values()):
-                self.pieces[name] = {kind: num for kind, num in wanted.items() if num}
+        self.centre = centre
+        self.pieces = _pieces(supernet, num_experts, gains=gains, offsets=offsets)
         widths = [num_features * (2 if encode else 1), *hidden_dims]
-        self.trunk = nn.Sequential()
-        for fan_in, fan_out in itertools.pairwise(widths):
-            linear = nn.Linear(fan_in, fan_out, device="meta").to_empty(device="cpu")
-            size = 1 / math.sqrt(num_features) if normalize and not len(self.trunk) else 1.0
-            with torch.no_grad():
-                linear.weight.normal_(0, math.sqrt(2 / fan_in) / size, generator=rng)
-                linear.bias.zero_()
-            self.trunk.extend([linear, nn.LeakyReLU(0.01)])
-        # what is emitted: the gates of all parameters, those with as many experts side by side; the rest
+        first = 1 / math.sqrt(num_features) if normalize else 1.0
+        self.trunk = _trunk(widths, first=first, rng=rng)
+        # emitted are the gates of all parameters, those with as many experts side by side; then the rest
         self._gated: dict[int, list[str]] = {}  # K -> parameters
         for name, wanted in self.pieces.items():
             if "experts" in wanted:
                 self._gated.setdefault(wanted["experts"], []).append(name)
-        sizes = [("experts", num) for num, names in self._gated.items() for _ in names]
-        sizes += [
+        later = [
             (kind, num)
             for wanted in self.pieces.values()
             for kind, num in wanted.items()
             if kind != "experts"
         ]
-        starts = [torch.full((num,), float(kind in ("gain_out", "gain_in"))) for kind, num in sizes]
+        gates = [num for num, names in self._gated.items() for _ in names]
+        starts = [torch.zeros(num) for num in gates]
+        starts += [torch.full((num,), float(kind != "offset")) for kind, num in later]
         bias = torch.cat(starts or [torch.zeros(0)])  # θ_0
         self.weight = nn.Parameter(torch.zeros(len(bias), widths[-1]))
-        self.centre = centre
         samples = torch.zeros(0, num_features)
         if centre:
             self.register_buffer("bias", bias, persistent=False)
@@ -123,22 +109,29 @@ class CoefficientHypernetwork(CoefficientSource):
         self.register_buffer("_space", samples, persistent=False)  # (S, D)
         self._remembered = Cache(1)
         self._sizes = [num * len(names) for num, names in self._gated.items()]
-        self._sizes += [num for kind, num in sizes if kind != "experts"]
-        with torch.no_grad():
-            for (kind, num), rows, biases in zip(
-                sizes,
-                self.weight.split([num for _, num in sizes]),
-                self.bias.split([num for _, num in sizes]),
-                strict=True,
-            ):
-                if kind != "experts":
-                    continue
-                # half of a hidden unit's second moment passes its activation
-                rows.normal_(0, gate_scale * math.sqrt(2 / (num * widths[-1])), generator=rng)
-                if not base and gate != "softmax":  # gates that sum to 1, as those of a softmax do
-                    rows -= rows.mean(0)
-                    even = torch.full_like(biases, 1 / num)
-                    biases.copy_(even if gate == "linear" else even.logit(eps=1e-3))
+        self._sizes += [num for _, num in later]
+        self._start_gates(gates, gate_scale=gate_scale, rng=rng)
+
+    @torch.no_grad()
+    def _start_gates(
+        self, sizes: Sequence[int], *, gate_scale: float, rng: torch.Generator
+    ) -> None:
+        """Draw the rows that emit gates, the first ones, of which each parameter has K."""
+        rest = len(self.weight) - sum(sizes)
+        parts = zip(
+            sizes,
+            self.weight.split([*sizes, rest]),
+            self.bias.split([*sizes, rest]),
+            strict=False,
+        )
+        for num, rows, biases in parts:
+            # half of a hidden unit's second moment passes its activation
+            deviation = gate_scale * math.sqrt(2 / (num * self.weight.shape[1]))
+            rows.normal_(0, deviation, generator=rng)
+            if not self.base and self.gate != "softmax":  # sums of 1, as those of a softmax
+                rows -= rows.mean(0)
+                even = torch.full_like(biases, 1 / num)
+                biases.copy_(even if self.gate == "linear" else even.logit(eps=1e-3))
 
     def forward(self, features: Tensor) -> list[dict[str, Coefficients]]:
         encoded = self._encoded(features)
@@ -184,6 +177,39 @@ class CoefficientHypernetwork(CoefficientSource):
         parts += ["gains of channels"] if "gain_out" in wanted else []
         parts += ["offset"] if "offset" in wanted else []
         return " + ".join(parts)
+
+
+def _pieces(
+    supernet: Supernet,
+    num_experts: Mapping[str, int],
+    *,
+    gains: Sequence[str],
+    offsets: Sequence[str],
+) -> dict[str, dict[str, int]]:
+    """Parameter -> what it takes from the emitted vector, and how many numbers of each."""
+    found: dict[str, dict[str, int]] = {}
+    for name, shape in supernet.shapes.items():
+        wanted = {"experts": num_experts.get(name, 0)}
+        if name in gains:
+            wanted |= {"gain_out": shape[0], "gain_in": shape[1]}
+        if name in offsets:
+            wanted |= {"offset": shape[0]}
+        if any(wanted.values()):
+            found[name] = {kind: num for kind, num in wanted.items() if num}
+    return found
+
+
+def _trunk(widths: Sequence[int], *, first: float, rng: torch.Generator) -> nn.Sequential:
+    """Linear layers and leaky ReLUs, Kaiming-normal by their inputs, whose size at the first is given."""
+    trunk = nn.Sequential()
+    for fan_in, fan_out in itertools.pairwise(widths):
+        linear = nn.Linear(fan_in, fan_out, device="meta").to_empty(device="cpu")
+        size = 1.0 if len(trunk) else first
+        with torch.no_grad():
+            linear.weight.normal_(0, math.sqrt(2 / fan_in) / size, generator=rng)
+            linear.bias.zero_()
+        trunk.extend([linear, nn.LeakyReLU(0.01)])
+    return trunk
 
 
 def _samples(space: SearchSpace) -> Tensor:  # shape: (S, D)

@@ -1,6 +1,6 @@
 """Mixture-of-Supernets: experts weighed by routers that read the architecture."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Literal
 
@@ -67,19 +67,9 @@ def mos(
             "balance needs gates that are not negative: softmax or sigmoid, got linear."
         )
     supernet = Supernet(space)
-    owners = {name: name.rpartition(".")[0] for name in supernet.shapes}
-    layers = {owners[name]: None for name, shape in supernet.shapes.items() if len(shape) > 1}
+    layers = {_owner(name): None for name, shape in supernet.shapes.items() if len(shape) > 1}
     chosen = set(matching(layers, experts, purpose="experts"))
-    routers: dict[str, list[str]] = {}
-    for name, layer in owners.items():
-        shape = supernet.shapes[name]
-        if layer not in chosen or (neurons and not shape):
-            continue
-        parent = layer.rpartition(".")[0]
-        group = parent if router == "parent" and parent else layer
-        if neurons:  # one module may own parameters of several heights
-            group += f", {shape[0]} neurons"
-        routers.setdefault(group, []).append(name)
+    routers = _routers(supernet, chosen, neurons=neurons, by_parent=router == "parent")
     names = [name for members in routers.values() for name in members]
     return Mixture(
         supernet,
@@ -103,6 +93,27 @@ def mos(
         balance=balance,
         condition_dim=condition_dim,
     )
+
+
+def _routers(
+    supernet: Supernet, layers: Collection[str], *, neurons: bool, by_parent: bool
+) -> dict[str, list[str]]:
+    """Router -> the parameters that it gates, of those layers."""
+    routers: dict[str, list[str]] = {}
+    for name, shape in supernet.shapes.items():
+        layer = _owner(name)
+        if layer not in layers or (neurons and not shape):
+            continue
+        group = (_owner(layer) if by_parent else "") or layer
+        if neurons:  # one module may own parameters of several heights
+            group += f", {shape[0]} neurons"
+        routers.setdefault(group, []).append(name)
+    return routers
+
+
+def _owner(name: str) -> str:
+    """The module around a parameter, or around a module."""
+    return name.rpartition(".")[0]
 
 
 mos_layer = partial(mos, neurons=False, router="parent")
