@@ -80,7 +80,7 @@ def refuse(error: BaseException) -> NoReturn:
 
 
 def _words(error: BaseException) -> str:
-    """What an error says; of a misspelt or missing setting, also what there is."""
+    """The words of an error; of a misspelt or missing setting, also what there is."""
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} is missing: give {error.full_key}=... (see --help)."
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:

@@ -17,7 +17,7 @@ _KINDS = {
 
 
 def misfit(value: object, kinds: Sequence[type]) -> str:
-    """What is wrong with a value that should be of one of some types; empty if nothing is."""
+    """The fault of a value that should be of one of some types; empty if nothing is."""
     fits = {type(value), *([float] if type(value) is int else [])} & set(kinds)
     if fits or value == "???" or (isinstance(value, str) and "${" in value):
         return ""
