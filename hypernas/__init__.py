@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hypernas import generators
+    from hypernas.reports.report import report
     from hypernas.runs.evaluate import evaluate
     from hypernas.runs.export import export
     from hypernas.runs.grow import grow
@@ -26,6 +27,7 @@ __all__ = [
     "generators",
     "grow",
     "load",
+    "report",
     "study",
     "train",
 ]
@@ -39,6 +41,7 @@ _LAZY = {  # name -> "module:name", or the module that it is, imported when it i
     "generators": "hypernas.generators",
     "grow": "hypernas.runs.grow:grow",
     "load": "hypernas.runs.load:load",
+    "report": "hypernas.reports.report:report",
     "study": "hypernas.studies:study",
     "train": "hypernas.runs.train:train",
 }

@@ -1,29 +1,27 @@
 """What the runs say: each arm at its best rate, what each part changes, and a figure over rates."""
 
-import math
 import statistics
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import NullLocator
+from pandas import DataFrame
 
 from hypernas.reports import Part, Section, Study, csv_file
 from hypernas.reports.figure import Figure, canvas, of_arm
 from hypernas.reports.style import Look, looks
-from hypernas.reports.table import Cell, Table, figure, number, spread, tabulated, word
+from hypernas.reports.table import Cell, figure, number, spread, table, word
 
 TARGET_LOSS = 1.5  # where shared weights (AdamW, rate 0.01, another seed) are at half the steps
 WITHIN = 0.02  # of the best rate's accuracy: a rate that works
 NUMBERS = ("lr", "steps_to_loss", "gradient_norm_cv", "accuracy", "diverged")
-Row = dict[str, Any]
 
 
 def section(study: Study) -> Section:
     rows = csv_file.read(study.path, dict.fromkeys(NUMBERS, csv_file.number))
-    arms = looks(names(rows, "arm"))
+    arms = looks(list(rows["arm"].unique()))
     drawn = Figure(
         "accuracy",
         "Validation accuracy against learning rate",
@@ -35,30 +33,25 @@ def section(study: Study) -> Section:
         Part("best", "Each arm at its best rate", lambda: [best(rows)], (drawn,)),
         Part("changes", "What each part changes", lambda: [changes(rows)]),
     )
-    return Section(study.name, study.title(), parts, lead=study.question(), looks=arms)
-
-
-def names(rows: list[Row], column: str) -> list[str]:
-    return list(dict.fromkeys(row[column] for row in rows))
+    return Section(study.name, study.title, parts, lead=study.question, looks=arms)
 
 
 class Runs:
-    """The rows of one arm under one optimizer: learning rate -> a row for each seed."""
+    """The rows of one arm under one optimizer."""
 
-    def __init__(self, rows: list[Row], arm: str, optimizer: str) -> None:
-        self.by_rate: dict[float, list[Row]] = {}
-        for row in rows:
-            if (row["arm"], row["optimizer"]) == (arm, optimizer):
-                self.by_rate.setdefault(row["lr"], []).append(row)
-        self.num_diverged = sum(int(row["diverged"]) for of in self.by_rate.values() for row in of)
-        self.whole = [lr for lr, of in self.by_rate.items() if not any(r["diverged"] for r in of)]
+    def __init__(self, rows: DataFrame, arm: str, optimizer: str) -> None:
+        self.rows = rows[(rows["arm"] == arm) & (rows["optimizer"] == optimizer)]
+        self.rates = list(self.rows["lr"].unique())
+        self.num_diverged = int(self.rows["diverged"].sum())
+        lost = set(self.rows["lr"][self.rows["diverged"] > 0])
+        self.whole = [lr for lr in self.rates if lr not in lost]
         means = {lr: statistics.fmean(self.values(lr, "accuracy")) for lr in self.whole}
         self.best = max(means, key=means.__getitem__)
         self.num_working = sum(mean >= means[self.best] - WITHIN for mean in means.values())
 
     def values(self, lr: float, name: str) -> list[float]:
         """Of each seed; those that are empty are left out."""
-        return [row[name] for row in self.by_rate[lr] if not math.isnan(row[name])]
+        return list(self.rows[name][self.rows["lr"] == lr].dropna())
 
     def percent(self, lr: float) -> list[float]:
         """The accuracy of each seed in %."""
@@ -66,23 +59,22 @@ class Runs:
 
     def fastest(self) -> list[float]:
         """The steps of each seed to the loss, at the rate that gets there first in the mean."""
-        found = [self.values(lr, "steps_to_loss") for lr in self.by_rate]
+        found = [self.values(lr, "steps_to_loss") for lr in self.rates]
         return min(found, key=lambda steps: (-len(steps), statistics.fmean(steps or [0])))
 
 
-def best(rows: list[Row]) -> Table:
+def best(rows: DataFrame) -> DataFrame:
     """Each arm at the rate of its best accuracy, and how much the rate matters."""
     lines = []
-    for optimizer in names(rows, "optimizer"):
-        arms = {arm: Runs(rows, arm, optimizer) for arm in names(rows, "arm")}
+    for optimizer in rows["optimizer"].unique():
+        arms = {arm: Runs(rows, arm, optimizer) for arm in rows["arm"].unique()}
         common = set.intersection(*(set(runs.whole) for runs in arms.values()))
         plain = arms["plain"]
         for arm, runs in arms.items():
-            lr, of = runs.best, len(runs.by_rate[runs.best])
+            lr, of = runs.best, int((runs.rows["lr"] == runs.best).sum())
             accuracy = runs.percent(lr)
             more = [a - b for a, b in zip(accuracy, plain.percent(plain.best), strict=True)]
             every = [v for rate in common for v in runs.values(rate, "gradient_norm_cv")]
-            num = sum(map(len, runs.by_rate.values()))
             lines.append(
                 {
                     "optimizer": word(optimizer),
@@ -95,11 +87,11 @@ def best(rows: list[Row]) -> Table:
                     f"least steps to loss {TARGET_LOSS}": of_seeds(runs.fastest(), 0, of=of),
                     "gradient norm CV": of_seeds(runs.values(lr, "gradient_norm_cv"), 2, of=of),
                     "median CV, common rates": number(statistics.median(every) if every else None),
-                    "rates that work": word(f"{runs.num_working} of {len(runs.by_rate)}"),
-                    "runs diverged": word(f"{runs.num_diverged} of {num}"),
+                    "rates that work": word(f"{runs.num_working} of {len(runs.rates)}"),
+                    "runs diverged": word(f"{runs.num_diverged} of {len(runs.rows)}"),
                 }
             )
-    return tabulated(lines, "Mean over seeds [lowest, highest].")
+    return table(lines, "Mean over seeds [lowest, highest].")
 
 
 def of_seeds(values: list[float], digits: int, *, of: int, signed: bool = False) -> Cell:
@@ -109,11 +101,11 @@ def of_seeds(values: list[float], digits: int, *, of: int, signed: bool = False)
     return spread(values, digits, signed=signed)
 
 
-def changes(rows: list[Row]) -> Table:
+def changes(rows: DataFrame) -> DataFrame:
     """What each part changes at equal rates and seeds, averaged over rates."""
     lines = []
-    for optimizer in names(rows, "optimizer"):
-        runs = {arm: Runs(rows, arm, optimizer) for arm in names(rows, "arm")}
+    for optimizer in rows["optimizer"].unique():
+        runs = {arm: Runs(rows, arm, optimizer) for arm in rows["arm"].unique()}
         columns = {
             "accuracy, points": change(runs, "accuracy", 1, show=lambda x: 100 * x),
             "steps to loss": change(runs, "steps_to_loss", 0),
@@ -126,7 +118,7 @@ def changes(rows: list[Row]) -> Table:
             | {column: found[name] for column, found in columns.items()}
             for name in columns["steps to loss"]
         ]
-    return tabulated(lines, "At equal rates and seeds: mean over rates [lowest, highest seed].")
+    return table(lines, "At equal rates and seeds: mean over rates [lowest, highest seed].")
 
 
 def change(
@@ -139,10 +131,10 @@ def change(
     sign: str = "",
 ) -> dict[str, Cell]:
     """Change -> mean [lowest, highest seed], over the rates where every run has the measure."""
-    seeds = max(len(of) for each in runs.values() for of in each.by_rate.values())
+    seeds = runs["plain"].rows["seed"].nunique()
     rates = [
         lr
-        for lr in runs["plain"].by_rate
+        for lr in runs["plain"].rates
         if all(len(each.values(lr, measure)) == seeds for each in runs.values())
     ]
     a = {arm: read([each.values(lr, measure) for lr in rates]) for arm, each in runs.items()}
@@ -165,9 +157,9 @@ def change(
     return made
 
 
-def draw(rows: list[Row], arms: Mapping[str, Look], width: float) -> Canvas:
+def draw(rows: DataFrame, arms: Mapping[str, Look], width: float) -> Canvas:
     """Accuracy against learning rate: the mean over seeds, with the lowest and the highest."""
-    optimizers, wide = names(rows, "optimizer"), width > 5
+    optimizers, wide = rows["optimizer"].unique(), width > 5
     drawing = canvas(width, 3.4 if wide else 5.6)
     shape = (1, len(optimizers)) if wide else (len(optimizers), 1)
     panels = drawing.subplots(*shape, sharey=True, squeeze=False).ravel()
@@ -179,11 +171,11 @@ def draw(rows: list[Row], arms: Mapping[str, Look], width: float) -> Canvas:
             ends = np.stack([mean - found.min(1), found.max(1) - mean])
             at = [lr * shift for lr in runs.whole]
             line, _, bars = axes.errorbar(at, mean, ends, label=arm, **look.line())
-            lost = [lr * shift for lr in runs.by_rate if lr not in runs.whole]
+            lost = [lr * shift for lr in runs.rates if lr not in runs.whole]
             crosses = axes.scatter(lost, [6 - i for _ in lost], marker="x", color=look.colour)
             of_arm(arm, line, *bars, crosses)
         axes.set(xscale="log", xlabel=f"learning rate, {optimizer}", ylim=(0, 52))
-        axes.set_xticks(list(runs.by_rate), [f"{lr:g}" for lr in runs.by_rate])
+        axes.set_xticks(runs.rates, [f"{lr:g}" for lr in runs.rates])
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_ylabel("validation accuracy (%)")
     handles, labels = panels[0].get_legend_handles_labels()

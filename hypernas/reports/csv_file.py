@@ -1,11 +1,12 @@
-"""CSV files, read whole and checked cell by cell."""
+"""CSV files, read whole into DataFrames and checked cell by cell."""
 
 import csv
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+
+from pandas import DataFrame
 
 _TOLD = 5  # misfits in one message
 
@@ -25,7 +26,7 @@ def columns(path: Path) -> list[str]:
     return names
 
 
-def read(path: Path, parsers: Mapping[str, Callable[[str], Any]]) -> list[dict[str, Any]]:
+def read(path: Path, parsers: Mapping[str, Callable[[str], object]] | None = None) -> DataFrame:
     """The rows of a file, each cell parsed; columns without a parser are text.
 
     Args:
@@ -34,33 +35,44 @@ def read(path: Path, parsers: Mapping[str, Callable[[str], Any]]) -> list[dict[s
     Raises:
         ValueError: naming the file, the line and the column of the first misfits.
     """
+    parsers = parsers or {}
     names = columns(path)
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.reader(file)
+        lines = [(reader.line_num, cells) for cells in reader if cells][1:]
     if missing := [name for name in parsers if name not in names]:
         raise ValueError(
             f"{path} lacks the columns {missing}: expected {list(parsers)}, got {names}."
         )
-    rows, misfits = [], []
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
-        next(reader)
-        for cells in filter(None, reader):
-            line = reader.line_num
-            if len(cells) != len(names):
-                misfits.append(f"line {line}: expected {len(names)} cells, got {len(cells)}")
-                continue
-            row: dict[str, Any] = dict(zip(names, cells, strict=True))
-            for name, parse in parsers.items():
-                try:
-                    row[name] = parse(row[name])
-                except ValueError as error:
-                    misfits.append(f"line {line}, column {name}: {error}, got {row[name]!r}")
-            rows.append(row)
+    misfits: list[str] = []
+    rows = []
+    for line, cells in lines:
+        if len(cells) == len(names):
+            row = dict(zip(names, cells, strict=True))
+            rows.append(_parsed(row, parsers, f"line {line}", misfits))
+        else:
+            misfits.append(f"line {line}: expected {len(names)} cells, got {len(cells)}")
     if misfits:
         more = f"\n  and {len(misfits) - _TOLD} more" if len(misfits) > _TOLD else ""
         raise ValueError(f"{path} is broken:\n  " + "\n  ".join(misfits[:_TOLD]) + more)
     if not rows:
         raise ValueError(f"{path} has no rows below its column names.")
-    return rows
+    return DataFrame(rows)
+
+
+def _parsed(
+    row: dict[str, str],
+    parsers: Mapping[str, Callable[[str], object]],
+    line: str,
+    misfits: list[str],
+) -> dict[str, object]:
+    parsed: dict[str, object] = dict(row)
+    for name, parse in parsers.items():
+        try:
+            parsed[name] = parse(row[name])
+        except ValueError as error:
+            misfits.append(f"{line}, column {name}: {error}, got {row[name]!r}")
+    return parsed
 
 
 def number(text: str) -> float:
@@ -105,7 +117,7 @@ def one_of(*allowed: str) -> Callable[[str], str]:
     return parse
 
 
-def mapping(text: str) -> dict[str, Any]:
+def mapping(text: str) -> dict[str, object]:
     """A JSON object."""
     try:
         found = json.loads(text)
@@ -116,38 +128,36 @@ def mapping(text: str) -> dict[str, Any]:
     return found
 
 
-def distinct(rows: Sequence[Mapping[str, Any]], key: Sequence[str], path: Path) -> None:
+def distinct(rows: DataFrame, key: Sequence[str], path: Path) -> None:
     """Refuse two rows of one key.
 
     Raises:
         ValueError: naming the first such key.
     """
-    seen = set()
-    for row in rows:
-        values = tuple(row[name] for name in key)
-        if values in seen:
-            pairs = ", ".join(f"{name} {value}" for name, value in zip(key, values, strict=True))
-            raise ValueError(f"{path} has two rows for {pairs}: expected one. Drop one of them.")
-        seen.add(values)
+    twice = rows[rows.duplicated(list(key))].to_dict("records")
+    if twice:
+        raise ValueError(
+            f"{path} has two rows for {_pairs(twice[0], key)}: expected one. Drop one of them."
+        )
 
 
-def agree(
-    rows: Sequence[Mapping[str, Any]], key: Sequence[str], columns: Sequence[str], path: Path
-) -> None:
+def agree(rows: DataFrame, key: Sequence[str], columns: Sequence[str], path: Path) -> None:
     """Refuse rows of one key that differ in columns which say something of the key.
 
     Raises:
         ValueError: naming the first such key and column.
     """
-    first: dict[tuple[Any, ...], Mapping[str, Any]] = {}
-    for row in rows:
-        values = tuple(row[name] for name in key)
-        before = first.setdefault(values, row)
-        for column in columns:
-            one, other = before[column], row[column]
-            if one != other and not (one != one and other != other):  # both nan
-                pairs = ", ".join(f"{n} {v}" for n, v in zip(key, values, strict=True))
+    for column in columns:
+        said: dict[tuple[object, ...], str] = {}
+        for row in rows[[*key, column]].to_dict("records"):
+            shown = repr(row[column])  # nan is equal to nan, as text
+            first = said.setdefault(tuple(row[name] for name in key), shown)
+            if first != shown:
                 raise ValueError(
-                    f"{path}, column {column}: expected one value for {pairs or 'a task'}, "
-                    f"got {one!r} and {other!r}."
+                    f"{path}, column {column}: expected one value for {_pairs(row, key) or 'a task'}, "
+                    f"got {first} and {shown}."
                 )
+
+
+def _pairs(row: Mapping[Hashable, object], key: Sequence[str]) -> str:
+    return ", ".join(f"{name} {row[name]}" for name in key)

@@ -1,6 +1,7 @@
 """Figures: drawn at a width, written as files that are the same every time."""
 
 import io
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,12 +10,13 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from hypernas.reports.style import RC
+from hypernas.reports.style import INK, RC
 from hypernas.storage.files import write_changed
 
 ARM = "arm:"  # what the names of artists begin with that belong to an arm
@@ -75,6 +77,46 @@ def _svg(drawn: Canvas) -> str:
 def canvas(width: float, height: float) -> Canvas:
     """An empty drawing; sizes in inches."""
     return Canvas(figsize=(width, height), layout="constrained")
+
+
+def multiples(
+    names: Sequence[str],
+    draw: Callable[[Axes, str], None],
+    width: float,
+    height: Callable[[int, int], float],
+    *,
+    across: str,
+    up: str,
+) -> Canvas:
+    """Small multiples: a panel of the same axes for each name, which is its title.
+
+    Args:
+        height: rows and columns of panels -> inches.
+        across, up: names of the axes.
+    """
+    columns = min(len(names), 4 if width > 5 else 2)
+    rows = math.ceil(len(names) / columns)
+    drawing = canvas(width, height(rows, columns))
+    panels = drawing.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for place, axes in enumerate(panels):
+        if place < len(names):
+            draw(axes, names[place])
+            axes.set_title(fitted(names[place], width / columns))
+            axes.tick_params(labelbottom=place + columns >= len(names))
+        else:
+            axes.set_visible(False)
+    drawing.supxlabel(across, fontsize=9, color=INK)
+    drawing.supylabel(up, fontsize=9, color=INK)
+    return drawing
+
+
+def fitted(title: str, inches: float) -> str:
+    """A title of a panel so wide, broken in two where it would run into that of the next."""
+    if len(title) <= inches * 72 / (0.66 * RC["axes.titlesize"]) - 2:
+        return title
+    breaks = [match.end() for match in re.finditer(", " if ", " in title else r"[ _/-]", title)]
+    middle = min(breaks, key=lambda place: abs(2 * place - len(title)), default=len(title))
+    return f"{title[:middle].rstrip()}\n{title[middle:]}"
 
 
 def tell(points: PathCollection, words: Sequence[str]) -> None:

@@ -3,9 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from pandas import DataFrame
+
 from hypernas.reports.figure import Figure
 from hypernas.reports.style import Look
-from hypernas.reports.table import Table
+
+
+class Missing(ValueError):
+    """A table cannot be made, for want of results; the words say of which."""
 
 
 @dataclass(frozen=True)
@@ -14,16 +19,14 @@ class Part:
 
     Attributes:
         title: a heading.
-        tables: makes the tables; None where there are only figures, or something is missing.
-        missing: why there are no tables, for whoever asks for them.
+        tables: makes the tables, or raises Missing; None where there are only figures.
         on_page: False for tables that other parts show already, and only Markdown files ask for.
     """
 
     name: str
     title: str
-    tables: Callable[[], list[Table]] | None = None
+    tables: Callable[[], list[DataFrame]] | None = None
     figures: tuple[Figure, ...] = ()
-    missing: str = ""
     on_page: bool = True
 
 
@@ -45,18 +48,18 @@ class Section:
     facts: tuple[str, ...] = ()
     looks: Mapping[str, Look] = field(default_factory=dict)
 
-    def part(self, name: str) -> Part:
-        """The part whose tables are asked for.
+    def tables(self, name: str) -> list[DataFrame]:
+        """The tables of a part.
 
         Raises:
             ValueError: if there is none of that name, or something it needs is missing.
         """
-        named = {part.name: part for part in self.parts if part.tables or part.missing}
+        named = {part.name: part.tables for part in self.parts if part.tables}
         if name not in named:
             raise ValueError(
                 f"{self.name} has no table {name!r}, expected one of {list(named) or 'none'}."
             )
-        part = named[name]
-        if part.tables is None:
-            raise ValueError(f"{self.name} has no table {name!r}: {part.missing}.")
-        return part
+        try:
+            return named[name]()
+        except Missing as error:
+            raise ValueError(f"{self.name} has no table {name!r}: {error}.") from None

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 RESULTS, README = "results.csv", "README.md"
@@ -20,34 +21,30 @@ class Study:
     path: Path
 
     @property
-    def folder(self) -> Path:
-        return self.path.parent
-
-    @property
     def readme(self) -> Path:
-        return self.folder / README
+        return self.path.parent / README
 
     def beside(self, name: str) -> Path | None:
         """A file of further results of the study, if it is there."""
-        path = self.folder / name
+        path = self.path.parent / name
         return path if self.path.name == RESULTS and path.is_file() else None
 
+    @cached_property
     def title(self) -> str:
         """What the README calls the study, or its name."""
-        found = re.search(r"^# +(.+)$", self._words(), flags=re.MULTILINE)
+        found = re.search(r"^# +(.+)$", self._words, flags=re.MULTILINE)
         return found[1].strip() if found else self.name
 
+    @cached_property
     def question(self) -> str:
         """The paragraph of the README that begins with **Question.**, if there is one; of links, the words."""
-        found = re.search(
-            r"^\*\*Question\.\*\*\s*(.+?)\n\s*\n", self._words() + "\n\n", re.M | re.S
-        )
+        found = re.search(r"^\*\*Question\.\*\*\s*(.+?)\n\s*\n", self._words + "\n\n", re.M | re.S)
         return re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", " ".join(found[1].split())) if found else ""
 
+    @cached_property
     def _words(self) -> str:
-        if self.path.name != RESULTS or not self.readme.is_file():
-            return ""
-        return self.readme.read_text(encoding="utf-8")
+        path = self.beside(README)
+        return path.read_text(encoding="utf-8") if path else ""
 
 
 def open_study(path: Path) -> Study:
@@ -67,5 +64,4 @@ def open_study(path: Path) -> Study:
         raise FileNotFoundError(
             f"{path}: expected the folder of a study, a CSV file, or the folder of a run."
         )
-    name = path.stem if path.name != RESULTS else path.parent.resolve().name
-    return Study(name, path)
+    return Study(path.stem if path.name != RESULTS else path.parent.resolve().name, path)

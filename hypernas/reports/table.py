@@ -1,8 +1,10 @@
-"""Tables: cells that are read as text and sorted by value, as Markdown."""
+"""Tables: pandas DataFrames of cells that are read as text and sorted by value, as Markdown."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+
+from pandas import DataFrame
 
 MINUS, ABSENT = "\N{MINUS SIGN}", "–"
 
@@ -21,28 +23,20 @@ class Cell:
     value: float | str | None = None
     strong: bool = False
 
+    def __str__(self) -> str:
+        return f"**{self.text}**" if self.strong else self.text
 
-@dataclass(frozen=True)
-class Table:
-    """Rows of cells under named columns.
 
-    Attributes:
-        caption: what the figures are, with their unit, the sample sizes and which way is better.
+def table(rows: Sequence[Mapping[str, Cell]], caption: str = "") -> DataFrame:
+    """A table of rows that all have the same columns, by name.
+
+    Args:
+        caption: what the figures are, with their unit, the sample sizes and which way is better;
+            `table.attrs["caption"]`.
     """
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    caption: str = ""
-
-    def numeric(self, column: int) -> bool:
-        """Whether the cells of a column are numbers, as far as they have a value."""
-        values = [row[column].value for row in self.rows if row[column].value is not None]
-        return bool(values) and all(not isinstance(value, str) for value in values)
-
-
-def tabulated(rows: Sequence[Mapping[str, Cell]], caption: str = "") -> Table:
-    """A table of rows that all have the same columns, by name."""
-    return Table(tuple(rows[0]), tuple(tuple(row.values()) for row in rows), caption)
+    made = DataFrame(list(rows), dtype=object)
+    made.attrs["caption"] = caption
+    return made
 
 
 def word(text: str, *, code: bool = False) -> Cell:
@@ -61,7 +55,7 @@ def number(
 
 def figure(value: float, digits: int, *, signed: bool = False, grouped: bool = False) -> str:
     """A number as text, with a true minus sign and no negative zero."""
-    value = round(value, digits) or 0.0
+    value = round(float(value), digits) or 0.0  # a float of numpy rounds by other rules
     return f"{value:{'+' if signed else ''}{',' if grouped else ''}.{digits}f}".replace("-", MINUS)
 
 
@@ -91,19 +85,26 @@ def embolden(cells: Sequence[Cell], *, highest: bool = False) -> list[Cell]:
     return [replace(cell, strong=cell.value == best) for cell in cells]
 
 
-def markdown(tables: Sequence[Table]) -> str:
+def numeric(column: Sequence[Cell]) -> bool:
+    """Whether the cells of a column are numbers, as far as they have a value."""
+    values = [cell.value for cell in column if cell.value is not None]
+    return bool(values) and not any(isinstance(value, str) for value in values)
+
+
+def markdown(tables: Sequence[DataFrame]) -> str:
     """Tables one below the other, each after its caption."""
-    return "\n\n".join(_markdown(table) for table in tables)
+    parts = []
+    for made in tables:
+        columns = [list(made.iloc[:, place]) for place in range(made.shape[1])]
+        marks = ["---:" if numeric(column) else "---" for column in columns]
+        lines = [made.columns, *zip(*columns, strict=True)]
+        head, *body = ["| " + " | ".join(_escaped(cell) for cell in line) + " |" for line in lines]
+        caption = made.attrs["caption"]
+        parts.append(
+            f"{caption}\n\n" * bool(caption) + "\n".join([head, f"|{'|'.join(marks)}|", *body])
+        )
+    return "\n\n".join(parts)
 
 
-def _markdown(table: Table) -> str:
-    lines = [f"{table.caption}\n"] if table.caption else []
-    lines.append(_line(table.columns))
-    marks = ["---:" if table.numeric(i) else "---" for i in range(len(table.columns))]
-    lines.append("|" + "|".join(marks) + "|")
-    bold = [[f"**{c.text}**" if c.strong else c.text for c in row] for row in table.rows]
-    return "\n".join(lines + [_line(texts) for texts in bold])
-
-
-def _line(texts: Sequence[str]) -> str:
-    return "| " + " | ".join(text.replace("|", "\\|") for text in texts) + " |"
+def _escaped(cell: Cell | str) -> str:
+    return str(cell).replace("|", "\\|")

@@ -1,4 +1,5 @@
 import pytest
+from pandas import DataFrame
 
 from hypernas.reports import csv_file
 
@@ -12,8 +13,12 @@ def path(tmp_path):
 
 def test_cells_are_parsed_and_further_columns_kept_as_text(path):
     path.write_text("arm,seed,value,note\nshared,3,0.5,07\n")
-    (row,) = csv_file.read(path, PARSERS)
-    assert row == {"arm": "shared", "seed": 3, "value": 0.5, "note": "07"}
+    assert csv_file.read(path, PARSERS).to_dict("records")[0] == {
+        "arm": "shared",
+        "seed": 3,
+        "value": 0.5,
+        "note": "07",
+    }
 
 
 def test_misfits_are_named_by_file_line_and_column_in_one_message(path):
@@ -51,11 +56,11 @@ def test_an_architecture_is_a_json_object():
 
 
 def test_rows_of_one_key_are_refused_if_there_are_two_or_they_contradict_each_other(path):
-    rows = [{"arm": "a", "seed": 0, "value": 1.0}, {"arm": "a", "seed": 0, "value": 2.0}]
+    rows = DataFrame({"arm": ["a", "a"], "seed": [0, 0], "value": [1.0, 2.0]})
     with pytest.raises(ValueError, match="two rows for arm a, seed 0"):
         csv_file.distinct(rows, ("arm", "seed"), path)
     with pytest.raises(
         ValueError, match=r"column value: expected one value for arm a, got 1\.0 and"
     ):
         csv_file.agree(rows, ("arm",), ("value",), path)
-    csv_file.agree([{"a": float("nan")}, {"a": float("nan")}], (), ("a",), path)
+    csv_file.agree(DataFrame({"a": [float("nan")] * 2}), (), ("a",), path)

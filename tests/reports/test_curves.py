@@ -29,7 +29,7 @@ def curves(folder, num, columns=COLUMNS, **changed):
 def test_arms_share_a_panel_as_long_as_there_are_hues_and_have_one_each_beyond(
     tmp_path, num, panels
 ):
-    (figure,) = curves(tmp_path, num).part("curve").figures
+    (figure,) = curves(tmp_path, num).parts[0].figures
     for svg in (figure.wide[0], figure.narrow):
         assert svg.count(">accuracy (%)<") == 1
         assert len(re.findall('id="axes_[0-9]+"', svg)) == panels
@@ -38,9 +38,9 @@ def test_arms_share_a_panel_as_long_as_there_are_hues_and_have_one_each_beyond(
 
 
 def test_tables_and_captions_name_the_measure_and_its_unit(tmp_path):
-    part = curves(tmp_path, 2).part("curve")
+    (part,) = curves(tmp_path, 2).parts
     (table,), (figure,) = part.tables(), part.figures
-    assert table.columns[-2:] == ("accuracy at equal compute (%)", "final accuracy (%)")
+    assert tuple(table.columns[-2:]) == ("accuracy at equal compute (%)", "final accuracy (%)")
     assert figure.title == "Accuracy against training compute, t"
     assert figure.caption.startswith("t: accuracy in % against")
 

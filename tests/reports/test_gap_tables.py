@@ -11,6 +11,7 @@ COLUMNS = (
     "task arm seed budget steps lr train_flops subnet architecture params macs measure inherited "
     "standalone"
 )
+ROUGH = " (only 2 seeds, 4 subnets)"  # beside each interval of the study below
 ALONE = np.array([[0.80, 0.85, 0.90, 0.95], [0.82, 0.87, 0.92, 0.97]])  # seeds, subnets
 GAP = {  # (arm, budget) -> gap of each subnet in points, the same for both seeds
     ("shared", 1): [4.0, 3.0, 2.0, 3.0],
@@ -49,10 +50,10 @@ def study(tmp_path):
 
 def texts(section, part: str, number: int = 0) -> dict[str, list[str]]:
     """First cell of each row -> the texts of the others, bold as in Markdown."""
-    table = section.part(part).tables()[number]
+    table = section.tables(part)[number]
     return {
-        row[0].text.strip("`"): [f"**{c.text}**" if c.strong else c.text for c in row[1:]]
-        for row in table.rows
+        first.text.strip("`"): [str(cell).replace(ROUGH, "") for cell in others]
+        for first, *others in table.itertuples(index=False)
     }
 
 
@@ -77,10 +78,10 @@ def test_the_difference_to_the_baseline_is_paired(study):
 
 
 def test_there_is_one_difference_between_the_baseline_and_the_flagship_and_none_of_an_arm(study):
-    assert len(study(rows()).part("differences").tables()) == 1
+    assert len(study(rows()).tables("differences")) == 1
     alone = study([row for row in rows() if row["arm"] == "shared"])
     with pytest.raises(ValueError, match="compares several arms with `shared` or `hypernas`"):
-        alone.part("differences")
+        alone.tables("differences")
 
 
 def test_with_a_third_arm_the_difference_to_the_flagship_stands_beside_that_to_the_baseline(study):
@@ -95,7 +96,7 @@ def test_with_a_third_arm_the_difference_to_the_flagship_stands_beside_that_to_t
 def test_a_measure_of_which_less_is_better_has_the_same_gap_in_nats(study):
     found = texts(study(rows("cross_entropy")), "gap")
     assert [cell.strip("*").split()[0] for cell in found["hypernas"]] == ["0.010", "−0.005"]
-    assert "in nats" in study(rows("cross_entropy")).part("gap").tables()[0].caption
+    assert "in nats" in study(rows("cross_entropy")).tables("gap")[0].attrs["caption"]
 
 
 def test_seeds_and_subnets_that_lack_a_result_are_left_out(study):
@@ -108,7 +109,7 @@ def test_seeds_and_subnets_that_lack_a_result_are_left_out(study):
     assert "±" not in texts(found, "gap")["shared"][0]
     # needs no stand-alone result
     assert texts(found, "differences")["hypernas"][0].startswith("−2.00")
-    assert "1 to 2 seeds" in found.part("gap").tables()[0].caption
+    assert "1 to 2 seeds" in found.tables("gap")[0].attrs["caption"]
 
 
 def test_rankings_are_against_the_mean_over_seeds_and_stand_beside_those_by_size(study):
@@ -116,7 +117,7 @@ def test_rankings_are_against_the_mean_over_seeds_and_stand_beside_those_by_size
     scores = ALONE - np.array(GAP["hypernas", 2]) / 100
     expected = estimate(kendall_tau, scores, ALONE.mean(0))
     assert found["hypernas"][0].strip("*") == f"{expected:.2f}"
-    assert found["parameters"][:2] == ["**1.00 [1.00, 1.00]**"] * 2
+    assert found["parameters"][:2] == ["**1.00 [1.00, 1.00] (only 4 subnets)**"] * 2
     assert found["FLOPs (MACs)"] == found["parameters"]
     assert found["hypernas"][3].startswith("**0.00")
 
@@ -127,7 +128,7 @@ def test_by_nats_the_largest_is_still_taken_to_be_the_best(study):
         row["standalone"] = 2 - row["standalone"]
         row["inherited"] = 2 - row["inherited"]
     found = texts(study(some), "ranking")
-    assert found["parameters"][:2] == ["**1.00 [1.00, 1.00]**"] * 2
+    assert found["parameters"][:2] == ["**1.00 [1.00, 1.00] (only 4 subnets)**"] * 2
     assert found["shared"][0].strip("*").startswith("1.00")
 
 
@@ -153,8 +154,8 @@ def test_the_other_tables_come_from_the_files_beside_the_results(tmp_path):
     assert re.fullmatch(
         r"[+−].* \[.*\], 4 subnets, 500 → 1,000 steps", facts["gain of twice the steps"]
     )
-    assert len(section.part("tuning").tables()[0].rows) == 2 * 2 * 3
-    assert len(section.part("subnets").tables()[0].rows) == 2 * 2 * 16
+    assert len(section.tables("tuning")[0]) == 2 * 2 * 3
+    assert len(section.tables("subnets")[0]) == 2 * 2 * 16
 
 
 @pytest.mark.parametrize(
@@ -168,12 +169,12 @@ def test_the_other_tables_come_from_the_files_beside_the_results(tmp_path):
 )
 def test_a_table_that_cannot_be_made_says_why(study, name, expected):
     with pytest.raises(ValueError, match=expected):
-        study(rows()).part(name)
+        study(rows()).tables(name)
 
 
 def test_tables_of_several_tasks_are_told_apart(study):
     some = rows() + [{**row, "task": "u"} for row in rows("cross_entropy")]
-    captions = [table.caption for table in study(some).part("gap").tables()]
+    captions = [table.attrs["caption"] for table in study(some).tables("gap")]
     assert [caption[:6] for caption in captions] == ["**t.**", "**u.**"]
     names = [figure.name for part in study(some).parts for figure in part.figures]
     assert names == ["gap-t", "gap-u", *(f"{n}-t" for n in ("scatter", "ranks")),
@@ -193,3 +194,23 @@ def test_tables_of_several_tasks_are_told_apart(study):
 def test_broken_results_are_refused_in_one_message(study, change, expected):
     with pytest.raises(ValueError, match=expected):
         study([{**rows()[0], **change}, *rows()[1:]])
+
+
+def test_intervals_of_few_seeds_or_subnets_say_so_beside_them_and_others_do_not(tmp_path):
+    small = {"arms": ("shared", "hypernas"), "budgets": (1,)}
+    for number, (seeds, subnets, expected) in enumerate(
+        [
+            ((0, 1, 2), 16, ""),
+            ((0,), 16, " (only 1 seed)"),
+            ((0, 1, 2), 3, " (only 3 subnets)"),
+            ((0,), 3, " (only 1 seed, 3 subnets)"),
+        ]
+    ):
+        folder = write_study(tmp_path / f"s{number}", **small, seeds=seeds, num_subnets=subnets)
+        section = section_of(open_study(folder))
+        (table,) = section.tables("gap")
+        assert all(str(cell).strip("*").endswith(expected) for cell in table.iloc[:, 1])
+        assert ("only" in str(table.iloc[0, 1])) == bool(expected)
+        rough = [fact for fact in section.facts if fact.startswith("intervals are rough")]
+        assert len(rough) == bool(expected)
+        assert ("Intervals are rough" in section.parts[0].figures[0].caption) == bool(expected)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from hypernas.reports.markers import markers, refill
+from hypernas.reports.markdown import markers, refill
 
 PATH = Path("README.md")
 TEXT = """# Study
@@ -23,7 +23,7 @@ words `<!-- report: said -->` in a line
 
 
 def test_markers_are_found_outside_code_and_only_on_lines_of_their_own():
-    assert [marker.name for marker in markers(TEXT, PATH)] == ["gap", "other/ranking"]
+    assert [name for name, _, _ in markers(TEXT, PATH)] == ["gap", "other/ranking"]
 
 
 def test_what_stands_between_markers_is_replaced_and_all_else_kept():

@@ -11,7 +11,8 @@ import patience
 import pytest
 from made_up_study import write, write_study
 
-from hypernas.reports import document, open_study, section_of
+from hypernas.reports import open_study, section_of
+from hypernas.reports import page as page_of
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -66,6 +67,14 @@ addEventListener("load", () => {
     [...figure.querySelectorAll("svg")].filter((svg) => svg.getBoundingClientRect().width > 100).length);
   found.ids = document.querySelectorAll("[id]").length - new Set([...document.querySelectorAll("[id]")].map((e) => e.id)).size;
   found.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  const other = document.querySelector("#other-table");
+  found.more = other.querySelector(".more").textContent;
+  found.faded = [...other.querySelector(".frame").attributes].map((a) => a.name).filter((n) => n.startsWith("data-"));
+  found.whole = [...document.querySelectorAll(".frame")].filter((frame) => {
+    const box = frame.querySelector(".box");
+    const cut = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;
+    return cut === !frame.previousElementSibling.textContent;
+  }).length;
   found.wide = [...document.querySelectorAll("body *")]
     .filter((e) => !e.closest(".box") && !e.closest("svg") && !e.matches(".skip"))
     .filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.outerHTML.slice(0, 80));
@@ -91,7 +100,7 @@ def page(tmp_path_factory):
     ]
     write(folder / "other.csv", rows, "name value words")
     sections = [section_of(open_study(folder / name)) for name in ("bars", "other.csv")]
-    return document(sections, title="Studies <and> runs")
+    return page_of(sections, title="Studies <and> runs")
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +163,14 @@ def test_points_say_which_subnet_they_are(found):
 def test_nothing_is_wider_than_the_window(found, width):
     assert found[width]["overflow"] == 0
     assert found[width]["wide"] == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_table_that_goes_on_beyond_its_box_says_so(found, width):
+    assert found[width]["whole"] == 0  # tables whose words do not agree with how they are cut
+    assert found[width]["more"].startswith("Scroll")
+    assert "data-below" in found[width]["faded"]
+    assert ("data-right" in found[width]["faded"]) == (width == 360)
 
 
 def test_a_click_on_a_column_sorts_by_it_up_and_then_down(found):

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 from made_up_study import write, write_study
 
+from hypernas.reports.run.folder import labels
+
 SMALL = {"arms": ("shared", "hypernas"), "budgets": (1, 2), "seeds": (0, 1), "num_subnets": 6}
 FAST = ["experiment=fast", "training.steps=6", "callbacks.validation.every=3", "device=cpu"]
 
@@ -161,11 +163,11 @@ def test_a_study_can_say_itself_what_its_results_come_to(run):
     Path("own/README.md").write_text("# Own\n\n<!-- report: sum -->\n<!-- end -->\n")
     Path("own/section.py").write_text(
         "from hypernas.reports import Part, Section, csv_file\n"
-        "from hypernas.reports.table import number, tabulated\n"
+        "from hypernas.reports.table import number, table\n"
         "def section(study):\n"
         "    rows = csv_file.read(study.path, {'x': csv_file.finite})\n"
-        "    table = tabulated([{'all': number(sum(row['x'] for row in rows), 0)}])\n"
-        "    return Section(study.name, study.title(), (Part('sum', 'Sum', lambda: [table]),))\n"
+        "    made = table([{'all': number(rows['x'].sum(), 0)}])\n"
+        "    return Section(study.name, study.title, (Part('sum', 'Sum', lambda: [made]),))\n"
     )
     status, _, error = run("report", "own")  # it is code, and may be anyone's
     assert status == 2
@@ -190,6 +192,37 @@ def test_runs_show_their_curves_and_how_much_their_gates_vary(run):
     assert "Gates by architecture, a" in page
     assert "Gates by architecture, b" not in page  # weight sharing has none
     assert page.count('data-arm="b"') > 1
+
+
+def test_the_page_of_a_run_shows_what_evaluate_and_search_wrote_into_its_folder(run):
+    Path("a").mkdir()
+    Path("a/metrics.jsonl").write_text(json.dumps({"step": 1, "loss": 1.0}) + "\n")
+    row = {"subnet": "smallest", "architecture": '{"width": 8}', "accuracy": 0.123456789}
+    write(Path("a/evaluation.csv"), [row], "subnet architecture accuracy")
+    write(Path("a/evaluation_2.csv"), [row], "subnet architecture accuracy")
+    write(Path("a/search.csv"), [{"architecture": '{"depth": 2}', "rank": 1}], "architecture rank")
+    write(Path("a/other.csv"), [{"x": 1}], "x")
+    status, _, error = run("report", "a")
+    assert status == 0, error
+    page = Path("a/report/report.html").read_text()
+    for name in ("curves", "evaluation", "evaluation_2", "search"):
+        assert f'<article id="a-{name}">' in page
+    assert "a-other" not in page
+    assert ">width: 8</td>" in page
+    assert ">depth: 2</td>" in page
+    assert ">0.1235</td>" in page
+
+
+def test_a_run_that_is_named_by_its_time_is_named_by_the_folder_around_it_as_well():
+    one, two = (
+        Path("runs/digits-mlp/2026-11-28_03-48-12"),
+        Path("runs/bars-mlp/2026-11-28_03-48-13"),
+    )
+    assert labels([one]) == ["digits-mlp/2026-11-28_03-48-12"]
+    assert labels([one, two]) == ["digits-mlp", "bars-mlp"]
+    again = one.with_name("2026-11-29_01-00-00")
+    assert labels([one, again]) == [f"digits-mlp/{path.name}" for path in (one, again)]
+    assert labels([Path("runs/a"), Path("runs/b")]) == ["a", "b"]
 
 
 def test_a_run_without_a_checkpoint_still_has_curves(run):

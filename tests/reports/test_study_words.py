@@ -7,5 +7,5 @@ def test_the_question_of_a_study_is_told_without_the_links_of_its_readme(tmp_pat
         "# name: title\n\n**Question.** Is [that one](../that/README.md) right,\nor [this](a.md)?\n\nNo.\n"
     )
     study = open_study(tmp_path)
-    assert study.title() == "name: title"
-    assert study.question() == "Is that one right, or this?"
+    assert study.title == "name: title"
+    assert study.question == "Is that one right, or this?"

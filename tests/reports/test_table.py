@@ -1,21 +1,20 @@
 import math
 
 from hypernas.reports.table import (
-    Table,
     embolden,
     interval,
     markdown,
     number,
     spread,
-    tabulated,
+    table,
     word,
 )
 
 
 def test_a_table_is_written_as_markdown():
     cells = embolden([number(0.5), number(-0.25), number(math.nan)])
-    table = Table(("arm", "a", "b", "c"), ((word("x|y", code=True), *cells),), "Gap in points.")
-    assert markdown([table]) == (
+    row = {"arm": word("x|y", code=True), **dict(zip("abc", cells, strict=True))}
+    assert markdown([table([row], "Gap in points.")]) == (
         "Gap in points.\n\n"
         "| arm | a | b | c |\n"
         "|---|---:|---:|---|\n"
@@ -47,7 +46,8 @@ def test_a_spread_is_the_mean_with_the_lowest_and_the_highest_of_several():
     assert spread([0.25], signed=True).text == "+0.25"
 
 
-def test_rows_of_named_cells_make_the_table_of_their_columns():
+def test_rows_of_named_cells_make_a_frame_of_their_columns_with_a_caption():
     rows = [{"a": word("x"), "b": number(1.0)}, {"a": word("y"), "b": number(2.0)}]
-    table = tabulated(rows, "Both.")
-    assert table == Table(("a", "b"), tuple(tuple(row.values()) for row in rows), "Both.")
+    made = table(rows, "Both.")
+    assert made.to_dict("records") == rows
+    assert made.attrs["caption"] == "Both."

@@ -1,17 +1,17 @@
 """What arms store and cost, and the learning rates chosen for them."""
 
-from collections.abc import Sequence
+import math
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+from pandas import DataFrame
 
 from hypernas.evaluation import tuned_at
 from hypernas.reports import csv_file
-from hypernas.reports.gap.analysis import times
-from hypernas.reports.gap.results import Task
+from hypernas.reports.gap.estimates import times
+from hypernas.reports.gap.task import Task
+from hypernas.reports.section import Missing
 from hypernas.reports.style import BASELINE
-from hypernas.reports.table import ABSENT, Cell, Table, number, word
+from hypernas.reports.table import ABSENT, Cell, number, table, word
 
 COST, TUNING = "cost.csv", "tuning.csv"
 _COST = {
@@ -30,102 +30,96 @@ _TUNING = {
 }
 
 
-def cost_table(task: Task, cost: Path, tuning: Path | None) -> Table:
+def cost_tables(task: Task, cost: Path | None, tuning: Path | None) -> list[DataFrame]:
     """One row an arm.
 
     Raises:
-        ValueError: if a file is broken.
+        ValueError: if a file is broken, or there is none of costs.
     """
+    if cost is None:
+        raise Missing(f"there is no {COST} beside results.csv")
     rows = csv_file.read(cost, _COST)
     csv_file.distinct(rows, ("task", "arm"), cost)
-    costs = {row["arm"]: row for row in rows if row["task"] == task.name}
-    tried = read_tuning(tuning, task) if tuning else []
-    base = costs.get(BASELINE, {}).get("stored")
-    lines = []
-    for index, arm in enumerate(task.arms):
-        found = costs.get(arm, {})
-        stored = found.get("stored")
-        lines.append(
-            (
-                word(arm, code=True),
-                number(stored / base) if stored and base else number(stored, 0, grouped=True),
-                number(_flops(task, arm)),
-                number(_time(task, arm, found.get("step_ratio"))),
-                number(found.get("peak_memory_mb"), 0, grouped=True),
-                _rates(task, index, tried),
-            )
-        )
+    costs = rows[rows["task"] == task.name].set_index("arm").reindex([*task.arms, BASELINE])
+    costs = costs[~costs.index.duplicated()]
+    tried = read_tuning(tuning, task) if tuning else None
+    base = costs["stored"][BASELINE]
+    shared = not math.isnan(base)
+    first = task.spent.xs(task.budgets[0], level="budget").reindex([*task.arms, BASELINE])
+    first = first[~first.index.duplicated()]
+    # Measured FLOPs, generation included, and a step's time, times the steps.
+    flops = first["train_flops"] / first["train_flops"][BASELINE]
+    time = costs["step_ratio"] * first["steps"] / first["steps"][BASELINE]
+    stored = costs["stored"] / base if shared else costs["stored"]
+    lines = [
+        {
+            "arm": word(arm, code=True),
+            f"stored{' (× sharing)' * shared}": number(stored[arm]) if shared
+            else number(stored[arm], 0, grouped=True),
+            "FLOPs (× sharing)": number(flops[arm]),
+            "time (× sharing)": number(time[arm]),
+            "peak memory (MB)": number(costs["peak_memory_mb"][arm], 0, grouped=True),
+            "learning rate": _rates(task, arm, tried),
+        }
+        for arm in task.arms
+    ]  # fmt: skip
     budgets = " / ".join(times(budget) for budget in task.budgets)
     caption = (
-        f"Parameters stored{f', in units of the {base:,.0f} of weight sharing' if base else ''}; "
+        f"Parameters stored{f', in units of the {base:,.0f} of weight sharing' if shared else ''}; "
         f"measured FLOPs and time of training at budget {times(task.budgets[0])}, in units of weight "
         f"sharing's (steps, times the time of one); peak memory; "
         f"learning rate chosen on validation"
         + (f" at budgets {budgets}." if len(task.budgets) > 1 else ".")
-        + (" †: the lowest or highest that was tried." if tried else "")
+        + (" †: the lowest or highest that was tried." if tried is not None and len(tried) else "")
     )
-    stored_in = "stored (× sharing)" if base else "stored"
-    columns = (
-        "arm",
-        stored_in,
-        "FLOPs (× sharing)",
-        "time (× sharing)",
-        "peak memory (MB)",
-        "learning rate",
-    )
-    return Table(columns, tuple(lines), caption)
+    return [table(lines, caption)]
 
 
-def _flops(task: Task, arm: str) -> float | None:
-    """Training FLOPs, generation included, in units of weight sharing's at the smallest budget."""
-    if BASELINE not in task.arms:
-        return None
-    spent, base = (float(task.train_flops[task.arms.index(name), 0]) for name in (arm, BASELINE))
-    return spent / base if spent and base else None
+def _rates(task: Task, arm: str, tried: DataFrame | None) -> Cell:
+    rates = task.spent["lr"][arm].reindex(task.budgets)
+    trials = [] if tried is None else list(tried["lr"][tried["arm"] == arm])
+    texts = []
+    for rate in rates:
+        edge = len(trials) > 1 and rate in (min(trials), max(trials))
+        texts.append(ABSENT if math.isnan(rate) else f"{rate:g}{'†' * edge}")
+    if len(set(texts)) == 1:
+        texts = texts[:1]
+    return Cell(" / ".join(texts), float(rates.iloc[-1]))
 
 
-def _time(task: Task, arm: str, step_ratio: float | None) -> float | None:
-    """Time of training in units of weight sharing's, at the smallest budget: a step's, times the steps."""
-    if step_ratio is None or BASELINE not in task.arms:
-        return None
-    taken, base = (float(task.steps[task.arms.index(name), 0]) for name in (arm, BASELINE))
-    return step_ratio * taken / base
+def tuning_tables(task: Task, path: Path | None) -> list[DataFrame]:
+    """Every learning rate that was tried; those chosen in bold.
 
-
-def tuning_table(task: Task, path: Path) -> Table:
-    """Every learning rate that was tried; those chosen in bold."""
-    lines = []
+    Raises:
+        ValueError: if the file is broken, or there is none.
+    """
+    if path is None:
+        raise Missing(f"there is no {TUNING} beside results.csv")
     trials = read_tuning(path, task)
-    for row in trials:
-        chosen = row["lr"] in _used(task, row["arm"], row["budget"], trials)
-        lines.append(
-            (
-                word(row["arm"], code=True),
-                Cell(times(row["budget"]), row["budget"]),
-                Cell(f"{row['lr']:g}", row["lr"], strong=chosen),
-                number(row["validation"], 4),
-            )
-        )
-    caption = (
-        f"Validation {task.measure.replace('_', ' ')} of every learning rate tried; the "
-        f"one used in bold."
-    )
-    return Table(("arm", "budget", "learning rate", "validation"), tuple(lines), caption)
+    lines = [
+        {
+            "arm": word(row.arm, code=True),
+            "budget": Cell(times(row.budget), row.budget),
+            "learning rate": Cell(
+                f"{row.lr:g}", row.lr, strong=row.lr in _used(task, row.arm, row.budget, trials)
+            ),
+            "validation": number(row.validation, 4),
+        }
+        for row in trials.itertuples()
+    ]
+    caption = f"Validation {task.quality} of every learning rate tried; the one used in bold."
+    return [table(lines, caption)]
 
 
-def _used(task: Task, arm: str, tuned: float, trials: Sequence[dict[str, Any]]) -> set[float]:
+def _used(task: Task, arm: str, tuned: float, trials: DataFrame) -> set[float]:
     """The rates of the budgets for which an arm was tuned at this one."""
     if arm not in task.arms:
         return set()
-    at = {row["budget"] for row in trials if row["arm"] == arm}
-    return {
-        rate
-        for budget, rate in zip(task.budgets, task.lr[task.arms.index(arm)], strict=True)
-        if tuned_at(budget, at) == tuned
-    }
+    at = set(trials["budget"][trials["arm"] == arm])
+    return {rate for budget, rate in task.spent["lr"][arm].items() if tuned_at(budget, at) == tuned}
 
 
-def read_tuning(path: Path, task: Task) -> list[dict[str, Any]]:
+def read_tuning(path: Path, task: Task) -> DataFrame:
     """The trials of a task.
 
     Raises:
@@ -133,15 +127,4 @@ def read_tuning(path: Path, task: Task) -> list[dict[str, Any]]:
     """
     rows = csv_file.read(path, _TUNING)
     csv_file.distinct(rows, ("task", "arm", "budget", "lr"), path)
-    return [row for row in rows if row["task"] == task.name]
-
-
-def _rates(task: Task, index: int, tried: Sequence[dict[str, Any]]) -> Cell:
-    texts = []
-    for rate in task.lr[index]:
-        trials = [row["lr"] for row in tried if row["arm"] == task.arms[index]]
-        edge = len(trials) > 1 and rate in (min(trials), max(trials))
-        texts.append(ABSENT if np.isnan(rate) else f"{rate:g}{'†' if edge else ''}")
-    if len(set(texts)) == 1:
-        texts = texts[:1]
-    return Cell(" / ".join(texts), float(task.lr[index, -1]))
+    return rows[rows["task"] == task.name]

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import NullLocator
 
 from hypernas.evaluation import Estimate
-from hypernas.reports.figure import canvas, of_arm
-from hypernas.reports.gap.analysis import difference, gap, measure, times
-from hypernas.reports.gap.results import Task
+from hypernas.reports.figure import canvas, fitted, of_arm
+from hypernas.reports.gap.estimates import difference, gap, times
+from hypernas.reports.gap.task import Task
 from hypernas.reports.style import MUTED, Look
 
 _WIDE = 5.0  # inches from which on panels stand side by side
@@ -29,10 +29,12 @@ def over_budgets(task: Task, arms: Mapping[str, Look], other: str | None, width:
         if other is not None and arm != other:
             against = [difference(task, arm, other, budget) for budget in task.budgets]
             _line(panels[1], task, arm, arms[arm], against, label=None)
-    unit = measure(task).unit
-    _axis(panels[0], task, f"gap to stand-alone ({unit})", "as good as stand-alone", below=True)
+    unit = task.measure.unit
+    titles = [f"gap to stand-alone ({unit})", f"gap minus that of {other} ({unit})"]
+    titles = [fitted(title, width / across) for title in titles]
+    _axis(panels[0], task, titles[0], "as good as stand-alone", below=True)
     if other is not None:
-        _axis(panels[1], task, f"gap minus that of {other} ({unit})", f"as good as {other}")
+        _axis(panels[1], task, titles[1], f"as good as {other}")
     drawing.legend(loc="outside lower center", ncols=4 if wide else 2)
     return drawing
 
@@ -73,7 +75,7 @@ def _axis(axes: Axes, task: Task, name: str, zero: str, *, below: bool = False) 
 
 def forest(task: Task, arms: Mapping[str, Look], other: str | None, width: float) -> Canvas:
     """At one budget: a row for each arm, its gap and the paired difference to another arm."""
-    budget, unit = task.budgets[0], measure(task).unit
+    budget, unit = task.budgets[0], task.measure.unit
     rows = list(task.arms)
     num = 1 if other is None else 2
     wide = width > _WIDE

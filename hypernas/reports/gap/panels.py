@@ -1,7 +1,7 @@
 """Small multiples, a panel an arm: scatter, ranks, and the front of accuracy and FLOPs."""
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,19 +9,17 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Rectangle
 from scipy.stats import rankdata
 
-from hypernas.reports.figure import canvas, logarithmic, of_arm, tell
-from hypernas.reports.gap.analysis import correlation, gap, measure
-from hypernas.reports.gap.results import Task
-from hypernas.reports.gap.tables import digits_of
+from hypernas.reports.figure import logarithmic, multiples, of_arm, tell
+from hypernas.reports.gap.estimates import correlation, gap
+from hypernas.reports.gap.tables import BEST
+from hypernas.reports.gap.task import Task
 from hypernas.reports.style import GRID, INK, MUTED, Look
 from hypernas.reports.table import number
-
-_BEST = 5
 
 
 def scatter(task: Task, arms: Mapping[str, Look], width: float) -> Canvas:
     """Inherited against stand-alone, means over seeds; on the line, the two are the same."""
-    of = measure(task)
+    of = task.measure
     alone, ours = _means(task)
     values = np.concatenate([alone, *ours.values()]) * of.scale
     low, high = np.nanmin(values), np.nanmax(values)
@@ -40,23 +38,23 @@ def scatter(task: Task, arms: Mapping[str, Look], width: float) -> Canvas:
         if found is not None:
             _note(
                 axes,
-                f"gap {number(found.value, digits_of(task)).text} {of.unit}",
+                f"gap {number(found.value, task.digits).text} {of.unit}",
                 below=of.lower_is_better,
             )
 
-    unit = "%" if of.unit == "points" else of.unit
-    name = task.measure.replace("_", " ")
-    return _multiples(
-        task, draw, width, f"stand-alone {name} ({unit})", f"inherited {name} ({unit})"
-    )
+    quality = f"{task.quality} ({task.unit})"
+    return multiples(
+        task.longest, draw, width, partial(_square, width),
+        across=f"stand-alone {quality}", up=f"inherited {quality}",
+    )  # fmt: skip
 
 
 def ranks(task: Task, arms: Mapping[str, Look], width: float) -> Canvas:
     """The rank of each subnet by inherited weights against its true one; the best five marked."""
-    of = measure(task)
+    of = task.measure
     alone, ours = _means(task)
     num = len(task.subnets)
-    best = _BEST if num > _BEST else 1
+    best = BEST if num > BEST else 1
     words = _words(task)
 
     def draw(axes: Axes, arm: str) -> None:
@@ -77,14 +75,17 @@ def ranks(task: Task, arms: Mapping[str, Look], width: float) -> Canvas:
         if found is not None:
             _note(axes, f"τ {number(found.value).text}")
 
-    return _multiples(task, draw, width, "rank by stand-alone", "rank by inherited")
+    return multiples(
+        task.longest, draw, width, partial(_square, width),
+        across="rank by stand-alone", up="rank by inherited",
+    )  # fmt: skip
 
 
 def pareto(task: Task, arms: Mapping[str, Look], width: float) -> Canvas:
     """What a subnet reaches for its MACs, and the best for at most so many."""
-    of = measure(task)
+    of = task.measure
     alone, ours = _means(task)
-    macs, words = task.macs / 1e6, _words(task)
+    macs, words = task.subnets["macs"].to_numpy() / 1e6, _words(task)
 
     def draw(axes: Axes, arm: str) -> None:
         axes.step(
@@ -97,49 +98,25 @@ def pareto(task: Task, arms: Mapping[str, Look], width: float) -> Canvas:
         axes.set_xscale("log")
         logarithmic(axes.xaxis)
 
-    unit = "%" if of.unit == "points" else of.unit
-    name = task.measure.replace("_", " ")
-    return _multiples(
-        task, draw, width, "multiply-adds (millions)", f"{name} ({unit})", square=False
-    )
+    return multiples(
+        task.longest, draw, width, partial(_square, width, shape=0.85),
+        across="multiply-adds (millions)", up=f"{task.quality} ({task.unit})",
+    )  # fmt: skip
 
 
-def _multiples(
-    task: Task,
-    draw: Callable[[Axes, str], None],
-    width: float,
-    across: str,
-    up: str,
-    *,
-    square: bool = True,
-) -> Canvas:
-    arms = task.longest
-    columns = min(len(arms), 4 if width > 5 else 2)
-    rows = math.ceil(len(arms) / columns)
-    side = (width - 0.5) / columns
-    drawing = canvas(width, 0.35 + rows * (side * (1.0 if square else 0.85) + 0.2))
-    panels = drawing.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for place, axes in enumerate(panels):
-        if place < len(arms):
-            draw(axes, arms[place])
-            axes.set_title(arms[place])
-            axes.tick_params(labelbottom=place + columns >= len(arms))
-        else:
-            axes.set_visible(False)
-    drawing.supxlabel(across, fontsize=9, color=INK)
-    drawing.supylabel(up, fontsize=9, color=INK)
-    return drawing
+def _square(width: float, rows: int, columns: int, shape: float = 1.0) -> float:
+    return 0.35 + rows * ((width - 0.5) / columns * shape + 0.2)
 
 
 def _means(task: Task) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Means over seeds at the largest budget: stand-alone, and of each arm; shapes (N,)."""
-    ours = {arm: _mean(task.arm(arm)[-1]) for arm in task.longest}
+    ours = {arm: _mean(task.inherited(arm, task.budgets[-1])) for arm in task.longest}
     return _mean(task.standalone), ours
 
 
 def _words(task: Task) -> dict[str, list[str]]:
     """What is said of each subnet of each arm under the pointer."""
-    of, digits = measure(task), digits_of(task)
+    of, digits = task.measure, task.digits
     alone, ours = _means(task)
 
     def shown(value: float) -> str:
@@ -147,9 +124,11 @@ def _words(task: Task) -> dict[str, list[str]]:
 
     return {
         arm: [
-            f"{arm}, {subnet.name}: inherited {shown(value)}, stand-alone {shown(reference)}, "
-            f"{subnet.macs / 1e6:.3g} MMACs"
-            for subnet, value, reference in zip(task.subnets, values, alone, strict=True)
+            f"{arm}, {subnet}: inherited {shown(value)}, stand-alone {shown(reference)}, "
+            f"{macs / 1e6:.3g} MMACs"
+            for (subnet, macs), value, reference in zip(
+                task.subnets["macs"].items(), values, alone, strict=True
+            )
         ]
         for arm, values in ours.items()
     }
@@ -162,7 +141,7 @@ def _mean(values: np.ndarray) -> np.ndarray:
 
 def _front(macs: np.ndarray, values: np.ndarray, task: Task) -> tuple[np.ndarray, np.ndarray]:
     """The steps of the best value for at most so many MACs, up to the largest subnet."""
-    of = measure(task)
+    of = task.measure
     order = np.argsort(macs, kind="stable")
     order = order[~np.isnan(values[order])]
     best = np.maximum.accumulate(of.score(values[order]))

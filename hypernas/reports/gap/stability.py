@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from pandas import DataFrame
 
 from hypernas.evaluation import stability
 from hypernas.reports import csv_file
-from hypernas.reports.gap.results import Task
-from hypernas.reports.table import ABSENT, Cell, Table, figure, number, word
+from hypernas.reports.gap.task import Task
+from hypernas.reports.section import Missing
+from hypernas.reports.table import ABSENT, Cell, figure, number, table, word
 
 FILE = "stability.csv"
-_COLUMNS = {
+_PARSERS = {
     "task": csv_file.word,
     "arm": csv_file.word,
     "seed": csv_file.whole,
@@ -23,17 +24,29 @@ _COLUMNS = {
 }
 
 
-def stability_table(task: Task, path: Path) -> Table:
+def stability_tables(task: Task, path: Path | None) -> list[DataFrame]:
     """S-tau of each arm at its largest budget, of single evaluations and of means of the last few.
 
     Raises:
-        ValueError: if the file is broken, a run lacks subnets at some of its steps, or runs were
-            evaluated unequally often.
+        ValueError: if the file is broken or not there, a run lacks subnets at some of its steps, or
+            runs were evaluated unequally often.
     """
-    rows = csv_file.read(path, _COLUMNS)
+    if path is None:
+        raise Missing(f"there is no {FILE} beside results.csv")
+    rows = csv_file.read(path, _PARSERS)
     csv_file.distinct(rows, ("task", "arm", "seed", "budget", "step", "subnet"), path)
-    lists = _lists([row for row in rows if row["task"] == task.name], path)
-    nums = {arm: sorted({len(values) for values in runs}) for arm, runs in lists.items()}
+    rows = rows[rows["task"] == task.name]
+    rows = rows[rows["budget"] == rows.groupby("arm")["budget"].transform("max")]
+    runs: dict[str, list[np.ndarray]] = {}  # arm -> for each seed, shape (evaluations, subnets)
+    for (arm, seed), some in rows.groupby(["arm", "seed"]):
+        values = some.pivot(index="step", columns="subnet", values="value")
+        if (lacking := values.isna().any(axis=1)).any():
+            raise ValueError(
+                f"{path}: arm {arm}, seed {seed}: expected the same subnets at every step, got "
+                f"fewer at step {lacking.idxmax()} than at others."
+            )
+        runs.setdefault(str(arm), []).append(values.to_numpy())
+    nums = {arm: sorted({len(values) for values in some}) for arm, some in runs.items()}
     if len({num for found in nums.values() for num in found}) > 1:
         raise ValueError(
             f"{path}: evaluations of a run are as many in all arms, or S-tau cannot be compared; "
@@ -41,52 +54,30 @@ def stability_table(task: Task, path: Path) -> Table:
         )
     num = next((found[0] for found in nums.values()), 0)
     width = max(2, num // 2)
-    lines = []
-    for arm in (arm for arm in task.arms if arm in lists):
-        runs = lists[arm]
-        cells = [
-            _spread([stability(values, average=average) for values in runs])
-            if all(len(values) > average for values in runs)
-            else Cell(ABSENT)
-            for average in (1, width)
-        ]
-        lines.append((word(arm, code=True), *cells, number(len(runs), 0)))
+    heads = {1: "S-tau, single evaluations", width: f"S-tau, means of {width}"}
+    lines = [
+        {
+            "arm": word(arm, code=True),
+            **{head: _spread(runs[arm], average) for average, head in heads.items()},
+            "seeds": number(len(runs[arm]), 0),
+        }
+        for arm in task.arms
+        if arm in runs
+    ]
     caption = (
         f"Kendall τ-b between the rankings of the same subnets on validation at successive "
         f"ones of the last {num} evaluations of a run (S-tau), at the arm's largest budget: by one "
         f"evaluation, and by the mean of the last {width} (which overlap, so compare within a column). "
         f"Mean ± standard deviation over seeds."
     )
-    columns = ("arm", "S-tau, single evaluations", f"S-tau, means of {width}", "seeds")
-    return Table(columns, tuple(lines), caption)
+    return [table(lines, caption)]
 
 
-def _lists(rows: Sequence[dict[str, Any]], path: Path) -> dict[str, list[np.ndarray]]:
-    """Arm -> for each seed the values at the largest budget, shape (evaluations, subnets)."""
-    largest: dict[str, float] = {}
-    for row in rows:
-        largest[row["arm"]] = max(row["budget"], largest.get(row["arm"], row["budget"]))
-    runs: dict[tuple[str, int], dict[int, dict[str, float]]] = {}
-    for row in rows:
-        if row["budget"] == largest[row["arm"]]:
-            steps = runs.setdefault((row["arm"], row["seed"]), {})
-            steps.setdefault(row["step"], {})[row["subnet"]] = row["value"]
-    found: dict[str, list[np.ndarray]] = {}
-    for (arm, seed), steps in sorted(runs.items()):
-        subnets = list(steps[min(steps)])
-        for step, values in steps.items():
-            if set(values) != set(subnets):
-                raise ValueError(
-                    f"{path}: arm {arm}, seed {seed}: expected the same subnets at every step, got "
-                    f"others at step {step} than at step {min(steps)}."
-                )
-        table = [[steps[step][subnet] for subnet in subnets] for step in sorted(steps)]
-        found.setdefault(arm, []).append(np.array(table))
-    return found
-
-
-def _spread(values: Sequence[float]) -> Cell:
-    cell = number(float(np.mean(values)) if values else None)
-    if cell.value is None or len(values) < 2:
+def _spread(runs: Sequence[np.ndarray], average: int) -> Cell:
+    if any(len(values) <= average for values in runs):
+        return Cell(ABSENT)
+    found = [stability(values, average=average) for values in runs]
+    cell = number(float(np.mean(found)))
+    if cell.value is None or len(found) < 2:
         return cell
-    return Cell(f"{cell.text} ± {figure(float(np.std(values, ddof=1)), 2)}", cell.value)
+    return Cell(f"{cell.text} ± {figure(float(np.std(found, ddof=1)), 2)}", cell.value)

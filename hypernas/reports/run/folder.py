@@ -1,16 +1,21 @@
-"""The folder of a run: its metrics, and its generator if that can be had."""
+"""The folder of a run: its metrics, the tables beside them, and its generator if that can be had."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+
+from pandas import DataFrame, Series
 
 from hypernas.generators import Generator
 from hypernas.reports.run.gates import Gates, gates
+from hypernas.runs.load import load
+from hypernas.training.checkpoint import CheckpointError
 
 METRICS = "metrics.jsonl"
+_TIME = re.compile(r"[\d\-_:.T]+")  # a folder that is named by when it was made
 
 
 @dataclass(frozen=True)
@@ -18,35 +23,38 @@ class Run:
     """What a run left.
 
     Attributes:
-        training: lines with `step`, `loss` and other figures, in order.
-        validation: lines with `step`, `subnet`, `architecture` and measures, in order.
-        generator: as trained; None if there is no checkpoint yet.
-        inputs: an example's inputs, shape (1, ...), by which FLOPs are counted.
+        training: a row for each report of training, with `step`, `loss` and other figures.
+        validation: a row for each validated subnet, with `step`, `subnet`, `architecture` and measures.
+        gates: the coefficients of the generator for many architectures; None if there is no checkpoint.
+        lacks: why there is none.
     """
 
-    name: str
     folder: Path
-    training: tuple[Mapping[str, Any], ...]
-    validation: tuple[Mapping[str, Any], ...]
-    generator: Generator | None = None
-    inputs: Any = None
+    training: DataFrame
+    validation: DataFrame
+    gates: Gates | None = None
+    lacks: str = ""
 
     @cached_property
-    def gates(self) -> Gates | None:
-        """The coefficients of the generator for many architectures."""
-        return None if self.generator is None else gates(self.generator, self.inputs)
-
     def measures(self) -> list[str]:
-        """What validation measures."""
-        known = {"step", "subnet", "architecture"}
-        return [key for key in (self.validation[0] if self.validation else {}) if key not in known]
+        """The columns of what validation measures."""
+        return [c for c in self.validation.columns if c not in ("step", "subnet", "architecture")]
 
-    def by_step(self, measure: str) -> dict[int, list[float]]:
-        """Step -> a measure of each validated subnet."""
-        found: dict[int, list[float]] = {}
-        for line in self.validation:
-            found.setdefault(line["step"], []).append(line[measure])
-        return found
+    def by_step(self, measure: str) -> DataFrame:
+        """The mean, the lowest and the highest of the validated subnets, and their count, by step."""
+        return self.validation.groupby("step")[measure].agg(["mean", "min", "max", "count"])
+
+    def final(self, measure: str) -> Series | None:
+        """The figures of the last step, if the run has that measure."""
+        return self.by_step(measure).iloc[-1] if measure in self.measures else None
+
+    def tables(self, pattern: str) -> list[Path]:
+        """Tables that commands wrote beside the metrics: of subnets, by their architecture."""
+        return [
+            path
+            for path in sorted(self.folder.glob(pattern))
+            if "architecture" in path.read_text(encoding="utf-8").partition("\n")[0].split(",")
+        ]
 
 
 def is_run(folder: Path) -> bool:
@@ -55,7 +63,7 @@ def is_run(folder: Path) -> bool:
 
 
 def read_run(folder: Path) -> Run:
-    """The metrics of a run's folder; whoever can open it adds its generator.
+    """A run: its metrics, and the gates of its generator if it has a checkpoint.
 
     Raises:
         ValueError: naming the line that is no record of a step.
@@ -74,19 +82,37 @@ def read_run(folder: Path) -> Run:
                 f"{path} is broken, line {number}: expected a JSON object with a step, got {line!r}."
             ) from None
         records.append(record)
-    if not records:
+    if not any("loss" in record for record in records):
         raise ValueError(
             f"{path} holds no figures yet: expected a line for every report of the run."
         )
-    training = tuple(record for record in records if "subnet" not in record)
-    validation = tuple(record for record in records if "subnet" in record)
-    return Run(folder.resolve().name, folder, training, validation)
+    training = DataFrame([record for record in records if "subnet" not in record])
+    validation = DataFrame([record for record in records if "subnet" in record])
+    try:
+        found, lacks = _gates_of(folder), ""
+    except (CheckpointError, FileNotFoundError) as error:
+        found, lacks = None, str(error)
+    return Run(folder, training, validation, found, lacks)
 
 
-def labels(runs: Sequence[Run]) -> list[str]:
-    """A name for each run: of its folder, and of those around it until all differ."""
+def _gates_of(folder: Path) -> Gates:
+    opened = load(folder)
+    generator: Generator = opened.generator
+    return gates(generator, opened.data.example(num=1))
+
+
+def labels(folders: Sequence[Path]) -> list[str]:
+    """A name for each run: of its folder, and of those around it until all differ and have words.
+
+    When a run was made is left out where several can be told apart without.
+    """
     for depth in range(1, 5):
-        names = ["/".join(run.folder.resolve().parts[-depth:]) for run in runs]
-        if len(set(names)) == len(names):
-            return names
-    return [str(run.folder) for run in runs]
+        parts = [folder.resolve().parts[-depth:] for folder in folders]
+        if any(_TIME.fullmatch(each[0]) for each in parts):
+            continue
+        worded = ["/".join(part for part in each if not _TIME.fullmatch(part)) for each in parts]
+        names = worded if len(folders) > 1 else ["/".join(each) for each in parts]
+        for candidates in (names, ["/".join(each) for each in parts]):
+            if len(set(candidates)) == len(folders):
+                return candidates
+    return [str(folder) for folder in folders]

@@ -42,7 +42,7 @@ for (const holder of document.querySelectorAll(".table[data-long]")) {
   input.type = "search";
   count.textContent = `${rows.length} rows`;
   label.append("Filter", input, count);
-  holder.querySelector(".box").before(label);
+  holder.querySelector(".frame").before(label);
   input.addEventListener("input", () => {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
@@ -74,4 +74,26 @@ for (const list of document.querySelectorAll(".arms")) {
         part.classList.toggle("lit", lit.has(part.dataset.arm));
     });
   }
+}
+
+// Scrolling: a table that goes on beyond its box says so, and fades on that side.
+for (const frame of document.querySelectorAll(".frame")) {
+  const box = frame.querySelector(".box");
+  const sign = document.createElement("p");
+  sign.className = "more";
+  frame.before(sign);
+  const look = () => {
+    const right = box.scrollWidth - box.clientWidth - box.scrollLeft > 1;
+    const below = box.scrollHeight - box.clientHeight - box.scrollTop > 1;
+    frame.toggleAttribute("data-right", right);
+    frame.toggleAttribute("data-below", below);
+    const ways = [
+      box.scrollWidth > box.clientWidth + 1 && "sideways for more columns ↔",
+      box.scrollHeight > box.clientHeight + 1 && "down for more rows ↕",
+    ];
+    sign.textContent = ways.some(Boolean) ? `Scroll ${ways.filter(Boolean).join(", ")}` : "";
+  };
+  box.addEventListener("scroll", look, { passive: true });
+  new ResizeObserver(look).observe(box);
+  look();
 }

@@ -1,29 +1,17 @@
 """Estimates of the studies of the gap: each made once, in the units that are shown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
 
-from hypernas.evaluation import (
-    MEASURES,
-    Estimate,
-    Measure,
-    average,
-    estimate,
-    gaps,
-    kendall_tau,
-    paired,
-)
-from hypernas.reports.gap.results import Task
+from hypernas.evaluation import Estimate, average, estimate, gaps, kendall_tau, paired
+from hypernas.reports.gap.task import Task
 from hypernas.reports.style import BASELINE, FLAGSHIP
 
 # Legend: S seeds, N subnets.
 
-
-def measure(task: Task) -> Measure:
-    """What the task measures."""
-    return MEASURES[task.measure]
+FEW_SEEDS, FEW_SUBNETS = 3, 8  # with fewer, intervals are said to be rough
 
 
 def common(*samples: np.ndarray) -> list[np.ndarray] | None:
@@ -42,11 +30,9 @@ def common(*samples: np.ndarray) -> list[np.ndarray] | None:
 @cache
 def gap(task: Task, arm: str, budget: float) -> Estimate | None:
     """The mean signed gap of an arm, its interval over subnets, in points or nats."""
-    inherited = task.arm(arm)[task.budgets.index(budget)]
-    there = common(_gaps(task, inherited))
-    if there is None:
-        return None
-    return estimate(average, there[0]).times(measure(task).scale)
+    lower = task.measure.lower_is_better
+    there = common(gaps(task.inherited(arm, budget), task.standalone, lower_is_better=lower))
+    return estimate(average, there[0]).times(task.measure.scale) if there else None
 
 
 @cache
@@ -55,32 +41,32 @@ def difference(task: Task, arm: str, to: str, budget: float) -> Estimate | None:
 
     Gaps are subtracted, so what stand-alone training gave cancels.
     """
-    index = task.budgets.index(budget)
-    sign = 1.0 if measure(task).lower_is_better else -1.0
-    there = common(task.arm(arm)[index], task.arm(to)[index])
-    if there is None:
-        return None
-    return paired(sign * there[0], sign * there[1]).times(measure(task).scale)
+    sign = 1.0 if task.measure.lower_is_better else -1.0
+    there = common(task.inherited(arm, budget), task.inherited(to, budget))
+    return paired(sign * there[0], sign * there[1]).times(task.measure.scale) if there else None
 
 
 @cache
 def correlation(task: Task, arm: str, budget: float) -> Estimate | None:
     """Kendall's tau-b of the inherited scores of an arm."""
-    pair = scores(task, task.arm(arm)[task.budgets.index(budget)])
-    return None if pair is None else estimate(kendall_tau, *pair)
+    return ranking(task, task.inherited(arm, budget), kendall_tau)
 
 
-def scores(task: Task, inherited: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """What ranks, shape (S, N), and the truth, shape (N,): the mean stand-alone score over seeds."""
+def ranking(
+    task: Task,
+    scores: np.ndarray,  # shape: (S, N)
+    statistic: Callable[..., np.ndarray],
+) -> Estimate | None:
+    """A statistic of scores and the truth: the mean stand-alone result over seeds."""
     trained = ~np.isnan(task.standalone).all(1)
     if not trained.any():
         return None
     truth = task.standalone[trained].mean(0)  # nan for a subnet that lacks a seed
-    there = common(inherited, np.broadcast_to(truth, inherited.shape))
-    if there is None:
+    there = common(scores, np.broadcast_to(truth, scores.shape))
+    if there is None or there[0].shape[1] < 2:
         return None
-    of = measure(task)
-    return of.score(there[0]), of.score(there[1][0])
+    score = task.measure.score
+    return estimate(statistic, score(there[0]), score(there[1][0]))
 
 
 def rival(task: Task) -> str | None:
@@ -88,11 +74,27 @@ def rival(task: Task) -> str | None:
     return next((arm for arm in (BASELINE, FLAGSHIP) if arm in task.arms), None)
 
 
+def seeds(task: Task) -> tuple[int, int]:
+    """The fewest and the most seeds that an arm has at a budget."""
+    counts = task.rows.groupby(["arm", "budget"])["seed"].nunique()
+    return int(counts.min()), int(counts.max())
+
+
 def sizes(task: Task) -> str:
     """How many seeds and subnets there are, in words."""
-    counts = {int((~np.isnan(cell).all(1)).sum()) for arm in task.inherited for cell in arm} - {0}
-    seeds = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
-    return f"{seeds} {'seed' if seeds == '1' else 'seeds'} and {len(task.subnets)} subnets"
+    low, high = seeds(task)
+    words = f"{low}" if low == high else f"{low} to {high}"
+    return f"{words} {'seed' if words == '1' else 'seeds'} and {len(task.subnets)} subnets"
+
+
+def reservation(task: Task) -> str:
+    """A warning to stand beside intervals of few seeds or subnets; empty where there are enough."""
+    few = []
+    if seeds(task)[0] < FEW_SEEDS:
+        few.append(f"{seeds(task)[0]} {'seed' if seeds(task)[0] == 1 else 'seeds'}")
+    if len(task.subnets) < FEW_SUBNETS:
+        few.append(f"{len(task.subnets)} {'subnet' if len(task.subnets) == 1 else 'subnets'}")
+    return " and ".join(few)
 
 
 def times(budget: float) -> str:
@@ -104,7 +106,3 @@ def trainings(budgets: Sequence[float]) -> str:
     """Budgets in words."""
     numbers = ", ".join(f"{budget:g}" for budget in budgets)
     return f"{numbers} stand-alone training{'' if numbers == '1' else 's'}"
-
-
-def _gaps(task: Task, inherited: np.ndarray) -> np.ndarray:  # shape: (S, N)
-    return gaps(inherited, task.standalone, lower_is_better=measure(task).lower_is_better)
