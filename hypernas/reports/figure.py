@@ -16,7 +16,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from hypernas.reports.style import INK, RC
+from hypernas.reports.style import INK, RC, TITLE
 from hypernas.storage.files import write_changed
 
 ARM = "arm:"  # what the names of artists begin with that belong to an arm
@@ -112,7 +112,7 @@ def multiples(
 
 def fitted(title: str, inches: float) -> str:
     """A title of a panel so wide, broken in two where it would run into that of the next."""
-    if len(title) <= inches * 72 / (0.66 * RC["axes.titlesize"]) - 2:
+    if len(title) <= inches * 72 / (0.66 * TITLE) - 2:
         return title
     breaks = [match.end() for match in re.finditer(", " if ", " in title else r"[ _/-]", title)]
     middle = min(breaks, key=lambda place: abs(2 * place - len(title)), default=len(title))

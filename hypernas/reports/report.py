@@ -20,7 +20,7 @@ _PAGE = "report.html"
 
 @dataclass(frozen=True)
 class Report:
-    """What a report wrote, or found with `check`.
+    """Files that a report wrote, or with `check` what it found.
 
     Attributes:
         tables: the Markdown files.
@@ -115,7 +115,7 @@ def _refreshed(studies: dict[Path, Section], into: Sequence[Path]) -> list[Refre
 
 
 def _page_of(paths: Sequence[Path], out: Path | None) -> Path:
-    """Where the page goes."""
+    """File of the page."""
     if out is not None:
         if not out.absolute().parent.is_dir():
             raise FileNotFoundError(f"--out {out}: there is no folder {out.parent}.")

@@ -1,4 +1,4 @@
-"""What a report says of one study or run: parts with tables and figures."""
+"""Section of a report on one study or run: parts with tables and figures."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -31,7 +31,7 @@ class Study:
 
     @cached_property
     def title(self) -> str:
-        """What the README calls the study, or its name."""
+        """Heading of the README, or the name of the study."""
         found = re.search(r"^# +(.+)$", self._words, flags=re.MULTILINE)
         return found[1].strip() if found else self.name
 

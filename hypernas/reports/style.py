@@ -1,4 +1,4 @@
-"""How figures look: colours that also work without colour vision, in light and in dark.
+"""Look of figures: colours that also work without colour vision, in light and in dark.
 
 The hues are those of Okabe and Ito (2008), made darker or lighter until each has a contrast of at
 least 3 to the paper it is drawn on. Lines and points also differ in dash and marker.
@@ -6,7 +6,10 @@ least 3 to the paper it is drawn on. Lines and points also differ in dash and ma
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
 
 BASELINE, FLAGSHIP = "shared", "hypernas"
 
@@ -49,11 +52,12 @@ _DASHES: list[Any] = [
     (0, (4, 1.5, 1.5, 1.5)),
 ]
 
-RC = {
+TITLE = 9.0  # points
+RC: "dict[RcKeyType, object]" = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
     "font.size": 9,
-    "axes.titlesize": 9,
+    "axes.titlesize": TITLE,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.labelsize": 9,
@@ -90,7 +94,7 @@ RC = {
 
 @dataclass(frozen=True)
 class Look:
-    """How an arm, or a run, is drawn."""
+    """Colour, marker and dash of an arm, or of a run."""
 
     colour: str
     marker: str

@@ -86,7 +86,7 @@ def embolden(cells: Sequence[Cell], *, highest: bool = False) -> list[Cell]:
 
 
 def numeric(column: Sequence[Cell]) -> bool:
-    """Whether the cells of a column are numbers, as far as they have a value."""
+    """Tell a column of numbers: each cell is one, as far as it has a value."""
     values = [cell.value for cell in column if cell.value is not None]
     return bool(values) and not any(isinstance(value, str) for value in values)
 

@@ -1,4 +1,4 @@
-"""What arms store and cost, and the learning rates chosen for them."""
+"""Storage and cost of arms, and the learning rates chosen for them."""
 
 import math
 from pathlib import Path

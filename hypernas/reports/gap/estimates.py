@@ -15,7 +15,7 @@ FEW_SEEDS, FEW_SUBNETS = 3, 8  # with fewer, intervals are said to be rough
 
 
 def common(*samples: np.ndarray) -> list[np.ndarray] | None:
-    """What is measured in all samples of shape (S, N): their seeds, and the subnets without a gap.
+    """Values measured in all samples of shape (S, N): their seeds, and the subnets without a gap.
 
     None if there is nothing left.
     """
@@ -81,7 +81,7 @@ def seeds(task: Task) -> tuple[int, int]:
 
 
 def sizes(task: Task) -> str:
-    """How many seeds and subnets there are, in words."""
+    """Counts of seeds and subnets in words."""
     low, high = seeds(task)
     words = f"{low}" if low == high else f"{low} to {high}"
     return f"{words} {'seed' if words == '1' else 'seeds'} and {len(task.subnets)} subnets"

@@ -82,7 +82,7 @@ def ranks(task: Task, arms: Mapping[str, Look], width: float) -> Canvas:
 
 
 def pareto(task: Task, arms: Mapping[str, Look], width: float) -> Canvas:
-    """What a subnet reaches for its MACs, and the best for at most so many."""
+    """Quality of each subnet for its MACs, and the best for at most so many."""
     of = task.measure
     alone, ours = _means(task)
     macs, words = task.subnets["macs"].to_numpy() / 1e6, _words(task)
@@ -115,7 +115,7 @@ def _means(task: Task) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 
 def _words(task: Task) -> dict[str, list[str]]:
-    """What is said of each subnet of each arm under the pointer."""
+    """Words about each subnet of each arm, shown under the pointer."""
     of, digits = task.measure, task.digits
     alone, ours = _means(task)
 

@@ -1,4 +1,4 @@
-"""Whether a task tells architectures apart, by stand-alone training alone."""
+"""Separation of architectures by a task, by stand-alone training alone."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whether the last checkpoints of a run agree on the order of subnets."""
+"""Agreement of the last checkpoints of a run on the order of subnets."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -20,7 +20,7 @@ _TIME = re.compile(r"[\d\-_:.T]+")  # a folder that is named by when it was made
 
 @dataclass(frozen=True)
 class Run:
-    """What a run left.
+    """Files that a run left, read.
 
     Attributes:
         training: a row for each report of training, with `step`, `loss` and other figures.
@@ -58,7 +58,7 @@ class Run:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is that of a run."""
+    """Tell the folder of a run by its metrics."""
     return (folder / METRICS).is_file()
 
 
@@ -74,8 +74,8 @@ def read_run(folder: Path) -> Run:
     for number, line in enumerate(lines, start=1):
         try:
             record = json.loads(line)
-            record["step"] + 0
-        except (json.JSONDecodeError, KeyError, TypeError):
+            int(record["step"])
+        except (ValueError, KeyError, TypeError):
             if number == len(lines):  # a run that is being written, or was killed
                 continue
             raise ValueError(

@@ -1,4 +1,4 @@
-"""What the coefficients of a generator are for many architectures, and how much they vary."""
+"""Coefficients of a generator for many architectures, and how much they vary."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

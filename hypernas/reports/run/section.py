@@ -1,4 +1,4 @@
-"""What a report says of runs: their curves, gates, and what evaluate and search found."""
+"""Section of runs: their curves, gates, and what evaluate and search found."""
 
 import re
 from collections.abc import Mapping, Sequence
