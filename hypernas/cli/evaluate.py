@@ -63,7 +63,8 @@ def evaluate_command(config: DictConfig) -> None:
     found = list(_tracked(measured, len(chosen), "evaluating"))
     console = Console() if sys.stdout.isatty() else Console(width=150)
     table = rows(found)
-    console.print(_table(table, f"{settings['run']}, step {run.step}, {settings['split']} split"))
+    title = f"{settings['run']}, step {run.step}, {settings['split']} split"
+    console.print(_table(table, title, width=console.width))
     random = [evaluation for evaluation in found if evaluation.label.startswith("random")]
     if random:
         name = next(iter(found[0].calibrated))
@@ -112,26 +113,31 @@ def _tracked(items: Iterable[Item], num: int, doing: str) -> Iterable[Item]:
     )
 
 
-def _table(table: Sequence[dict[str, Any]], title: str) -> Table:
-    """A row for each subnet, on a line: what is too long ends in an ellipsis, and is in the file."""
-    found = Table(title=title, caption="MFLOPs of one example, 2 operations for each multiply-add")
+def _table(table: Sequence[dict[str, Any]], title: str, *, width: int) -> Table:
+    """A row for each subnet, on a line: an architecture that is too long is cut, and whole in the file."""
     measures = [name for name in table[0] if name not in _COLUMNS]
     shown = [name for name in measures if name.endswith(measures[0].rpartition("_")[2])]
-    for name, wide in zip(("subnet", "architecture"), (8, 16), strict=True):
-        found.add_column(name, no_wrap=True, overflow="ellipsis", min_width=wide)
-    for name in ("parameters", "MFLOPs", *(name.replace("_", " ", 1) for name in shown)):
-        found.add_column(name, justify="right", no_wrap=True)
-    for row in table:
-        values = [f"{row[name]:.4f}" for name in shown]
-        found.add_row(
+    head = ["subnet", "parameters", "MFLOPs", *(name.replace("_", " ", 1) for name in shown)]
+    cells = [
+        [
             row["subnet"],
-            row["architecture"].translate(_PLAIN),
             f"{row['parameters']:,}",
             f"{row['mflops']:.3g}",
-            *values,
-        )
+            *(f"{row[name]:.4f}" for name in shown),
+        ]
+        for row in table
+    ]
+    taken = sum(max(map(len, column)) for column in zip(head, *cells, strict=True))
+    room = max(16, width - taken - 3 * (len(head) + 1) - 1)  # of borders and spaces
+    found = Table(title=title, caption="MFLOPs of one example, 2 operations for each multiply-add")
+    found.add_column(head[0], no_wrap=True)
+    found.add_column("architecture", no_wrap=True)
+    for name in head[1:]:
+        found.add_column(name, justify="right")
+    for row, (label, *rest) in zip(table, cells, strict=True):
+        text = row["architecture"].replace('"', "")
+        found.add_row(label, text if len(text) <= room else f"{text[: room - 1]}…", *rest)
     return found
 
 
 _COLUMNS = ("subnet", "architecture", "parameters", "mflops")
-_PLAIN = str.maketrans("", "", '"')

@@ -68,11 +68,18 @@ def check_resumed(settings: Settings, folder: str | Path, given: Sequence[str]) 
     Raises:
         ValueError: naming all of them.
     """
+    then, now = flat(read_settings(folder)), flat(settings)
+    if "training.warmup" in then:
+        raise ValueError(
+            f"{folder} was started by an earlier version, whose settings had other names "
+            f"(training.warmup is schedule.warmup now, training.validate_every is "
+            f"callbacks.validation.every, ...). It can be evaluated and exported; to train it on, "
+            f"open it by hypernas.load and give Training.run(resume='{folder}/{CHECKPOINTS}')."
+        )
     before = read_overrides(folder)
     asked = [override.split("=")[0].lstrip("+~") for override in given if override not in before]
     if "experiment" in asked:
         return  # a preset, of anything
-    then, now = flat(read_settings(folder)), flat(settings)
     changed = [
         f"{key}: {then.get(key, 'nothing')} in the run, {now.get(key, 'nothing')} now"
         for key in sorted({*then, *now})

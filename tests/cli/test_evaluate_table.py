@@ -54,7 +54,12 @@ def test_each_subnet_is_a_line(evaluate, columns, monkeypatch):
     _, told, rows = evaluate()
     lines = [line for line in told.splitlines() if line.startswith("│")]
     assert len(lines) == len(rows) == 4
-    assert all(row["subnet"] in line for row, line in zip(rows, lines, strict=True))
+    for row, line in zip(rows, lines, strict=True):
+        cells = [cell.strip() for cell in line.strip("│").split("│")]
+        assert cells[0] == row["subnet"]
+        assert cells[1].startswith("{depth: ")
+        assert cells[2] == f"{int(row['parameters']):,}"
+        assert cells[-1] == f"{float(row['accuracy']):.4f}"
 
 
 def test_architectures_are_asked_for_by_word_choices_or_the_text_of_a_table(evaluate):

@@ -5,7 +5,7 @@ import functools
 import pytest
 import yaml
 
-from hypernas.runs.folder import read_settings, write_settings
+from hypernas.runs.folder import check_resumed, read_settings, write_settings
 from hypernas.runs.instantiate import instantiate
 from hypernas.runs.settings import flat, merged, resolved
 from hypernas.schedules import Cosine
@@ -83,6 +83,12 @@ def test_settings_of_earlier_versions_with_references_are_read(tmp_path):
     text = {"generator": {"_target_": "hypernas.generators.shared", "seed": "${seed}"}, "seed": 4}
     (tmp_path / "settings.yaml").write_text(yaml.safe_dump(text))
     assert read_settings(tmp_path)["generator"]["seed"] == 4
+
+
+def test_a_run_of_earlier_settings_is_not_trained_on_by_new_ones_but_told_the_way(tmp_path):
+    write_settings(tmp_path, {"training": {"warmup": 0.1}, "seed": 4})
+    with pytest.raises(ValueError, match=r"earlier version.*give Training\.run\(resume="):
+        check_resumed({"training": {}, "seed": 4}, tmp_path, [])
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "a: [", "7"])
