@@ -10,7 +10,7 @@ from hypernas.reports.study import Study
 from hypernas.reports.table import MINUS, Cell
 
 COLUMNS: set[str] = set()
-_LONG = 8  # characters of a number from which on it is rounded
+_LONG = 6  # characters of a number from which on it is rounded
 
 
 def section(study: Study) -> Section:

@@ -74,7 +74,8 @@ def gate_map(found: Gates, width: float) -> Canvas:
     axes.set_ylabel("MFLOPs of the architecture")
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    bar = drawing.colorbar(image, ax=axes, fraction=0.05, pad=0.02, aspect=30)
+    side = "right" if width > 5 else "top"
+    bar = drawing.colorbar(image, ax=axes, fraction=0.05, pad=0.02, aspect=30, location=side)
     bar.set_label("gate")
     bar.outline.set_visible(False)
     return drawing
