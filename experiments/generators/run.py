@@ -3,7 +3,7 @@
     python experiments/generators/run.py            measure everything, write results.csv
     python experiments/generators/run.py NAME ...   measure these generators, keep the other rows
     python experiments/generators/run.py --quick    two spaces, few rounds; writes nothing
-    hypernas report experiments/generators --trust --into README.md          make the tables of results.csv
+    hypernas report experiments/generators --trust --into docs/generators.md          make the tables of results.csv
 
 A step generates the weights of a new random architecture, runs it forward and backward on a batch, and
 updates all parameters with AdamW. Generator and weight sharing take turns on the same architectures in

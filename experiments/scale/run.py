@@ -1,13 +1,13 @@
 """What a bank of a given size costs on several ranks: worked out, not measured.
 
-python experiments/scale/run.py    make the table in the project's README.md again
+python experiments/scale/run.py    make the table in docs/devices.md again
 """
 
 from pathlib import Path
 
 from hypernas.cost import all_reduce_bytes, all_reduce_seconds, delivery_bytes, training_bytes
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "devices.md"
 BEGIN, END = "<!-- scale begins -->", "<!-- scale ends -->"
 RANKS = 8
 ENTRIES = 4  # of the bank, for each weight: a base and three experts
@@ -52,5 +52,5 @@ def _bytes(num: float) -> str:
 
 
 if __name__ == "__main__":
-    before, rest = README.read_text().split(BEGIN)
-    README.write_text(f"{before}{BEGIN}\n{table()}\n{END}{rest.split(END)[1]}")
+    before, rest = PAGE.read_text().split(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n{table()}\n{END}{rest.split(END)[1]}")
