@@ -8,7 +8,12 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parent.parent
-BESIDE = ["CONTRIBUTING.md", "CHANGELOG.md", "experiments/*/README.md", "experiments/*/figures/*.svg"]
+BESIDE = [
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "experiments/*/README.md",
+    "experiments/*/figures/*.svg",
+]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -28,5 +33,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return markdown.replace("](docs/", "](")
     depth = "../" * page.file.src_uri.count("/")
     return re.sub(
-        rf"\]\({re.escape(depth)}\.\./(experiments/|CONTRIBUTING|CHANGELOG)", rf"]({depth}\1", markdown
+        rf"\]\({re.escape(depth)}\.\./(experiments/|CONTRIBUTING|CHANGELOG)",
+        rf"]({depth}\1",
+        markdown,
     )

@@ -9,11 +9,16 @@ from hypernas.cli import main as command
 ROOT = Path(__file__).parent.parent / "experiments"
 
 
-def test_the_tables_of_the_studies_and_the_readme_are_up_to_date(monkeypatch, capsys):
+def test_the_tables_of_the_studies_and_the_pages_are_up_to_date(monkeypatch, capsys):
     studies = sorted(str(path.parent) for path in ROOT.glob("*/results.csv"))
     assert len(studies) >= 9
-    readme = str(ROOT.parent / "README.md")
-    command_line = ["hypernas", "report", *studies, "--trust", "--into", readme, "--check"]
+    docs = ROOT.parent / "docs"
+    pages = [
+        ROOT.parent / "README.md",
+        *(docs / f"{n}.md" for n in ("results", "cost", "generators")),
+    ]
+    into = [argument for page in pages for argument in ("--into", str(page))]
+    command_line = ["hypernas", "report", *studies, "--trust", *into, "--check"]
     monkeypatch.setattr(sys, "argv", command_line)
     status = 0
     try:

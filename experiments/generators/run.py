@@ -40,7 +40,7 @@ SPACES = {  # name -> shape of an example, examples a batch
     "transformer_lm": (SYMBOLS, 32),
     "seq2seq": (SYMBOLS, 32),
 }
-GENERATORS = sorted(path.stem for path in (configs() / "generator").glob("*.yaml"))
+GENERATORS = sorted({path.stem for path in (configs() / "generator").glob("*.yaml")} - {"own"})
 
 
 def space_of(name: str) -> SearchSpace:
