@@ -11,7 +11,7 @@ _ABOUT = """hypernas report: tables, figures and one page, made of studies and r
   hypernas report experiments/gap_conv1d                   a study: a folder with results.csv, or a CSV file
   hypernas report runs/A runs/B                            runs of hypernas train, their curves overlaid
   hypernas report runs/GROWTH                              the phases of hypernas grow
-  hypernas report experiments/* --trust --into README.md --check        is every table up to date?
+  hypernas report experiments/* --trust --into docs/results.md --check   is every table up to date?
 
 A study's README.md gets the tables for which it has markers, each alone on its line:
 
