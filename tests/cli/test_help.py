@@ -32,7 +32,7 @@ def test_the_version_is_that_of_the_package(run):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--version"], ["--help"], *([command, "--help"] for command in CONFIGURED), ["teach"]],
+    [["--version"], ["--help"], *([command, "--help"] for command in _COMMANDS), ["teach"]],
     ids=" ".join,
 )
 def test_nothing_heavy_is_imported_to_help(arguments):
