@@ -1,7 +1,8 @@
 """Callbacks of your own: a function, and a class whose state is kept in checkpoints.
 
-python own_callback.py
-hypernas train '+callbacks.mine._target_=own_callback.LossByChoice' '+callbacks.mine.choice=depth_0'
+    python own_callback.py
+    hypernas train space=mlp callbacks=[default,own] \
+        callbacks.own._target_=own_callback.LossByChoice +callbacks.own.choice=depth
 """
 
 import functools

@@ -2,7 +2,7 @@
 
     python own_data_and_loss.py
     hypernas train data=own data._target_=own_data_and_loss.my_data space=mlp \
-        objective._target_=own_data_and_loss.SquaredError '~objective.label_smoothing'
+        objective=own objective._target_=own_data_and_loss.SquaredError
 """
 
 import functools
