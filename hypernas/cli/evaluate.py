@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from hypernas.cli.plain import plain
+from hypernas.distributed.device import use_threads
 from hypernas.evaluation import mean, write_csv
 from hypernas.runs.console import say
 from hypernas.runs.evaluate import (
@@ -32,8 +32,7 @@ def evaluate_command(config: DictConfig) -> None:
     """Print, and write as CSV, what the subnets of a run cost and how good they are."""
     settings = plain(config)
     _check(settings)
-    if settings["threads"] is not None:
-        torch.set_num_threads(settings["threads"])
+    use_threads(settings["threads"])
     asked = settings["architecture"]
     run = load(settings["run"])
     out = _place(settings, run.folder)

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import torch
 from omegaconf import DictConfig
 
 from hypernas.cli.plain import plain
+from hypernas.distributed.device import use_threads
 from hypernas.exports import refuse
 from hypernas.runs.export import export
 
@@ -13,8 +13,7 @@ from hypernas.runs.export import export
 def export_command(config: DictConfig) -> None:
     """Write one subnet of a run to a file."""
     settings = plain(config)
-    if settings["threads"] is not None:
-        torch.set_num_threads(settings["threads"])
+    use_threads(settings["threads"])
     out = Path(settings["out"])
     refuse(out, overwrite=settings["overwrite"])  # before anything is loaded
     written = export(

@@ -5,9 +5,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
-from hypernas.distributed.device import pick_device
+from hypernas.distributed.device import pick_device, use_threads
 from hypernas.evaluation.budget import step_flops
 from hypernas.generators import Generator
 from hypernas.growth import Growth, recalibrate
@@ -74,8 +72,7 @@ def grow(
             f"{folder} is not the folder of a growth: it has no phases. Give the folder that "
             f"hypernas grow printed, the one around member_0 and grown."
         )
-    if settings["threads"] is not None:
-        torch.set_num_threads(settings["threads"])
+    use_threads(settings.get("threads"))
     growing = _Growing(settings, folder, tell)
     write_settings(folder, settings, overrides)
     phases.write(folder, phases.read(folder))

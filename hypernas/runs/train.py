@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from hypernas.distributed import ProcessGroup
+from hypernas.distributed.device import use_threads
 from hypernas.events import Begun, Event
 from hypernas.runs.assembly import assemble, callbacks_of, strategy_of, training_of
 from hypernas.runs.console import next_steps
@@ -60,8 +59,7 @@ def train(
         )
     if resume:
         check_resumed(settings, folder, overrides)
-    if settings.get("threads") is not None:
-        torch.set_num_threads(settings["threads"])
+    use_threads(settings.get("threads"))
     check_whole(settings, seed=0)
     parts = assemble(settings)
     told = {key: value for key, value in flat(settings).items() if key not in OF_A_MACHINE}

@@ -79,3 +79,11 @@ def test_all_that_is_wrong_is_told_at_once(run):
 )
 def test_values_that_fit_pass(run, given):
     assert run("train", *FAST, given)[0] == 0
+
+
+@pytest.mark.parametrize("threads", ["abc", "0", "1.5", "true"])
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_threads_are_a_whole_number(run, command, threads):
+    status, _, error = run(command, f"threads={threads}", *(["run=it"] * (command == "evaluate")))
+    assert status == 2
+    assert "threads: expected a whole number" in error
