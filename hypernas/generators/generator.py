@@ -120,7 +120,8 @@ class Generator(nn.Module, ABC):
     ) -> Subnet:
         """An architecture, resolved: what stands behind this border takes nothing else.
 
-        A subnet of this generator is returned as it is; one of another is resolved anew, here.
+        A subnet of this generator is returned as it is, unless it is to have another condition; one of
+        another generator is resolved anew, here.
 
         Raises:
             ValueError: if the architecture is not of the space, does not fit inside the largest
@@ -129,9 +130,10 @@ class Generator(nn.Module, ABC):
         like = self._like
         if isinstance(architecture, Subnet):
             there = architecture.features.device, architecture.features.dtype
-            if architecture.home is self._subnets and there == (like.device, like.dtype):
-                return architecture
-            condition = architecture.condition if self.condition_dim else None
+            if condition is None:
+                if architecture.home is self._subnets and there == (like.device, like.dtype):
+                    return architecture
+                condition = architecture.condition if self.condition_dim else None
             architecture = architecture.architecture
         place = (like.device, like.dtype)
         found = None

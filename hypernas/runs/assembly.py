@@ -82,10 +82,16 @@ def strategy_of(settings: Settings, parts: Parts) -> Strategy:
 
 
 def callbacks_of(settings: Settings) -> list[Callable[..., Any]]:
-    """The callbacks of settings; a target that is a function is one, a class makes one."""
+    """The callbacks of settings; a target that is a function is one, a class makes one.
+
+    A function that settings give more to is called with that too; a name with null is left out.
+    """
     found = []
     for name, node in settings["callbacks"].items():
+        if node is None:
+            continue
         key = f"callbacks.{name}"
         target = named(node.get("_target_", "???"), key=key)
-        found.append(instantiate(node, key=key) if isinstance(target, type) else target)
+        own = node if isinstance(target, type) else {**node, "_partial_": True}
+        found.append(instantiate(own, key=key))
     return found

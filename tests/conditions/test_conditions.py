@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from example_spaces import EXAMPLES
 from torch.testing import assert_close
 
+from hypernas import generators
 from hypernas.conditions import BatchStatistics, InputColumn
 
 
@@ -39,3 +41,17 @@ def test_a_batch_without_a_second_input_is_refused(inputs):
 def test_a_column_that_is_no_vector_is_refused():
     with pytest.raises(ValueError, match=r"shape \(N, C\), got \(4, 2, 2\)"):
         InputColumn()((torch.rand(4, 2), torch.rand(4, 2, 2)))
+
+
+def test_a_resolved_subnet_takes_another_condition():
+    space = EXAMPLES["mlp"]().space
+    generator = generators.mos_layer(space, condition_dim=3)
+    other = generators.mos_layer(space, condition_dim=3)
+    one, two = torch.eye(3)[:2]
+    for home in (generator, other):
+        resolved = home.subnet(space.largest(), one)
+        assert_close(generator.subnet(resolved).condition, one)
+        assert_close(generator.subnet(resolved, two).condition, two)
+    plain = generators.shared(space)
+    with pytest.raises(ValueError, match="reads no numbers beside the architecture"):
+        plain.subnet(plain.subnet(space.largest()), one)

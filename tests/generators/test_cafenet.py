@@ -89,7 +89,7 @@ def test_radius_zero_is_the_prefix_bit_for_bit(space):
         )
 
 
-def test_before_anything_is_settled_every_subnet_is_the_prefix():
+def test_before_anything_is_chosen_every_subnet_is_the_prefix():
     space = net_space()
     ours, plain = cafenet(space, radius=2, seed=3), shared(space, seed=3)
     for architecture in space.enumerate():

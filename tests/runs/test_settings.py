@@ -5,6 +5,7 @@ import functools
 import pytest
 import yaml
 
+from hypernas.runs.assembly import callbacks_of
 from hypernas.runs.folder import check_resumed, read_settings, write_settings
 from hypernas.runs.instantiate import instantiate
 from hypernas.runs.settings import flat, merged, resolved
@@ -96,3 +97,14 @@ def test_a_file_that_holds_no_settings_is_refused_by_name(tmp_path, text):
     (tmp_path / "settings.yaml").write_text(text)
     with pytest.raises(ValueError, match=r"settings\.yaml"):
         read_settings(tmp_path)
+
+
+def test_callbacks_take_their_settings_and_null_is_left_out():
+    callbacks = {
+        "console": {"_target_": "hypernas.training.callbacks.Console", "every": 2.0},
+        "function": {"_target_": "json.dumps", "indent": 1},
+        "dropped": None,
+    }
+    console, function = callbacks_of({"callbacks": callbacks})
+    assert console.every == 2.0
+    assert function([1]) == "[\n 1\n]"

@@ -103,7 +103,7 @@ def few_shot(
     Args:
         num_groups: K; 1 is the generator itself.
         grouping: random (a hash), choice (values of one choice) or similar (nearest of K random
-            architectures): see `hypernas.generators.grouping`.
+            architectures): see `hypernas.generators.methods.grouping`.
         choice: by which to group.
         generator: of each group.
         seed: of the grouping.
