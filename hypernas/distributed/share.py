@@ -59,7 +59,9 @@ def _rows(value: Any, rows: slice) -> Any:
     if isinstance(value, Mapping):
         return {key: _rows(item, rows) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_rows(item, rows) for item in value)
+        items = [_rows(item, rows) for item in value]
+        # a named tuple is made of its fields, one by one
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
     return value
 
 

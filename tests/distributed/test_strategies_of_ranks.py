@@ -1,5 +1,7 @@
 """Strategies that are told losses, weigh architectures or keep an average, on several ranks."""
 
+from typing import NamedTuple
+
 import torch
 from torch.testing import assert_close
 from training_on_ranks import ADAMW, blobs, made
@@ -64,6 +66,11 @@ def test_two_ranks_take_the_strategic_steps_of_one_process(pair):
             assert_close(found[2], final, rtol=1e-6, atol=1e-9)
 
 
+class Named(NamedTuple):
+    left: torch.Tensor
+    right: torch.Tensor
+
+
 def test_rows_of_any_batch_are_divided():
     batch = {"x": torch.arange(7), "more": (torch.arange(14).view(7, 2), "word")}, [torch.arange(7)]
     assert num_rows(batch) == 7
@@ -72,3 +79,7 @@ def test_rows_of_any_batch_are_divided():
     assert second[0]["more"][0].shape == (4, 2)
     assert second[0]["more"][1] == "word"
     assert share(0, 1, 1, 7).of(batch) is batch
+    named = Named(torch.arange(7), torch.arange(14).view(7, 2))  # as torch collates them
+    inputs, _ = share(1, 2, 1, 7).of((named, torch.arange(7)))
+    assert isinstance(inputs, Named)
+    assert inputs.left.tolist() == [3, 4, 5, 6]
