@@ -49,7 +49,7 @@ def train_steps(run: TrainingRun) -> Iterator[Event]:
 
 def _steps(run: TrainingRun, interruption: Interruption) -> Iterator[Event]:
     stream = run.batches.starting_at(run.step * run.training.accumulate)
-    stopping = False
+    stopping = run.ranks.any(run.stopping is not None)  # by who was told that it begins
     while run.step < run.steps and not stopping:
         architectures, losses = _take_step(run, stream)
         # asked once: what follows takes time

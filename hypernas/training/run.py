@@ -87,7 +87,10 @@ class TrainingRun:
         return Path(path) if self.record.folder is None else self.record.folder / path
 
     def stop(self, reason: str) -> None:
-        """End the run after the next step, on all ranks, as if that were the last; it is no error."""
+        """End the run after the next step, on all ranks, as if that were the last; it is no error.
+
+        Asked for as the run begins, no step is taken.
+        """
         self.stopping = reason
 
     def values(self) -> dict[str, float]:

@@ -188,6 +188,24 @@ def test_early_stopping_ends_a_run_that_no_longer_becomes_better():
     assert recorder.final == final
 
 
+def test_a_run_that_was_ended_early_takes_no_step_when_it_is_resumed(tmp_path):
+    def ended(resume=None, patience=1):
+        generator = generators.shared(space())
+        taken = []
+        callbacks = [
+            Validation(every=2, num_subnets=0),
+            EarlyStopping(patience=patience, least=1.0),  # which no accuracy gains
+            Checkpoints(tmp_path),
+            lambda run, event: taken.append(event.step) if isinstance(event, Stepped) else None,
+        ]
+        fit(generator, short(9), callbacks=callbacks, resume=resume)
+        return taken
+
+    assert ended() == [1, 2, 3, 4, 5]
+    assert ended(tmp_path) == []
+    assert ended(tmp_path, patience=2) == [6, 7]
+
+
 def test_a_measure_that_nobody_makes_is_refused_with_those_there_are():
     callbacks = [Validation(num_subnets=0), EarlyStopping(measure="bleu")]
     with pytest.raises(ValueError, match=r"watches 'bleu', .*\['accuracy', 'cross_entropy'\]"):

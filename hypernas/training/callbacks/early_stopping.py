@@ -41,6 +41,8 @@ class EarlyStopping(Callback, Stateful):
         match event:
             case Begun(step=0):
                 self.best, self.waited = None, 0
+            case Begun() if self.waited >= self.patience:  # resumed, though it had ended
+                self._stop(run)
             case Validated():
                 self._judge(run, event)
 
@@ -60,7 +62,10 @@ class EarlyStopping(Callback, Stateful):
             return
         self.waited += 1
         if self.waited >= self.patience:
-            run.stop(f"{self.measure} has not become better than {self.best:.4f}")
+            self._stop(run)
+
+    def _stop(self, run: TrainingRun) -> None:
+        run.stop(f"{self.measure} has not become better than {self.best:.4f}")
 
     def state(self) -> State:
         return {"best": self.best, "waited": self.waited}
