@@ -10,7 +10,8 @@ class Condition(ABC):
     """A function of the inputs of a batch, whose value all its examples share.
 
     The generator is made with a `condition_dim` of as many numbers as this returns, and weights are
-    generated for each batch: `generator.subnet(architecture, condition(inputs))`.
+    generated for each batch: `generator.subnet(architecture, condition(inputs))`. It has no parameters
+    that would be trained: what is to learn belongs to the generator.
     """
 
     @abstractmethod

@@ -10,6 +10,7 @@ from hypernas.evaluation import Evaluation, Recipe
 from hypernas.evaluation import evaluate as measured
 from hypernas.evaluation.standalone import StandaloneTraining, stratified
 from hypernas.runs.assembly import part, strategy_of, training_of
+from hypernas.runs.folder import check_present
 from hypernas.runs.load import Run, opened
 from hypernas.runs.settings import merged
 from hypernas.sampling import sample_subnets
@@ -124,6 +125,7 @@ def standalone_training(
         folder: of references that were trained before.
     """
     own = run.settings or {}
+    check_present(own, run.folder)
     optimizer = merged(
         [{"optimizer": own["optimizer"]}, {} if lr is None else {"optimizer": {"lr": lr}}]
     )

@@ -69,13 +69,7 @@ def check_resumed(settings: Settings, folder: str | Path, given: Sequence[str]) 
         ValueError: naming all of them.
     """
     then, now = flat(read_settings(folder)), flat(settings)
-    if "training.warmup" in then:
-        raise ValueError(
-            f"{folder} was started by an earlier version, whose settings had other names "
-            f"(training.warmup is schedule.warmup now, training.validate_every is "
-            f"callbacks.validation.every, ...). It can be evaluated and exported; to train it on, "
-            f"open it by hypernas.load and give Training.run(resume='{folder}/{CHECKPOINTS}')."
-        )
+    check_present(then, folder)
     before = read_overrides(folder)
     asked = [override.split("=")[0].lstrip("+~") for override in given if override not in before]
     if "experiment" in asked:
@@ -91,4 +85,22 @@ def check_resumed(settings: Settings, folder: str | Path, given: Sequence[str]) 
         raise ValueError(
             f"{folder} was started with other defaults:\n  " + "\n  ".join(changed) + "\nGive what "
             "it had to go on with that, or what is to change: key=value, or group=name."
+        )
+
+
+def check_present(settings: Settings, folder: str | Path) -> None:
+    """Refuse to train by the settings of an earlier version, of which some had other names.
+
+    Args:
+        settings: nested, or flat.
+
+    Raises:
+        ValueError: telling what can be done with the run.
+    """
+    if "training.warmup" in flat(settings):
+        raise ValueError(
+            f"{folder} was started by an earlier version, whose settings had other names "
+            f"(training.warmup is schedule.warmup now, training.validate_every is "
+            f"callbacks.validation.every, ...). It can be evaluated and exported; to train it on, "
+            f"open it by hypernas.load and give Training.run(resume='{folder}/{CHECKPOINTS}')."
         )

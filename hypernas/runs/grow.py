@@ -94,7 +94,7 @@ class _Growing:
         self.space = space_of(settings, self.data)
         check_teacher(part(settings, "objective"), Fixed(), self.space)
         self.method: Growth = part(settings, "growth")
-        self.device = pick_device(settings["device"])
+        self.device = pick_device(settings.get("device", "auto"))
         members = list(settings["members"])[: self.method.max_members]
         self.num_members = len(members)
         self.names = [*(f"member_{m}" for m in range(len(members))), "grown"]

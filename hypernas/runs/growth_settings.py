@@ -48,9 +48,11 @@ def _of_phase(settings: Settings, members: Sequence[Any], phase: int) -> dict[st
         "phase": phase,
         "seed": settings["seed"],
     }
-    kept = ("data", "space", "objective", "callbacks", "device", "threads")
+    kept = ("data", "space", "objective", "callbacks")
     return {
         **{key: settings[key] for key in kept},
+        "device": settings.get("device", "auto"),
+        "threads": settings.get("threads"),
         "generator": generator,
         "sampling": {"_target_": "hypernas.sampling.Fixed"},
         **{key: settings[f"{kind}{key}"] for key in ("training", "optimizer", "schedule")},
