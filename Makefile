@@ -9,7 +9,7 @@ DOCS_INSTALLED := .venv/.docs-installed
 
 demo: $(INSTALLED)  ## train a generator on embedded data, then print a table of its subnets
 	$(BIN)/hypernas train hydra.run.dir=runs/demo-$$(date +%Y%m%d-%H%M%S) training.steps=1600 threads=1
-	$(BIN)/hypernas evaluate run=$$(ls -d runs/demo-* | tail -n 1) subnets=10 threads=1
+	$(BIN)/hypernas evaluate run=$$(ls -dt runs/demo-* | head -n 1) subnets=10 threads=1
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
