@@ -14,6 +14,12 @@ CHECKPOINTS = "checkpoints"
 _SETTINGS, _OVERRIDES = "settings.yaml", "overrides.json"
 
 
+def checkpoints_of(folder: Path, settings: Settings) -> Path:
+    """The folder of a run's checkpoints, by the settings of what saves them."""
+    saved = dict(settings.get("callbacks") or {}).get("checkpoints") or {}
+    return folder / saved.get("folder", CHECKPOINTS)
+
+
 def write_settings(folder: Path, settings: Settings, overrides: Sequence[str] = ()) -> None:
     """Write a run's settings, and the overrides of a command line that they came of."""
     folder.mkdir(parents=True, exist_ok=True)

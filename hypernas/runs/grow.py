@@ -21,7 +21,7 @@ from hypernas.runs.assembly import (
     training_of,
 )
 from hypernas.runs.console import next_steps
-from hypernas.runs.folder import CHECKPOINTS, write_settings
+from hypernas.runs.folder import checkpoints_of, write_settings
 from hypernas.runs.growth_settings import check, check_begun, phase_settings
 from hypernas.runs.load import Run, load
 from hypernas.runs.phases import Phase
@@ -133,7 +133,7 @@ class _Growing:
         batches = self.data.in_order("validation", device=self.device)
         measures = assess(network, batches, parts.objective)
         checkpoint.save(
-            place / CHECKPOINTS,
+            checkpoints_of(place, self.settings[i]),
             step=0,
             generator=parts.generator,
             optimizer=Groups(parts.generator, part(self.settings[i], "optimizer")).optimizer,
@@ -160,7 +160,7 @@ class _Growing:
         return self.method.inherit(
             [
                 memory_of(
-                    self.folder / name / CHECKPOINTS,
+                    checkpoints_of(self.folder / name, self.settings[m]),
                     self.parts[m].generator,
                     part(self.settings[m], "optimizer"),
                 )
@@ -176,7 +176,7 @@ class _Growing:
             replace(strategy_of(settings, parts), memory=memory),
             callbacks=callbacks_of(settings),
             record=Record(place, flat(settings)),
-            resume=place / CHECKPOINTS,
+            resume=checkpoints_of(place, settings),
             device=self.device,
         )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hypernas.runs.assembly import Parts, assemble
-from hypernas.runs.folder import CHECKPOINTS, read_settings
+from hypernas.runs.folder import checkpoints_of, read_settings
 from hypernas.runs.phases import latest
 from hypernas.training import checkpoint
 
@@ -40,7 +40,9 @@ def load(folder: str | os.PathLike[str]) -> Run:
     place = latest(Path(folder))
     settings = read_settings(place)
     parts = assemble(settings)
-    state = checkpoint.load(checkpoint.newest(place / CHECKPOINTS), generator=parts.generator)
+    state = checkpoint.load(
+        checkpoint.newest(checkpoints_of(place, settings)), generator=parts.generator
+    )
     return Run(
         parts.data,
         parts.space,

@@ -10,7 +10,7 @@ from hypernas.distributed.device import use_threads
 from hypernas.events import Begun, Event
 from hypernas.runs.assembly import assemble, callbacks_of, strategy_of, training_of
 from hypernas.runs.console import next_steps
-from hypernas.runs.folder import CHECKPOINTS, check_resumed, write_settings
+from hypernas.runs.folder import check_resumed, checkpoints_of, write_settings
 from hypernas.runs.load import Run
 from hypernas.runs.settings import OF_A_MACHINE, Settings, check_whole, flat, resolved
 from hypernas.training import Record, TrainingRun, train_steps
@@ -48,7 +48,7 @@ def train(
         Diverged, Interrupted, RankLost, CheckpointError: see `hypernas.training.Training.run`.
     """
     settings, folder, ranks = resolved(settings), Path(folder), ranks or ProcessGroup()
-    checkpoints = folder / CHECKPOINTS
+    checkpoints = checkpoints_of(folder, settings)
     if checkpoints.exists() and not resume:
         raise FileExistsError(
             next_steps(

@@ -31,9 +31,9 @@ def train_steps(run: TrainingRun) -> Iterator[Event]:
     if run.step >= run.steps:
         run.storage.unshard()
         return
-    run.tell(Begun(run.step, run.steps))
     finished = False
     try:
+        run.tell(Begun(run.step, run.steps))
         yield from run.told()
         with Interruption() as interruption:
             yield from _steps(run, interruption)

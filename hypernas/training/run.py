@@ -15,7 +15,7 @@ from torch import Tensor
 from hypernas.conditions import Condition
 from hypernas.data import Batches, Data
 from hypernas.distributed import Placement, ProcessGroup
-from hypernas.events import Event, Observer, Stateful
+from hypernas.events import Begun, Ended, Event, Observer, Stateful
 from hypernas.generators import Generator
 from hypernas.objectives import Objective
 from hypernas.training.callback import Averaging, Told, told_here, turn_of
@@ -57,6 +57,7 @@ class TrainingRun:
     stopping: str | None = None  # why, if a callback on this rank asked for it
     _values: tuple[int, dict[str, float]] = (0, {})  # step, and figures up to it
     _told: list[Event] = field(default_factory=list)
+    _hearing: list[Told] = field(default_factory=list)  # who took in that the run begins
 
     @property
     def steps(self) -> int:
@@ -111,14 +112,22 @@ class TrainingRun:
         return values
 
     def tell(self, event: Event) -> None:
-        """Tell everybody of an event; callbacks too may have something to tell."""
+        """Tell everybody of an event; callbacks too may have something to tell.
+
+        A callback that refused to begin is not told of the end.
+        """
         self._told.append(event)
         for part in (self.strategy.sampler, self.objective, self.strategy.schedule):
             if isinstance(part, Observer):
                 part.see(event)
         for callback in sorted(self.callbacks, key=turn_of):
-            if told_here(callback, first=self.ranks.first):
-                callback(self, event)
+            if not told_here(callback, first=self.ranks.first):
+                continue
+            if isinstance(event, Ended) and callback not in self._hearing:
+                continue
+            callback(self, event)
+            if isinstance(event, Begun):
+                self._hearing.append(callback)
 
     def told(self) -> Iterator[Event]:
         """The events since this was last asked."""
@@ -153,7 +162,8 @@ class TrainingRun:
             "schedule": self.strategy.schedule,
         }
         for callback in self.callbacks:
-            name = kind = f"callback {type(callback).__qualname__}"
+            # A dot ends the name of a part where checkpoints name its tensors.
+            name = kind = f"callback {type(callback).__qualname__.replace('.', '/')}"
             number = 1
             while name in parts:
                 number += 1

@@ -148,6 +148,17 @@ def test_groups_may_split_again_and_hold_any_generator():
     assert found["layers.0.0.weight"].experts.shape == (2,)
 
 
+def test_groups_that_read_conditions_of_different_sizes_are_refused():
+    space = EXAMPLES["mlp"]().space
+    sizes = iter([2, 3])
+
+    def member(space):
+        return generators.mos_layer(space, condition_dim=next(sizes))
+
+    with pytest.raises(ValueError, match=r"read the same condition, but their sizes are \[2, 3\]"):
+        generators.few_shot(space, num_groups=2, generator=member)
+
+
 def test_a_state_of_other_groups_is_refused():
     space = EXAMPLES["mlp"]().space
     state = generators.few_shot(space, num_groups=2, seed=0).state_dict()

@@ -58,6 +58,16 @@ def test_a_run_goes_on_as_one_that_never_stopped(tmp_path, run):
         hypernas.train(SETTINGS, tmp_path / "whole", resume=True)
 
 
+def test_checkpoints_are_found_where_settings_say_that_they_are_saved(tmp_path):
+    saver = {"_target_": "hypernas.training.callbacks.Checkpoints", "folder": "kept"}
+    settings = {**SETTINGS, "callbacks": {**SETTINGS["callbacks"], "checkpoints": saver}}
+    trained = hypernas.train(settings, tmp_path / "run")
+    assert (tmp_path / "run" / "kept").is_dir()
+    assert hypernas.load(tmp_path / "run").step == trained.step == 4
+    with pytest.raises(FileExistsError, match="already holds a run"):
+        hypernas.train(settings, tmp_path / "run")
+
+
 def test_subnets_are_evaluated_as_a_table(run):
     table = hypernas.evaluate(run.folder, subnets=2, device="cpu")
     assert list(table.subnet) == ["smallest", "largest", "random_0", "random_1"]

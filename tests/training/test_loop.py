@@ -64,6 +64,55 @@ def test_a_loop_that_is_left_tells_the_end():
     assert recorder.ended == 1
 
 
+def test_of_a_run_that_a_callback_refuses_those_are_told_the_end_who_began():
+    seen = []
+
+    def told(name):
+        return lambda run, event: seen.append((name, type(event)))
+
+    def refuses(run, event):
+        seen.append(("refuses", type(event)))
+        raise ValueError("not so")
+
+    callbacks = [told("first"), refuses, told("last")]
+    with pytest.raises(ValueError, match="not so"):
+        list(train_steps(begun(generators.shared(space()), short(), callbacks)))
+    assert seen == [("first", Begun), ("refuses", Begun), ("first", Ended)]
+
+
+class Outer(Stateful):
+    """A callback whose state is a tensor, beside one whose class is within its own."""
+
+    class Inner(Stateful):
+        def __init__(self, value):
+            self.kept = torch.tensor(value)
+
+        def __call__(self, run, event):
+            pass
+
+        def state(self):
+            return {"kept": self.kept}
+
+        def restore(self, state):
+            assert set(state) == {"kept"}
+            self.kept = state["kept"]
+
+    __init__, __call__, state, restore = (
+        Inner.__init__,
+        Inner.__call__,
+        Inner.state,
+        Inner.restore,
+    )
+
+
+def test_callbacks_keep_their_states_apart_also_where_a_class_is_within_another(tmp_path):
+    kept = [Outer(1.0), Outer.Inner(2.0), Checkpoints(tmp_path)]
+    fit(generators.shared(space()), short(steps=2), callbacks=kept)
+    again = [Outer(0.0), Outer.Inner(0.0)]
+    fit(generators.shared(space()), short(steps=4), callbacks=again, resume=tmp_path)
+    assert [float(callback.kept) for callback in again] == [1.0, 2.0]
+
+
 def test_a_plain_function_is_a_callback_and_sees_the_run():
     steps = []
 

@@ -26,9 +26,15 @@ class FewShot(Composite):
     Args:
         groups: architecture -> group.
         generators: one for each group, over the same space.
+
+    Raises:
+        ValueError: if conditions of two groups differ in size.
     """
 
     def __init__(self, groups: Grouping, generators: Sequence[Generator]) -> None:
+        dims = [generator.condition_dim for generator in generators]
+        if len(set(dims)) > 1:
+            raise ValueError(f"all groups read the same condition, but their sizes are {dims}.")
         super().__init__(groups.space, condition_dim=generators[0].condition_dim)
         self.groups = groups
         self.generators = nn.ModuleList(generators)
