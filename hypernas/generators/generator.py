@@ -203,8 +203,7 @@ class Generator(nn.Module, ABC):
         """
         subnet = self.subnet(architecture)
         target = subnet.target
-        if target.module.training != self.training:
-            target.module.train(self.training)
+        target.train(self.training)
         kept = self.statistics(subnet) if statistics is None else Statistics(statistics)
         if weights is None:
             with full_precision(self.device):
@@ -231,6 +230,7 @@ class Generator(nn.Module, ABC):
         subnet = self.subnet(architecture)
         with torch.no_grad(), evaluating(self):
             made: Mapping[str, Tensor] = self(subnet) if weights is None else weights
+            subnet.target.train(False)
             return calibrate(subnet.target.module, made, batches)
 
     def export(

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 
+from hypernas.subnet.averages import RUNNING, averaging
 from hypernas.subnet.target import call, positional
 
 
@@ -15,15 +15,20 @@ def norm_statistics(module: nn.Module) -> dict[str, Tensor]:
     """The buffers in which batch (or instance) norms keep running statistics, by name."""
     return {
         f"{prefix}.{name}" if prefix else name: buffer
-        for prefix, norm in _tracking_norms(module)
+        for prefix, norm in module.named_modules()
+        if tracks(norm)
         for name, buffer in norm.named_buffers(recurse=False)
     }
 
 
-def _tracking_norms(module: nn.Module) -> Iterator[tuple[str, _NormBase]]:
-    for prefix, part in module.named_modules():
-        if isinstance(part, _NormBase) and part.track_running_stats:
-            yield prefix, part
+def tracks(part: nn.Module) -> bool:
+    """True for a norm that keeps running averages: torch's, and others with such buffers.
+
+    Statistics without a momentum are constants, as of norms that are frozen.
+    """
+    if any(part._buffers.get(name) is None for name in RUNNING):
+        return False
+    return bool(getattr(part, "track_running_stats", hasattr(part, "momentum")))
 
 
 @torch.no_grad()
@@ -53,9 +58,13 @@ def average_statistics(
 ) -> dict[str, Tensor]:
     """The norm statistics that a module gathers over batches, by buffer name.
 
-    Running means and variances become the plain averages over the batches, with everything but the
-    norms in evaluation mode. The module is left as it was. Without such norms
-    the result is empty and no batch is read.
+    A use of a norm on n positions (examples, times pixels or steps) with mean m and variance v
+    counts with the weight n: the running mean becomes Σ n m / Σ n and the running variance Σ n v / Σ n,
+    over all uses in all batches. So the mean is that of all positions; the variance is the one within a
+    use, by which training divides, and leaves out how far the means of uses lie apart. For uses of
+    one size this is torch's own cumulative average. All but the norms is in evaluation mode, and a norm that the
+    module's own `train` keeps in evaluation mode is left alone. The module is left as it was. Without such
+    norms the result is empty and no batch is read.
 
     Args:
         run: (batch, statistics) -> runs the module on the batch, with these buffers, in place.
@@ -66,32 +75,36 @@ def average_statistics(
     buffers = {name: buffer.clone() for name, buffer in norm_statistics(module).items()}
     if not buffers:
         return buffers
-    for name, buffer in buffers.items():
-        buffer.fill_(1 if name.endswith("running_var") else 0)
-    seen = 0
+    read = False
     with _calibrating(module) as norms:
-        for seen, batch in enumerate(batches, start=1):
-            for norm in norms:
-                # the average so far; None would do so for batch norms only
-                norm.momentum = 1 / seen
+        for name, buffer in buffers.items():
+            if name.rpartition(".")[0] in norms:
+                buffer.fill_(1 if name.endswith("running_var") else 0)
+        for batch in batches:
             run(batch, buffers)
-    if not seen:
+            read = True
+    if not read:
         raise ValueError("calibration needs one or more batches, got none.")
     return buffers
 
 
 @contextlib.contextmanager
-def _calibrating(module: nn.Module) -> Iterator[list[_NormBase]]:
-    """Evaluation mode, but norms, which are yielded, in training mode; undone at the end."""
+def _calibrating(module: nn.Module) -> Iterator[set[str]]:
+    """Evaluation mode, but norms average what they see; undone at the end.
+
+    Yields:
+        The names of these norms: those that are in training mode when the module is.
+    """
     modes = [(part, part.training) for part in module.modules()]
-    norms = [(norm, norm.momentum) for _, norm in _tracking_norms(module)]
     try:
+        module.train()
+        norms = {n: part for n, part in module.named_modules() if part.training and tracks(part)}
         module.eval()
-        for norm, _ in norms:
-            norm.train()
-        yield [norm for norm, _ in norms]
+        with contextlib.ExitStack() as averages:
+            for norm in norms.values():
+                norm.train()
+                averages.enter_context(averaging(norm))
+            yield set(norms)
     finally:
         for part, training in modes:
             part.training = training
-        for norm, momentum in norms:
-            norm.momentum = momentum

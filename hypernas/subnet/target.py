@@ -98,6 +98,7 @@ class Target:
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
+        self._mode: bool | None = None  # that the module was told last
         self.shapes = weight_shapes(module)
         self.buffers = [name for name, _ in module.named_buffers()]
         first = {id(tensor): name for name, tensor in _own_tensors(module)}
@@ -108,6 +109,12 @@ class Target:
             for leaf, tensor in kept.items()
             if tensor is not None
         ]
+
+    def train(self, mode: bool) -> None:
+        """Tell the module the mode, by its own `train`, if it was told none or another before."""
+        if self._mode is not mode:
+            self._mode = mode
+            self.module.train(mode)
 
     def run(
         self,

@@ -45,6 +45,7 @@ class ConditionedSubnet:
             self.architecture, torch.zeros(self.generator.condition_dim)
         )  # for the module alone, which knows no condition
         with torch.no_grad(), evaluating(self.generator):
+            subnet.target.train(False)
             return average_statistics(
                 subnet.target.module,
                 lambda batch, kept: self._run(positional(batch), kept),

@@ -6,7 +6,6 @@ from fnmatch import fnmatchcase
 from functools import partial
 
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 
 from hypernas.generators.children import children
 from hypernas.generators.composite import Composite
@@ -14,6 +13,7 @@ from hypernas.generators.generator import Generator, ParameterGroup
 from hypernas.slicing import layout_of
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
+from hypernas.subnet.norms import tracks
 from hypernas.subnet.subnet import Subnet
 from hypernas.subnet.supernet import Supernet
 from hypernas.subnet.target import weight_shapes
@@ -142,9 +142,11 @@ def _build_part(
     kept = {id(p) for name, p in module.named_parameters() if name in own}
     for path, owner in module.named_modules():
         held = [name for name in owner._parameters if owner._parameters[name] is not None]
-        if isinstance(owner, _NormBase) and owner.track_running_stats:
+        if tracks(owner):
             first = f"{path}.{held[0]}" if path and held else "".join(held[:1])
-            owner.track_running_stats = position == (_position(first, patterns) if held else 0)
+            vars(owner)["track_running_stats"] = position == (
+                _position(first, patterns) if held else 0
+            )
         for name in held:
             if id(owner._parameters[name]) not in kept:
                 owner._parameters[name] = None
