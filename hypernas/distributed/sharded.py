@@ -80,7 +80,7 @@ class ShardedBanks(Placement):
         for i in trained[self.ranks.rank]:
             for leaf in weights[i].values():
                 leaf.requires_grad_()
-        yield weights
+        yield {i: subnets[i].target.fixed(own) for i, own in weights.items()}
         gradients = delivery.send_back(weights, trained)
         reached = [
             (mixed[i][name], gradient)
@@ -92,7 +92,8 @@ class ShardedBanks(Placement):
 
     @torch.no_grad()
     def weights(self, subnets: Sequence[Subnet], wanted: Sequence[Sequence[int]]) -> Weights:
-        return self._delivery(subnets).send(self._mixed(subnets, None), wanted)
+        sent = self._delivery(subnets).send(self._mixed(subnets, None), wanted)
+        return {i: subnets[i].target.fixed(own) for i, own in sent.items()}
 
     def reduce_gradients(self, loss: Tensor, statistics: Sequence[Tensor]) -> Tensor:
         copied = [p for p in self.generator.parameters() if id(p) not in self._divided]

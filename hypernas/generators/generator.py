@@ -23,7 +23,7 @@ from hypernas.subnet.norms import calibrate
 from hypernas.subnet.skeleton import build_seeded, build_skeleton
 from hypernas.subnet.subnet import Slices, Subnet
 from hypernas.subnet.supernet import Supernet
-from hypernas.subnet.target import Target, check_weights
+from hypernas.subnet.target import Target, check_weights, placing
 
 Given = Mapping[str, Any] | Subnet  # an architecture, or what it was resolved to
 
@@ -50,9 +50,8 @@ class Generator(nn.Module, ABC):
     gradients reach the generator's own parameters through them. `call`, `export` and `calibrate`
     put them to use. An architecture is given as any mapping, of which inactive choices are ignored,
     or as the `Subnet` that `subnet` resolved it to. Weights are generated in the generator's own
-    precision, also under autocast, which is for the target. All parameters of the target are
-    trained, also those that do not require a gradient there (but by `Standalone`): what is to stay
-    as it is belongs in a buffer.
+    precision, also under autocast, which is for the target. What torch would not train of the
+    target is not made here but added: see `hypernas.subnet.fixed.Fixed`.
 
     A generator may read a *condition* beside the architecture: a vector of `condition_dim` numbers
     (a task's embedding, noise, a summary of the batch), which gradients reach. It is given where a
@@ -96,7 +95,7 @@ class Generator(nn.Module, ABC):
         self,
         subnets: Sequence[Subnet],  # N of them, one or more
     ) -> list[dict[str, Tensor]]:
-        """The weights of each: parameter name -> tensor of that parameter's shape.
+        """The weights of each: name of a parameter that requires a gradient -> tensor of its shape.
 
         What a subclass writes; `forward` and `many` are what is called.
         """
@@ -151,11 +150,14 @@ class Generator(nn.Module, ABC):
     def _resolved(self, architecture: Architecture) -> Subnet:
         like = self._like
         module = build_skeleton(self.space, architecture)
+        placed = placing(like.device, like.dtype)
         for owner in module.modules():
             for name, buffer in owner._buffers.items():
                 if buffer is not None:
-                    dtype = like.dtype if buffer.is_floating_point() else None
-                    owner._buffers[name] = buffer.to(like.device, dtype, non_blocking=True)
+                    owner._buffers[name] = placed(buffer)
+        for parameter in module.parameters():
+            if not parameter.requires_grad:
+                parameter.data = placed(parameter.data)
         return Subnet(
             architecture,
             Target(module),
@@ -184,7 +186,8 @@ class Generator(nn.Module, ABC):
         if not subnets:
             return []
         with full_precision(self.device):
-            return self.generate(subnets)
+            generated = self.generate(subnets)
+        return [s.target.fixed(own) for s, own in zip(subnets, generated, strict=True)]
 
     def call(
         self,
@@ -206,8 +209,7 @@ class Generator(nn.Module, ABC):
         target.train(self.training)
         kept = self.statistics(subnet) if statistics is None else Statistics(statistics)
         if weights is None:
-            with full_precision(self.device):
-                (weights,) = self.generate([subnet])
+            (weights,) = self.many([subnet])
         check_weights(target.shapes, weights, of=subnet.architecture)
         with _watching(target, kept.tensors) if self.training else contextlib.nullcontext():
             outputs = target.run(weights, *inputs, buffers=kept.tensors, **keywords)
@@ -248,7 +250,8 @@ class Generator(nn.Module, ABC):
             weights, statistics: as in `call`.
         """
         subnet = self.subnet(architecture)
-        module = build_seeded(self.space, subnet.architecture).to(self.device, self._like.dtype)
+        module = build_seeded(self.space, subnet.architecture)
+        module._apply(placing(self.device, self._like.dtype))
         with torch.no_grad(), evaluating(self):
             buffers = self.statistics(subnet).tensors if statistics is None else statistics
             made: Mapping[str, Tensor] = self(subnet) if weights is None else weights
@@ -262,7 +265,7 @@ class Generator(nn.Module, ABC):
     def describe(self) -> Description:
         """The size of the generator: parameters stored against weights generated."""
         largest = build_skeleton(self.space, self.space.largest())
-        generated = sum(p.numel() for p in largest.parameters())
+        generated = sum(p.numel() for p in largest.parameters() if p.requires_grad)
         stored = sum(p.numel() for p in self.parameters())
         return Description(stored, generated, dict(self.assignment), self.taxonomy)
 

@@ -14,7 +14,7 @@ from hypernas.space.architecture import Architecture
 from hypernas.subnet.norms import norm_statistics
 from hypernas.subnet.skeleton import build_seeded
 from hypernas.subnet.supernet import Supernet
-from hypernas.subnet.target import skeleton, weight_shapes
+from hypernas.subnet.target import generated_shapes, skeleton
 
 _STACKED = (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase)
 
@@ -44,7 +44,7 @@ class Network:
         self.supernet = Supernet(self.space)
         self.architecture: Architecture = self.space.largest()
         self.module = skeleton(build_seeded(self.space, self.architecture))
-        self.weights = {name: self.supernet.factors(name) for name in weight_shapes(self.module)}
+        self.weights = {name: self.supernet.factors(name) for name in generated_shapes(self.module)}
         self.statistics = {n: self.supernet.factors(n) for n in norm_statistics(self.module)}
 
     @cached_property

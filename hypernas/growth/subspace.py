@@ -7,7 +7,7 @@ from hypernas.slicing import layout_of
 from hypernas.space import SearchSpace
 from hypernas.space.choice import Choice
 from hypernas.subnet.norms import norm_statistics
-from hypernas.subnet.target import weight_shapes
+from hypernas.subnet.target import generated_shapes
 
 
 def subspace(space: SearchSpace, architecture: Mapping[str, Any] | str) -> SearchSpace:
@@ -21,7 +21,7 @@ def subspace(space: SearchSpace, architecture: Mapping[str, Any] | str) -> Searc
     """
     point = space.architecture(architecture)
     module = space.build(point)
-    names = [*weight_shapes(module), *norm_statistics(module)]
+    names = [*generated_shapes(module), *norm_statistics(module)]
     return SearchSpace(
         {
             name: Choice([value], ordered=space.choices[name].ordered)

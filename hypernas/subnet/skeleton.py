@@ -32,7 +32,7 @@ def build_skeleton(space: SearchSpace, architecture: Mapping[str, Any]) -> nn.Mo
     initialisers to fill; buffers are computed as ever. Where this could show, the module is built
     with its weights after all, and so are the others of the space from then on: if the builder fails or
     warns (it reads a parameter's values, or loads some), if a tensor that a module keeps is made of
-    them, if a parameter is parametrized (which swallows failures), or if anything is drawn but by
+    them, if a parameter is parametrized (which swallows failures) or frozen after it was registered, or if anything is drawn but by
     initialisers of registered parameters, as draws come after those of the weights. So write `nn.init.normal_` of an `nn.Parameter(torch.empty(...))` that has
     its place in the module, not `nn.Parameter(torch.randn(...))`.
     """
@@ -55,6 +55,8 @@ def _built_hollow(space: SearchSpace, architecture: Mapping[str, Any]) -> nn.Mod
         drawn = not torch.equal(before, torch.default_generator.get_state())
     parts = list(module.modules())
     if drawn or any(isinstance(part, ParametrizationList) for part in parts):
+        return None
+    if any(p.is_meta and not p.requires_grad for p in module.parameters()):
         return None
     if any(tensor.is_meta for part in parts for tensor in _kept(part)):
         return None
@@ -90,6 +92,8 @@ class _Hollow:
         self, module: nn.Module, name: str, parameter: nn.Parameter | None
     ) -> nn.Parameter | None:
         if parameter is None or is_lazy(parameter) or parameter.is_meta:
+            return None
+        if not parameter.requires_grad:
             return None
         if threading.get_ident() != self._thread:
             return None

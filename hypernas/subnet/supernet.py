@@ -13,13 +13,13 @@ from hypernas.space.architecture import Architecture
 from hypernas.subnet.norms import norm_statistics
 from hypernas.subnet.skeleton import build_seeded, build_skeleton
 from hypernas.subnet.subnet import Slices
-from hypernas.subnet.target import weight_shapes
+from hypernas.subnet.target import generated_shapes
 
 _NUM_PROBES = 4  # random architectures whose fit is checked before training
 
 
 class Supernet:
-    """The union of the parameters of a space's reference architectures.
+    """The union of the parameters of a space's reference architectures, but for frozen ones.
 
     Args:
         space: the search space. Its largest architecture has every parameter, or shares that with
@@ -40,9 +40,9 @@ class Supernet:
         self._home: dict[str, tuple[Architecture, nn.Module]] = {}  # of statistics too
         self.shapes: dict[str, torch.Size] = {}
         for architecture, module in self._references:
-            for name, shape in weight_shapes(module).items():
+            for name, shape in generated_shapes(module).items():
                 self.shapes.setdefault(name, shape)
-            for name in [*weight_shapes(module), *norm_statistics(module)]:
+            for name in [*generated_shapes(module), *norm_statistics(module)]:
                 self._home.setdefault(name, (architecture, module))
         self._check_dtypes()
         unused = [p for p in space.layouts if not any(layout_of(n, {p: 1}) for n in self._home)]
@@ -70,11 +70,11 @@ class Supernet:
                 "\n  "
                 + "\n  ".join(wrong)
                 + "\nBuild the module in the default type, and move the "
-                "generator to another (generator.to(torch.float64)); keep what is no weight by register_buffer."
+                "generator to another (generator.to(torch.float64)); keep what is no weight by register_buffer or with requires_grad=False."
             )
         if not self.shapes:
             raise ValueError(
-                f"the module of {self.space.largest()} has no parameters, so there is nothing to "
+                f"the module of {self.space.largest()} has no parameters that require a gradient, so there is nothing to "
                 f"generate."
             )
 
@@ -111,7 +111,7 @@ class Supernet:
         Raises:
             ValueError: if it does not fit, naming every parameter that does not.
         """
-        weights, statistics = weight_shapes(module), norm_statistics(module)
+        weights, statistics = generated_shapes(module), norm_statistics(module)
         slices: dict[str, Slice] = {}
         misfits: list[str] = []
         for name in [*weights, *statistics]:
@@ -159,7 +159,8 @@ class Supernet:
         drawn: dict[str, Tensor] = {}
         for module in self._real((seed + num * 4_294_967_311) % 2**63):
             for name, parameter in module.named_parameters():
-                drawn.setdefault(name, parameter.detach().clone())
+                if parameter.requires_grad:
+                    drawn.setdefault(name, parameter.detach().clone())
         return drawn
 
     def statistics(self) -> dict[str, Tensor]:

@@ -1,22 +1,27 @@
 """A target: the user's module, run on weights that come from elsewhere."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from hypernas.subnet.fixed import Fixed
+
 
 def skeleton(module: nn.Module) -> nn.Module:
-    """Move the parameters of `module`, in place, to the meta device: shapes without storage.
+    """Move what is generated of `module`, in place, to the meta device: shapes without storage.
 
-    Buffers keep their values (building under `torch.device("meta")` would lose those computed in
-    `__init__`), and tied parameters stay tied.
+    Buffers and parameters that require no gradient keep their values (building under
+    `torch.device("meta")` would lose those computed in `__init__`), and tied parameters stay tied.
+    Embeddings give dense gradients, as generated weights are seldom a whole table of their own.
     """
     moved: dict[int, nn.Parameter] = {}
     for owner in module.modules():
+        if isinstance(owner, nn.Embedding | nn.EmbeddingBag):
+            owner.sparse = False
         for name, parameter in owner._parameters.items():
-            if parameter is None:
+            if parameter is None or not parameter.requires_grad:
                 continue
             if id(parameter) not in moved:
                 moved[id(parameter)] = without_storage(parameter)
@@ -32,6 +37,26 @@ def without_storage(parameter: nn.Parameter) -> nn.Parameter:
 def weight_shapes(module: nn.Module) -> dict[str, torch.Size]:
     """Parameter name -> shape. Tied parameters stand once, under their first name."""
     return {name: parameter.shape for name, parameter in module.named_parameters()}
+
+
+def generated_shapes(module: nn.Module) -> dict[str, torch.Size]:
+    """The `weight_shapes` of what generators make: parameters that require a gradient."""
+    return {
+        n: parameter.shape for n, parameter in module.named_parameters() if parameter.requires_grad
+    }
+
+
+def placing(device: torch.device, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+    """The function that moves a module's tensor; one of torch's default type becomes `dtype`.
+
+    Tensors of other types (integers, tables in half precision) keep theirs, as in the builder's module.
+    """
+    default = torch.get_default_dtype()
+
+    def placed(tensor: Tensor) -> Tensor:
+        return tensor.to(device, dtype if tensor.dtype == default else None, non_blocking=True)
+
+    return placed
 
 
 def check_weights(
@@ -94,12 +119,14 @@ class Target:
         module: an ordinary module or its skeleton; its parameters and buffers keep their names.
         shapes: parameter name -> shape; tied parameters stand once, under their first name.
         buffers: names of the buffers.
+        fixed: the weights that are not generated.
     """
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
         self._mode: bool | None = None  # that the module was told last
         self.shapes = weight_shapes(module)
+        self.fixed = Fixed(module)
         self.buffers = [name for name, _ in module.named_buffers()]
         first = {id(tensor): name for name, tensor in _own_tensors(module)}
         self._places = [

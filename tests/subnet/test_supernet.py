@@ -140,14 +140,16 @@ def test_parameters_that_no_generator_can_write_are_refused_at_once():
     def build(architecture):
         layer = nn.Linear(2, architecture["width"])
         layer.scale = nn.Parameter(torch.ones(1, dtype=torch.float64))
+        layer.gain = nn.Parameter(torch.ones(3, dtype=torch.half))
         layer.order = nn.Parameter(torch.arange(3), requires_grad=False)
         return layer
 
     with pytest.raises(ValueError, match="but these parameters are not") as caught:
         Supernet(SearchSpace({"width": [2, 4]}, build))
-    for words in ("scale: torch.float64", "order: torch.int64", "register_buffer"):
+    for words in ("scale: torch.float64", "gain: torch.float16", "register_buffer"):
         assert words in str(caught.value)
     assert "weight:" not in str(caught.value)
+    assert "order" not in str(caught.value)
 
 
 def test_a_module_without_parameters_is_refused():

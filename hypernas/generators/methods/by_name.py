@@ -16,7 +16,7 @@ from hypernas.space.architecture import Architecture
 from hypernas.subnet.norms import tracks
 from hypernas.subnet.subnet import Subnet
 from hypernas.subnet.supernet import Supernet
-from hypernas.subnet.target import weight_shapes
+from hypernas.subnet.target import generated_shapes
 
 GeneratorMaker = Callable[[SearchSpace], Generator]
 
@@ -138,7 +138,7 @@ def _build_part(
 ) -> nn.Module:
     """The module of an architecture without the parameters of other parts; it cannot be run."""
     module = space.build(architecture)
-    own = {name for name in weight_shapes(module) if _position(name, patterns) == position}
+    own = {name for name in generated_shapes(module) if _position(name, patterns) == position}
     kept = {id(p) for name, p in module.named_parameters() if name in own}
     for path, owner in module.named_modules():
         held = [name for name in owner._parameters if owner._parameters[name] is not None]

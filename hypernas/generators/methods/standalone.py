@@ -14,7 +14,7 @@ from hypernas.subnet.cache import Cache
 from hypernas.subnet.norms import norm_statistics
 from hypernas.subnet.skeleton import build_seeded, build_skeleton
 from hypernas.subnet.subnet import Subnet
-from hypernas.subnet.target import weight_shapes
+from hypernas.subnet.target import generated_shapes, placing
 
 
 class Standalone(Generator):
@@ -35,7 +35,7 @@ class Standalone(Generator):
         self.seed = seed
         self.subnets = nn.ModuleList()
         self._position: dict[Architecture, int] = {}
-        names = weight_shapes(build_skeleton(space, space.largest()))
+        names = generated_shapes(build_skeleton(space, space.largest()))
         self.assignment = dict.fromkeys(names, "one for each architecture trained")
 
     def generate(self, subnets: Sequence[Subnet]) -> list[dict[str, Tensor]]:
@@ -59,7 +59,11 @@ class Standalone(Generator):
 
     def _fresh(self, architecture: Architecture) -> nn.Module:
         module = build_seeded(self.space, architecture, architecture.digest(self.seed))
-        return module.to(self._like.device, self._like.dtype)
+        for part in module.modules():
+            for name, parameter in part._parameters.items():
+                if parameter is not None and not parameter.requires_grad:
+                    part._parameters[name] = None  # the target has them
+        return module._apply(placing(self._like.device, self._like.dtype))
 
     def _add(self, architecture: Architecture, module: nn.Module) -> None:
         self._position[architecture] = len(self.subnets)

@@ -1,0 +1,64 @@
+"""Weights of a target that nobody trains, and so no generator makes."""
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+
+
+class Fixed:
+    """The entries of a target's weights that torch would not train, as they are in every subnet.
+
+    Parameters that require no gradient are the target's own, as the builder made them for its
+    architecture: of any shape and type, stored in no generator and no checkpoint. The row of an embedding's
+    `padding_idx` is zero, unless something else reads the same weight (as an output layer that is tied
+    to it does), by which torch trains that row too.
+
+    Args:
+        module: an ordinary module or its skeleton.
+
+    Attributes:
+        parameters: name -> parameter that requires no gradient.
+        rows: name -> index of the row, shape (1,), and its values, shape (1, dim).
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.parameters = {n: p for n, p in module.named_parameters() if not p.requires_grad}
+        self.rows: dict[str, tuple[Tensor, Tensor]] = {}
+        names = {id(p): n for n, p in module.named_parameters() if p.requires_grad}
+        rows: dict[int, set[int | None]] = {}
+        for parameter, index in _readings(module):
+            rows.setdefault(id(parameter), set()).add(index)
+        for parameter, index in _readings(module):
+            if index is not None and id(parameter) in names and len(rows[id(parameter)]) == 1:
+                place = torch.tensor([index]), torch.zeros(1, *parameter.shape[1:])
+                self.rows[names[id(parameter)]] = place
+
+    def __call__(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Generated weights with what is fixed in its place, where no gradient passes."""
+        whole = dict(weights)
+        for name, (index, values) in self.rows.items():
+            if name in whole:
+                whole[name] = _with_row(whole[name], index, values)
+        return whole | self.parameters
+
+
+def _readings(module: nn.Module) -> Iterator[tuple[nn.Parameter, int | None]]:
+    """Each parameter of each module that holds it, with the row that is padding to that module."""
+    for owner in module.modules():
+        index = owner.padding_idx if isinstance(owner, nn.Embedding | nn.EmbeddingBag) else None
+        for parameter in owner._parameters.values():
+            if parameter is not None:
+                yield parameter, index
+
+
+def _with_row(
+    weight: Tensor,  # shape: (N, dim)
+    index: Tensor,  # shape: (1,)
+    values: Tensor,  # shape: (1, dim)
+) -> Tensor:
+    # Most generators have the row right, as the builder drew it and no gradient comes: spare
+    # them the copy of the table, where looking makes nobody wait.
+    if weight.is_cpu and torch.equal(weight.detach()[index], values.to(weight)):
+        return weight
+    return weight.index_copy(0, index.to(weight.device), values.to(weight))
