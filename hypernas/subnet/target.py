@@ -1,5 +1,6 @@
 """A target: the user's module, run on weights that come from elsewhere."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hypernas.subnet.fixed import Fixed
+from hypernas.subnet.recomputation import Holding, recomputing
 
 
 def skeleton(module: nn.Module) -> nn.Module:
@@ -98,8 +100,7 @@ def call(
     """Run `module` on `weights` instead of its own parameters; names and shapes are checked.
 
     Batch norm in training mode updates `buffers` where they are given, and the module's own
-    otherwise. Under activation checkpointing, checkpoint around this call, never inside the
-    target: recomputation would see other parameters and give silently wrong gradients.
+    otherwise. The target may use `torch.utils.checkpoint`: see `hypernas.subnet.recomputation`.
 
     Raises:
         ValueError: if the weights do not fit the module.
@@ -157,13 +158,28 @@ class Target:
         """
         if unknown := [name for name in buffers or () if name not in self.buffers]:
             raise ValueError(f"the module has no buffers {unknown}; it has {self.buffers}.")
-        tensors = {**weights, **(buffers or {})}
+        with self._holding(weights, buffers or {}):
+            return self.module(*inputs, **keywords)
+
+    @contextlib.contextmanager
+    def _holding(
+        self, weights: Mapping[str, Tensor], buffers: Mapping[str, Tensor]
+    ) -> Iterator[None]:
+        """Within, the module has these tensors; so it does where parts of it are recomputed."""
+
+        def held() -> Holding:
+            # Recomputation must neither see nor repeat what this run makes of buffers.
+            copies = {name: buffer.detach().clone() for name, buffer in buffers.items()}
+            return lambda: self._holding(weights, copies)
+
+        tensors = {**weights, **buffers}
         before = [kept[leaf] for kept, leaf, _ in self._places]
         try:
             for kept, leaf, name in self._places:
                 if name in tensors:
                     kept[leaf] = tensors[name]
-            return self.module(*inputs, **keywords)
+            with recomputing(held):
+                yield
         finally:
             for (kept, leaf, _), tensor in zip(self._places, before, strict=True):
                 kept[leaf] = tensor
