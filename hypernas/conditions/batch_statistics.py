@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from hypernas.conditions.condition import Condition
-from hypernas.subnet.target import positional
+from hypernas.subnet.arguments import Arguments
 
 
 class BatchStatistics(Condition):
@@ -17,7 +17,7 @@ class BatchStatistics(Condition):
     """
 
     def __call__(self, inputs: Any) -> Tensor:
-        first = positional(inputs)[0]
+        first = Arguments.of(inputs).columns[0]
         if not first.is_floating_point() or first.dim() < 2:
             raise ValueError(
                 f"the statistics of a batch need inputs of shape (N, channels, ...) that are "

@@ -5,26 +5,25 @@ from typing import Any
 from torch import Tensor
 
 from hypernas.conditions.condition import Condition
-from hypernas.subnet.target import positional
+from hypernas.subnet.arguments import Arguments
 
 
 class InputColumn(Condition):
     """A vector that the data give beside the other inputs: a task's embedding, a sensor's setting.
 
-    Examples come as (input, ..., vector, target). Weights are one set for a batch, so the vectors
-    of its examples, shape (N, C), are averaged: let a batch hold examples of one condition, or take
-    the mean for what describes them. The target does not get the vector.
+    Examples come as (input, ..., vector, target), or as mappings. Weights are one set for a batch, so the
+    vectors of its examples, shape (N, C), are averaged: let a batch hold examples of one condition, or
+    take the mean for what describes them. The target does not get the vector.
 
     Args:
-        position: which of the inputs; -1 is the last.
+        position: which of the inputs; -1 is the last positional one, a name one of the keywords.
     """
 
-    def __init__(self, *, position: int = -1) -> None:
+    def __init__(self, *, position: int | str = -1) -> None:
         self.position = position
 
     def __call__(self, inputs: Any) -> Tensor:
-        columns = self._columns(inputs)
-        vectors = columns[self.position]
+        vectors, _ = self._apart(inputs)
         if vectors.dim() != 2:
             raise ValueError(
                 f"input {self.position} of a batch is its condition, which must have the shape "
@@ -33,15 +32,21 @@ class InputColumn(Condition):
         return vectors.mean(0)
 
     def rest(self, inputs: Any) -> Any:
-        columns = self._columns(inputs)
-        at = self.position % len(columns)
-        return columns[:at] + columns[at + 1 :]
+        _, others = self._apart(inputs)
+        return others if others.keywords else others.positional
 
-    def _columns(self, inputs: Any) -> tuple[Tensor, ...]:
-        columns = positional(inputs)
-        if len(columns) < 2 or not -len(columns) <= self.position < len(columns):
+    def _apart(self, inputs: Any) -> tuple[Tensor, Arguments]:
+        """The vectors, and the other inputs."""
+        columns, keywords = Arguments.of(inputs)
+        names = range(-len(columns), len(columns)) if len(columns) + len(keywords) > 1 else ()
+        if self.position in keywords:
+            others = {name: column for name, column in keywords.items() if name != self.position}
+            return keywords[str(self.position)], Arguments(columns, others)
+        if isinstance(self.position, str) or self.position not in names:
+            also = f" and the keywords {list(keywords)}" if keywords else ""
             raise ValueError(
                 f"input {self.position} of a batch is its condition, but a batch has "
-                f"{len(columns)} inputs: let the data give (input, ..., vector, target)."
+                f"{len(columns)} inputs{also}: let the data give (input, ..., vector, target)."
             )
-        return columns
+        at = self.position % len(columns)
+        return columns[at], Arguments(columns[:at] + columns[at + 1 :], keywords)

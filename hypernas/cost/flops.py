@@ -1,33 +1,36 @@
 """Costs of a subnet: multiplications and additions, and parameters."""
 
 import copy
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from hypernas.cost.counting import counting
-from hypernas.subnet.target import positional
+from hypernas.subnet.arguments import Arguments
+from hypernas.subnet.structure import map_tensors
 
 
-def flops(module: nn.Module, inputs: Tensor | tuple[Tensor, ...]) -> int:
-    """Floating-point operations of one forward pass on `inputs`, 2 for each multiply-add.
+def flops(module: nn.Module, inputs: Any) -> int:
+    """Floating-point operations of one forward pass on the `inputs` of a batch, 2 for each multiply-add.
 
     Counted by torch's own counter on a copy on the meta device, in evaluation mode: matrix
     products, convolutions and attention; element-wise work is left out. What cannot run there, as it
     reads values or keeps tensors that are no buffers, is computed in earnest, parameters without storage
     as zeros.
     """
+    arguments = Arguments.of(inputs)
     shadow = copy.deepcopy(module).to("meta").eval()
     try:
-        return _counted(shadow, tuple(tensor.to("meta") for tensor in positional(inputs)))
+        return _counted(shadow, map_tensors(lambda x: x.to("meta"), arguments))
     except Exception:  # what is wrong with the module itself, if anything is, shows below
         real = _with_storage(copy.deepcopy(module)).cpu().eval()
-        return _counted(real, tuple(tensor.cpu() for tensor in positional(inputs)))
+        return _counted(real, map_tensors(lambda x: x.cpu(), arguments))
 
 
-def _counted(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
+def _counted(module: nn.Module, arguments: Arguments) -> int:
     with torch.no_grad(), counting() as counter:
-        module(*inputs)
+        module(*arguments.positional, **arguments.keywords)
     return counter.get_total_flops()
 
 

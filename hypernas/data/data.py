@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-Inputs = Any  # of a batch: a tensor, several positional ones, or what a `collate_fn` makes
+from hypernas.subnet.structure import map_tensors
+
+Inputs = Any  # of a batch, as `hypernas.subnet.arguments.Arguments` reads them
 Batch = tuple[Inputs, Any]  # inputs and targets
 Collate = Callable[[list[Any]], Batch]
 
@@ -21,6 +23,9 @@ class DataNotFound(FileNotFoundError):
 @dataclass(frozen=True)
 class Data:
     """Three splits of (inputs, target) examples; several inputs come as (input, ..., target).
+
+    Examples that are mappings are keyword inputs, all of them, and their `labels` the targets too (None
+    without), as models take them that compute their own loss.
 
     The validation split is for selection and search; the test split is to be reported once. A
     `TensorDataset` is moved to the device whole; any other dataset is read through a `DataLoader`.
@@ -204,20 +209,14 @@ def in_order(
         yield batch if collate_fn else _pair(batch)
 
 
-def _on(device: torch.device | str, value: Any) -> Any:
+def _on(device: torch.device | str, batch: Any) -> Any:
     """The tensors of a batch on a device, as deep as they are; all else as it is."""
-    if isinstance(value, Tensor):
-        return value.to(device, non_blocking=True)
-    if isinstance(value, Mapping):
-        return {key: _on(device, item) for key, item in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(_on(device, item) for item in value))
-    if isinstance(value, list | tuple):
-        return type(value)(_on(device, item) for item in value)
-    return value
+    return map_tensors(lambda tensor: tensor.to(device, non_blocking=True), batch)
 
 
-def _pair(columns: Sequence[Tensor]) -> Batch:
-    """The inputs and the target of a batch."""
-    *inputs, target = columns
+def _pair(batch: Sequence[Any] | Mapping[str, Any]) -> Batch:
+    """The inputs and the target of a batch: of its columns, or of one that is keyword inputs."""
+    if isinstance(batch, Mapping):
+        return batch, batch.get("labels")
+    *inputs, target = batch
     return (inputs[0] if len(inputs) == 1 else tuple(inputs)), target

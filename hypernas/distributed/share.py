@@ -1,10 +1,11 @@
 """Shares of a step: the part that one of several ranks trains."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
+
+from hypernas.subnet.structure import map_tensors, tensors
 
 
 @dataclass(frozen=True)
@@ -23,46 +24,32 @@ class Share:
     weight: float
 
     def of(self, batch: tuple[Any, Any]) -> tuple[Any, Any]:
-        """Our rows of a batch: of all its tensors; the batch itself where those are all."""
+        """Our rows of a batch: of its tensors that have them; the batch itself where those are all."""
         if self.weight == 1:
             return batch
-        rows = slice(self.start, self.stop)
+        num = num_rows(batch)
+
+        def own(tensor: Tensor) -> Tensor:
+            of_batch = tensor.dim() > 0 and len(tensor) == num
+            return tensor[self.start : self.stop] if of_batch else tensor
+
         inputs, targets = batch
-        return _rows(inputs, rows), _rows(targets, rows)
+        return map_tensors(own, inputs), map_tensors(own, targets)
 
 
 def num_rows(batch: Any) -> int:
-    """The examples of a batch, by the first tensor in it.
+    """The examples of a batch, by the first tensor in it that has an axis.
 
     Raises:
         ValueError: if there is none.
     """
-    for tensor in _tensors(batch):
-        return len(tensor)
+    for tensor in tensors(batch):
+        if tensor.dim():
+            return len(tensor)
     raise ValueError(
         f"ranks cannot divide a batch without tensors, got {type(batch).__name__}: let the data's "
         f"collate_fn make (inputs, targets) of tensors, in tuples, lists or mappings."
     )
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping | list | tuple):
-        for item in value.values() if isinstance(value, Mapping) else value:
-            yield from _tensors(item)
-
-
-def _rows(value: Any, rows: slice) -> Any:
-    if isinstance(value, Tensor):
-        return value[rows]
-    if isinstance(value, Mapping):
-        return {key: _rows(item, rows) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        items = [_rows(item, rows) for item in value]
-        # a named tuple is made of its fields, one by one
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    return value
 
 
 def share(

@@ -16,8 +16,8 @@ from hypernas.objectives import Objective
 from hypernas.sampling import Sampler
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
+from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.skeleton import build_skeleton
-from hypernas.subnet.target import positional
 
 _NUM_STEPS = 64  # whose architectures make the mean
 
@@ -89,6 +89,7 @@ def step_flops(
     batch: tuple[Any, Any] = next(
         data.batches(batch_size=batch_size, device=generator.device).starting_at(0)
     )
+    inputs = Arguments.of(batch[0])
     rng = torch.Generator().manual_seed(0)
     steps: list[Sequence[Architecture]] = []
     while sum(map(len, steps)) < num:
@@ -99,7 +100,7 @@ def step_flops(
     devices = [generator.device] if generator.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), counting() as counter:
         for architecture in itertools.chain(*steps[:first]):
-            outputs = shadow.call(architecture, *positional(batch[0]))
+            outputs = shadow.call(architecture, *inputs.positional, **inputs.keywords)
             objective.loss(outputs, batch[1]).backward()
     cost = _forward(generator.space, data)
     every, some = (sum(map(cost, itertools.chain(*part))) for part in (steps, steps[:first]))

@@ -36,6 +36,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
         "cross_entropy": Measure(
             name="cross_entropy", lower_is_better=True, scale=1.0, unit="nats"
         ),
+        "loss": Measure(name="loss", lower_is_better=True, scale=1.0, unit="of the loss"),
     }
 )  # what `hypernas.objectives` measure
 

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,9 @@ from hypernas.schedules import Cosine
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 from hypernas.storage.files import write_whole
+from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.skeleton import build_seeded
-from hypernas.subnet.target import positional
+from hypernas.subnet.structure import parts, tensors
 from hypernas.training import Strategy, Task, Training
 from hypernas.training.optimizer import OptimizerMaker
 
@@ -112,11 +113,12 @@ class References:
 
     def key(self, architecture: Architecture, *, seed: int) -> str:
         module = build_seeded(self.space, architecture, architecture.digest(seed)).eval()
+        inputs = Arguments.of(self.data.example(num=2))
         with torch.no_grad():
-            outputs = module(*positional(self.data.example(num=2)))
+            outputs = module(*inputs.positional, **inputs.keywords)
         content = hashlib.sha256(self.recipe.to_json().encode())
         content.update(f"{hypernas.__version__} {torch.__version__} {seed} {self._data}".encode())
-        for tensor in [*_tensors(outputs), *module.state_dict().values()]:
+        for tensor in [*tensors(outputs), *module.state_dict().values()]:
             content.update(_bytes(tensor))
         first, second = (self._outputs_while_training(module, seed) for seed in (0, 1))
         if first != second:  # dropout and the like, which the outputs above do not show
@@ -124,10 +126,11 @@ class References:
         return content.hexdigest()[:24]
 
     def _outputs_while_training(self, module: nn.Module, seed: int) -> bytes:
+        inputs = Arguments.of(self.data.example(num=2))
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
-            outputs = module.train()(*positional(self.data.example(num=2)))
-        return b"".join(_bytes(tensor) for tensor in _tensors(outputs))
+            outputs = module.train()(*inputs.positional, **inputs.keywords)
+        return b"".join(_bytes(tensor) for tensor in tensors(outputs))
 
     def _train(self, architecture: Architecture, seed: int) -> Measures:
         generator = Standalone(self.space, seed=seed)
@@ -178,7 +181,7 @@ def fingerprint(data: Data) -> str:
         count = num_examples(dataset)
         content.update(str(count).encode())
         for i in range(0, count, max(1, count // 64)):
-            for column in dataset[i]:
+            for column in _leaves(dataset[i]):
                 content.update(_bytes(torch.as_tensor(column)))
     return content.hexdigest()
 
@@ -187,11 +190,13 @@ def _bytes(tensor: Tensor) -> bytes:
     return tensor.detach().cpu().contiguous().numpy().tobytes()
 
 
-def _tensors(outputs: Any) -> Iterable[Tensor]:
-    if isinstance(outputs, Tensor):
-        return [outputs]
-    values: Sequence[Any] = list(outputs.values() if isinstance(outputs, Mapping) else outputs)
-    return [tensor for value in values for tensor in _tensors(value)]
+def _leaves(value: Any) -> Iterator[Any]:
+    """The tensors and numbers of an example, in their order."""
+    within = list(parts(value))
+    for _, item in within:
+        yield from _leaves(item)
+    if not within:
+        yield value
 
 
 def _plain(value: Any) -> Any:

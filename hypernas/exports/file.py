@@ -20,9 +20,10 @@ from torch import Tensor, nn
 from hypernas.generators import Generator, Given
 from hypernas.generators.mode import evaluating
 from hypernas.space.architecture import Architecture
+from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.skeleton import build_seeded
 from hypernas.subnet.subnet import Subnet
-from hypernas.subnet.target import call, positional
+from hypernas.subnet.target import call
 
 FORMATS = {".safetensors": 1e-6, ".pt2": 1e-6, ".onnx": 1e-4}  # suffix -> allowed difference
 
@@ -74,7 +75,7 @@ def export_file(
     path = Path(path)
     refuse(path, overwrite=overwrite)
     subnet = generator.subnet(architecture)
-    arguments = tuple(tensor.cpu() for tensor in positional(inputs))
+    arguments = tuple(tensor.cpu() for tensor in Arguments.of(inputs).positional)
     expected, module = _expected(generator, subnet, arguments, statistics)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as aside:

@@ -4,25 +4,35 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from hypernas.generators import Generator
 from hypernas.generators.mode import evaluating
+from hypernas.subnet.structure import tensors
 
 
 @torch.no_grad()
 def deviation(
-    grown: Generator, members: Sequence[Generator], *inputs: Any, average: bool = False
+    grown: Generator,
+    members: Sequence[Generator],
+    *inputs: Any,
+    average: bool = False,
+    **keywords: Any,
 ) -> float:
     """Distance of the outputs from the sum of the members', or from their mean.
 
     The largest absolute difference, in units of the largest output of the sum, or 1 if that is less;
-    in evaluation mode, with the running statistics.
+    of several outputs, the largest of any. In evaluation mode, with the running statistics.
     """
     outputs = []
     for generator in (grown, *members):
         with evaluating(generator):
-            outputs.append(generator.call(generator.space.largest(), *inputs))
-    found, *own = outputs
+            found = generator.call(generator.space.largest(), *inputs, **keywords)
+            outputs.append(list(tensors(found)))
+    return max(_deviation(*same, average=average) for same in zip(*outputs, strict=True))
+
+
+def _deviation(found: Tensor, *own: Tensor, average: bool) -> float:
     expected = sum(own[1:], own[0]) / (len(own) if average else 1)
     return float((found - expected).abs().max() / expected.abs().max().clamp(min=1))
 

@@ -1,13 +1,14 @@
 """Objectives: the loss a subnet is trained with, and measures of its predictions."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from hypernas.subnet.target import positional
+from hypernas.subnet.arguments import Arguments
 
 
 class Objective(ABC):
@@ -31,7 +32,7 @@ class Objective(ABC):
 
     @abstractmethod
     def measures(self, outputs: Any, targets: Any) -> dict[str, Tensor]:
-        """Name -> value of each prediction, shape (N,). Their means are reported."""
+        """Name -> value of each prediction that counts, shape (N,). Their means are reported."""
 
 
 @torch.no_grad()
@@ -44,15 +45,21 @@ def assess(
         model: inputs -> outputs.
 
     Raises:
-        ValueError: if there is no batch.
+        ValueError: if there is no batch, or no prediction in them.
     """
     totals: dict[str, Tensor] = {}
-    count = 0
+    counts: Counter[str] = Counter()
     for inputs, targets in batches:
-        values = objective.measures(model(*positional(inputs)), targets)
+        given = Arguments.of(inputs)
+        values = objective.measures(model(*given.positional, **given.keywords), targets)
         for name, value in values.items():
             totals[name] = totals.get(name, 0) + value.double().sum()
-        count += next(iter(values.values())).numel()
-    if not count:
+            counts[name] += value.numel()
+    if not totals:
         raise ValueError("there is nothing to assess: no batches came.")
-    return {name: float(total) / count for name, total in totals.items()}
+    if empty := [name for name in totals if not counts[name]]:
+        raise ValueError(
+            f"there is nothing to assess: no prediction of the batches counts for {empty}. Are all "
+            f"targets -100?"
+        )
+    return {name: float(total) / counts[name] for name, total in totals.items()}

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.averages import RUNNING, averaging
-from hypernas.subnet.target import call, positional
+from hypernas.subnet.target import call
 
 
 def norm_statistics(module: nn.Module) -> dict[str, Tensor]:
@@ -38,14 +39,19 @@ def calibrate(
     """The norm statistics of `module` under `weights`, afresh from `batches` of inputs.
 
     Args:
-        batches: inputs; each is a tensor, or a tuple of the module's positional arguments.
+        batches: inputs, each of them the module's arguments: see `Arguments`.
 
     Raises:
         ValueError: if there are norms to calibrate and no batch, or the weights do not fit.
     """
+
+    def run(batch: Any, buffers: dict[str, Tensor]) -> None:
+        given = Arguments.of(batch)
+        call(module, weights, *given.positional, buffers=buffers, **given.keywords)
+
     return average_statistics(
         module,
-        lambda batch, buffers: call(module, weights, *positional(batch), buffers=buffers),
+        run,
         batches,
     )
 

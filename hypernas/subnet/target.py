@@ -194,8 +194,3 @@ def _tensors_of(owner: nn.Module) -> list[dict[str, Tensor | None]]:
     """The dictionaries of a module's tensors, which take any tensor while a target runs."""
     own = vars(owner)
     return [own["_parameters"], own["_buffers"]]
-
-
-def positional(inputs: Any) -> tuple[Any, ...]:
-    """A batch's inputs as positional arguments: a tuple or list is several, all else one."""
-    return tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)

@@ -10,8 +10,8 @@ from hypernas.conditions import Condition
 from hypernas.generators import Generator
 from hypernas.generators.mode import evaluating
 from hypernas.space.architecture import Architecture
+from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.norms import average_statistics
-from hypernas.subnet.target import positional
 
 
 class ConditionedSubnet:
@@ -32,8 +32,8 @@ class ConditionedSubnet:
         self.generator, self.architecture, self.condition = generator, architecture, condition
         self.statistics = statistics
 
-    def __call__(self, *inputs: Any) -> Any:
-        return self._run(inputs, self.statistics)
+    def __call__(self, *inputs: Any, **keywords: Any) -> Any:
+        return self._run(Arguments(inputs, keywords), self.statistics)
 
     def calibrate(self, batches: Iterable[Any]) -> dict[str, Tensor]:
         """Fresh norm statistics from batches of inputs, each on the weights for its own condition.
@@ -48,12 +48,12 @@ class ConditionedSubnet:
             subnet.target.train(False)
             return average_statistics(
                 subnet.target.module,
-                lambda batch, kept: self._run(positional(batch), kept),
+                lambda batch, kept: self._run(Arguments.of(batch), kept),
                 batches,
             )
 
-    def _run(self, inputs: tuple[Any, ...], statistics: Mapping[str, Tensor] | None) -> Any:
-        given = inputs[0] if len(inputs) == 1 else inputs
+    def _run(self, inputs: Arguments, statistics: Mapping[str, Tensor] | None) -> Any:
+        given = inputs.as_inputs()
         subnet = self.generator.subnet(self.architecture, self.condition(given))
-        rest = positional(self.condition.rest(given))
-        return self.generator.call(subnet, *rest, statistics=statistics)
+        rest = Arguments.of(self.condition.rest(given))
+        return self.generator.call(subnet, *rest.positional, statistics=statistics, **rest.keywords)

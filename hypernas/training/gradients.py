@@ -9,16 +9,17 @@ import torch
 from torch import Tensor
 
 from hypernas.distributed import Placement
-from hypernas.distributed.share import num_rows
+from hypernas.distributed.share import Share, num_rows
 from hypernas.generators import (
     auxiliary_loss,
     choose_channels,
     create_late_parameters,
     has_free_channels,
 )
-from hypernas.objectives import Objective
+from hypernas.objectives import Counted, Objective
+from hypernas.subnet.arguments import Arguments
+from hypernas.subnet.structure import map_tensors
 from hypernas.subnet.subnet import Subnet
-from hypernas.subnet.target import positional
 
 Precision = Literal["auto", "float32"]
 
@@ -62,8 +63,8 @@ def add_gradients(
     found = torch.zeros((), device=generator.device)
     auxiliary = torch.zeros((), device=generator.device)
     losses: list[dict[int, Tensor]] = []
-    for part in parts:
-        passes = _Pass(storage, part, objective, precision)
+    for part, factor in zip(parts, _factors(objective, parts), strict=True):
+        passes = _Pass(storage, part, objective, precision, factor)
         losses.append(passes.add_gradients(weights or [1.0] * num, divisor, rng))
         for loss in losses[-1].values():
             found += loss
@@ -80,18 +81,35 @@ def add_gradients(
     return storage.reduce_gradients(torch.cat([found[None], each]), statistics)
 
 
+def _factors(objective: Objective, parts: Sequence[Part]) -> list[float]:
+    """Factors of the losses of the batches of a step, of mean 1: by what counts in each."""
+    counts: list[int] = []
+    if len(parts) > 1 and isinstance(objective, Counted):
+        found = (objective.num_counted(part.batch[1]) for part in parts)
+        counts = [count for count in found if count is not None]
+    total = sum(counts)
+    if not total or len(counts) < len(parts):
+        return [1.0] * len(parts)
+    return [count * len(parts) / total for count in counts]
+
+
 class _Pass:
     """The passes of this rank's share of a part, forward and backward."""
 
     def __init__(
-        self, storage: Placement, part: Part, objective: Objective, precision: Precision
+        self,
+        storage: Placement,
+        part: Part,
+        objective: Objective,
+        precision: Precision,
+        factor: float,  # of its losses
     ) -> None:
         self.storage, self.generator = storage, storage.generator
         self.subnets, self.objective, self.precision = part.subnets, objective, precision
         largest = storage.generator.space.largest()
         self.teaching = objective.distils and part.subnets[0].architecture == largest
         self.teacher: Any = None
-        self.batch = part.batch
+        self.batch, self.factor = part.batch, factor
 
     def add_gradients(
         self, weights: Sequence[float], divisor: int, rng: torch.Generator | None
@@ -108,6 +126,7 @@ class _Pass:
         shares = ranks.shares(len(self.subnets), rows, split=not one_by_one)
         share = shares[ranks.rank]
         inputs, targets = share.of(self.batch)
+        weight = self._weight(share, targets) * self.factor
         losses: dict[int, Tensor] = {}
         for positions in [[i] for i in every] if one_by_one else [every]:
             if choice is not None:
@@ -119,34 +138,53 @@ class _Pass:
                     self.teacher = self._taught(inputs, generated[0])
                 for i in trained[ranks.rank]:
                     loss = self._loss(i, inputs, targets, generated[i])
-                    (loss * (share.weight / divisor * weights[i])).backward()
-                    losses[i] = loss.detach() * share.weight
+                    (loss * (weight / divisor * weights[i])).backward()
+                    losses[i] = loss.detach() * weight
         return losses
+
+    def _weight(self, share: Share, targets: Any) -> float:
+        """Our part of the loss of a batch that ranks divide: of what counts, or of the rows."""
+        if share.weight == 1 or not isinstance(self.objective, Counted):
+            return share.weight
+        own = self.objective.num_counted(targets)
+        every = self.objective.num_counted(self.batch[1])
+        return own / every if own is not None and every else share.weight
 
     def _loss(self, i: int, inputs: Any, targets: Any, weights: Mapping[str, Tensor]) -> Tensor:
         with self._autocast():
-            outputs = self.generator.call(self.subnets[i], *positional(inputs), weights=weights)
+            outputs = self._called(i, inputs, weights)
             loss = self.objective.loss(outputs, targets, self.teacher)
         if self.teaching and self.teacher is None:
-            self.teacher = outputs.detach()
+            self.teacher = map_tensors(Tensor.detach, outputs)
         return loss
 
     def _choose_channels(self, i: int, inputs: Any, targets: Any, rng: torch.Generator) -> None:
         judge = partial(self.objective.loss, targets=targets, teacher=self.teacher)
         with self._autocast():  # its cache holds casts without gradients
-            choose_channels(
-                self.generator, self.subnets[i], *positional(inputs), loss=judge, rng=rng
-            )
+            choose_channels(self.generator, self.subnets[i], inputs, loss=judge, rng=rng)
 
     @torch.no_grad()
     def _taught(self, inputs: Any, weights: Mapping[str, Tensor]) -> Any:
         """The outputs of a teacher that another rank trains; norm statistics stay as they are."""
-        subnet = self.subnets[0]
-        copies = self.generator.statistics(subnet).clones()
+        copies = self.generator.statistics(self.subnets[0]).clones()
         with self._autocast():
-            return self.generator.call(
-                subnet, *positional(inputs), weights=weights, statistics=copies
-            )
+            return self._called(0, inputs, weights, copies)
+
+    def _called(
+        self,
+        i: int,
+        inputs: Any,
+        weights: Mapping[str, Tensor],
+        statistics: Mapping[str, Tensor] | None = None,
+    ) -> Any:
+        given = Arguments.of(inputs)
+        return self.generator.call(
+            self.subnets[i],
+            *given.positional,
+            weights=weights,
+            statistics=statistics,
+            **given.keywords,
+        )
 
     def _autocast(self) -> AbstractContextManager[Any]:
         device = self.generator.device

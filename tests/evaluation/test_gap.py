@@ -3,7 +3,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from hypernas.evaluation import MEASURES, absolute_gap, estimate, gaps, signed_gap
-from hypernas.objectives import CrossEntropy
+from hypernas.objectives import CrossEntropy, OwnLoss
 
 
 def test_the_gap_is_positive_where_inherited_weights_are_worse_in_either_direction():
@@ -44,7 +44,8 @@ def test_every_measure_of_the_objectives_has_a_direction():
     import torch
 
     measured = CrossEntropy().measures(torch.zeros(1, 2), torch.zeros(1, dtype=torch.long))
-    assert set(measured) == set(MEASURES)
+    own = OwnLoss().measures(torch.zeros(()), None)
+    assert {*measured, *own} == set(MEASURES)
     assert all(measure.name == name for name, measure in MEASURES.items())
 
 

@@ -14,6 +14,7 @@ from hypernas.generators.mixture import Mixture
 from hypernas.generators.selection.channels import Tied, channels_by_size, tied_channels
 from hypernas.generators.selection.free_channels import FreeChannels
 from hypernas.space import SearchSpace
+from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.supernet import Supernet
 
 
@@ -60,7 +61,8 @@ def has_free_channels(generator: Generator) -> bool:
 def choose_channels(
     generator: Generator,
     architecture: Given,
-    *inputs: Any,
+    inputs: Any,  # of a batch
+    *,
     loss: Callable[[Any], Tensor],
     rng: torch.Generator,
 ) -> None:
@@ -70,18 +72,18 @@ def choose_channels(
     are not touched; candidates are compared under the same dropout.
 
     Args:
-        inputs: of the subnet.
+        inputs: of a batch: see `Arguments`.
         loss: outputs of the subnet -> what is to be small, shape ().
         rng: of the candidates, on the CPU.
     """
-    subnet = generator.subnet(architecture)
+    subnet, given = generator.subnet(architecture), Arguments.of(inputs)
     gpus = [generator.device] if generator.device.type == "cuda" else []
 
     @torch.no_grad()
     def measure() -> float:
         copies = generator.statistics(subnet).clones()
         with torch.random.fork_rng(devices=gpus):
-            outputs = generator.call(subnet, *inputs, statistics=copies)
+            outputs = generator.call(subnet, *given.positional, statistics=copies, **given.keywords)
         return float(loss(outputs))
 
     for maker in makers(generator, subnet):

@@ -13,12 +13,14 @@ from torch.testing import assert_close
 from hypernas.generators.mixture import Mixture
 from hypernas.generators.selection.channels import Channels, Tied, tied_channels
 from hypernas.mixing import PLAIN, Coefficients
+from hypernas.subnet.arguments import Arguments
+from hypernas.subnet.structure import named_tensors
 from hypernas.subnet.supernet import Supernet
 
 
 @torch.no_grad()
 def sort_channels(
-    generator: Mixture, *, channels: Sequence[Tied], inputs: Tensor | None = None
+    generator: Mixture, *, channels: Sequence[Tied], inputs: Any = None
 ) -> dict[str, Tensor]:
     """Reorder tied channels, in place, by falling importance; the largest subnet stays the same.
 
@@ -30,7 +32,7 @@ def sort_channels(
 
     Args:
         channels: which axes run over the same channels, all of them: see `tied_channels`.
-        inputs: a batch on which the largest subnet is compared before and after.
+        inputs: of a batch, on which the largest subnet is compared before and after; None for none.
 
     Returns:
         First axis of each group -> the former places of its channels, shape (size,).
@@ -92,9 +94,11 @@ def _reorder(
             tensor.copy_(tensor.index_select(axis + weight, orders[group.name]))
 
 
-def _outputs(generator: Mixture, inputs: Tensor) -> Any:
+def _outputs(generator: Mixture, inputs: Any) -> dict[str, Tensor]:
     """Those of the largest subnet, with the running statistics."""
-    return generator.export(generator.space.largest())(inputs)
+    given = Arguments.of(inputs)
+    module = generator.export(generator.space.largest())
+    return dict(named_tensors(module(*given.positional, **given.keywords)))
 
 
 def _check(generator: Mixture, supernet: Supernet, groups: list[Channels]) -> None:
