@@ -41,7 +41,7 @@ def test_a_config_gives_every_argument_its_default(group, name):
     if config._target_.startswith("torch."):  # a few of many
         assert set(given) <= set(parameters)
         return
-    left_to_the_caller = {"space", "input_shape", "num_classes"}
+    left_to_the_caller = {"space", "input_shape", "num_classes", "start"}
     assert set(given) == set(parameters) - left_to_the_caller
     for key, value in given.items():
         default = parameters[key].default

@@ -24,6 +24,9 @@ from hypernas.generators.methods.standalone import (
 )
 from hypernas.generators.mixture import Mixture
 from hypernas.generators.selection.importance import sort_channels
+from hypernas.generators.start.start import start_at
+from hypernas.generators.start.startable import Startable
+from hypernas.generators.start.trained import Start
 from hypernas.generators.statistics import running_statistics
 
 __all__ = [
@@ -37,6 +40,8 @@ __all__ = [
     "Mixture",
     "ParameterGroup",
     "Standalone",
+    "Start",
+    "Startable",
     "acdc",
     "auxiliary_loss",
     "by_name",
@@ -61,5 +66,6 @@ __all__ = [
     "soft_sharing",
     "sort_channels",
     "ssn",
+    "start_at",
     "together",
 ]

@@ -11,6 +11,10 @@ from hypernas.generators.coefficients.balance import imbalance
 from hypernas.generators.coefficients.source import CoefficientSource
 from hypernas.generators.generator import Generator, Given, ParameterGroup
 from hypernas.generators.selection.slicer import Prefix, Slicer
+from hypernas.generators.start.largest import fill_statistics, largest_subnet
+from hypernas.generators.start.mixes import as_mixes, cannot_hold
+from hypernas.generators.start.startable import Startable, StartableBank
+from hypernas.generators.start.trained import Trained
 from hypernas.generators.statistics import SharedStatistics, Statistics
 from hypernas.mixing import Coefficients, mix_all
 from hypernas.slicing import Slice
@@ -18,7 +22,7 @@ from hypernas.subnet.subnet import Subnet
 from hypernas.subnet.supernet import Supernet
 
 
-class Mixture(Generator):
+class Mixture(Generator, Startable):
     """W_p(a) = Σ_k c_pk(a) B_pk [ I_p(a) ], for every parameter p of an architecture a.
 
     Args:
@@ -79,6 +83,19 @@ class Mixture(Generator):
     def statistics(self, architecture: Given) -> Statistics:
         """Slices of running statistics shared by all subnets: views, wherever they can be."""
         return self._statistics(self.slicer.locate(self.subnet(architecture)).statistics)
+
+    def hold(self, trained: Trained) -> None:
+        """Change the bank such that the largest architecture has these weights.
+
+        Raises:
+            ValueError: if the bank cannot hold any weights, or the slicer puts weights together of parts.
+        """
+        subnet = largest_subnet(self)
+        located = self.slicer.locate(subnet).weights
+        if not isinstance(self.bank, StartableBank) or set(located) != set(subnet.slices.weights):
+            raise ValueError(cannot_hold({name: self._words(name) for name in self.assignment}))
+        self.bank.hold(*as_mixes(trained.weights, self.coefficients(subnet)))
+        fill_statistics(self, trained)
 
     def imbalance(self, subnets: Sequence[Subnet]) -> Tensor:  # shape: ()
         """The mean over routers of the `imbalance` of their gates for some subnets of a step."""

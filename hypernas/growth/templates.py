@@ -6,17 +6,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hypernas.generators import Mixture, ParameterGroup
+from hypernas.generators import Mixture, ParameterGroup, Start, start_at
 from hypernas.generators.banks.bank import Bank, key
 from hypernas.generators.banks.draws import Starts
+from hypernas.generators.banks.templates import solved
 from hypernas.generators.coefficients.learned import Free, orthogonal
 from hypernas.generators.methods.patterns import matching
+from hypernas.generators.start.startable import StartableBank
 from hypernas.growth.subspace import subspace
 from hypernas.space import SearchSpace
 from hypernas.subnet.supernet import Supernet
 
 
-class LayerTemplates(Bank):
+class LayerTemplates(Bank, StartableBank):
     """For each parameter a stack of templates of its own, each drawn by the builder.
 
     Args:
@@ -53,6 +55,11 @@ class LayerTemplates(Bank):
         num = self.num_templates.get(name)
         return f"{num} templates" if num else ""
 
+    def hold(self, mixes: Mapping[str, Tensor], gates: Mapping[str, Tensor]) -> None:
+        for name, mix in mixes.items():
+            stack = self.stacks[key(name)]
+            stack.copy_(solved(stack, [mix], [gates[name]]))
+
 
 def member(
     space: SearchSpace,
@@ -62,6 +69,7 @@ def member(
     templates: Sequence[str] | str = "*",
     coefficient_lr_scale: float = 0.1,
     seed: int = 0,
+    start: Start | None = None,
 ) -> Mixture:
     """A generator of one architecture: W = Σ_t a_t T_t, templates and coefficients of each layer's own.
 
@@ -80,6 +88,7 @@ def member(
             Published: 1, with SGD. With Adam a step of a coefficient scales a whole layer: a
             transformer's members learned far worse at 1 (see experiments/growth).
         seed: of the initialisation. Members of different seeds are different networks.
+        start: a trained module of this architecture to begin at (see `hypernas.generators.start_at`).
 
     Raises:
         ValueError: if the architecture is not of the space, a pattern matches no parameter, or
@@ -98,9 +107,10 @@ def member(
         scales=dict.fromkeys(mixed, 1.0),
         seed=seed,
     )
-    return Mixture(
+    untrained = Mixture(
         supernet,
         bank=LayerTemplates(supernet, starts, num_templates=numbers),
         source=Free(initial),
         coefficient_lr_scale=coefficient_lr_scale,
     )
+    return start_at(untrained, start)

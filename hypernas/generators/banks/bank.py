@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from hypernas.generators.children import children
 from hypernas.generators.generator import ParameterGroup
+from hypernas.generators.start.mixes import cannot_hold, too_small, with_mix
+from hypernas.generators.start.startable import StartableBank
 from hypernas.subnet.supernet import Supernet
 
 
@@ -28,7 +30,7 @@ class Bank(nn.Module, ABC):
         """A description of a parameter's stack; empty where it is just its own."""
 
 
-class PerParameterBank(Bank):
+class PerParameterBank(Bank, StartableBank):
     """For each parameter a stack of its own.
 
     The stacks start from the user's own initialisation, drawn G once and D_1 ... D_K more times:
@@ -40,9 +42,10 @@ class PerParameterBank(Bank):
     depend on K, and what the builder sets to a constant (norm scales of 1) stays that constant.
     Published mixtures of experts draw each B_k independently, which shrinks the mixed weights by
     1/√K; `spread=1` keeps experts as far apart as there, `spread=0` starts them as copies (without
-    a base) or as zeros (beside one). Beside a base, experts whose draws are all the same, as one expert's is
-    and those of a constant are, start as normal noise of deviation spread/√fan_in: they and gates of zero
-    would wait for each other for ever.
+    a base) or as zeros (beside one). Experts of matrices whose draws are all the same, up to rounding,
+    start as normal noise of deviation spread/√fan_in: those that the builder loads from a file, and, beside
+    a base, those of a constant and a single one. They would stay alike for ever, or they and gates of
+    zero wait for each other.
 
     Args:
         supernet: the largest shapes.
@@ -67,7 +70,7 @@ class PerParameterBank(Bank):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.num_experts = dict(num_experts or {})
+        self.num_experts, self.base = dict(num_experts or {}), base
         if min(self.num_experts.values(), default=1) < 1:
             raise ValueError(
                 f"num_experts must be 1 or more, got {min(self.num_experts.values())}."
@@ -82,11 +85,12 @@ class PerParameterBank(Bank):
                 continue
             entries = tensor[None]
             if num := self.num_experts.get(name, 0):
-                own = [draw[name] for draw in draws[:num]]
-                apart = torch.stack(own) if own else torch.zeros(num, *tensor.shape)
-                apart = (apart - apart.mean(0)) * spread
-                if base and spread and not apart.any():
-                    apart = _noise(apart, rng) * spread
+                apart = _apart([draw[name] for draw in draws[:num]]) if spread else None
+                if apart is None:
+                    apart = torch.zeros(num, *tensor.shape)
+                    if spread and (base or _loaded(tensor, num)):
+                        apart = _noise(apart, rng)
+                apart = apart * spread
                 entries = torch.cat([entries, apart]) if base else entries + apart
             self.stacks[key(name)] = nn.Parameter(entries)
 
@@ -103,6 +107,31 @@ class PerParameterBank(Bank):
     def words(self, name: str) -> str:
         return ""
 
+    def hold(self, mixes: Mapping[str, Tensor], gates: Mapping[str, Tensor]) -> None:
+        own = [name for name in mixes if key(name) in self.stacks]
+        bases = {name: self.base and name in self.num_experts for name in own}
+        if wrong := [name for name in own if not bases[name] and too_small(gates[name])]:
+            raise ValueError(
+                f"the gates of the largest architecture add up to about 0 for {wrong}, so that no "
+                f"experts make its weights. Take softmax or sigmoid gates."
+            )
+        for name in own:
+            stack = self.stacks[key(name)]
+            stack.copy_(with_mix(stack, mixes[name], gates[name], base=bases[name]))
+
+
+def _apart(draws: list[Tensor]) -> Tensor | None:  # shape: (K, *largest)
+    """Draws without their mean; None where they are all the same, up to rounding."""
+    stacked = torch.stack(draws)
+    if all(torch.equal(draw, draws[0]) for draw in draws):
+        return None
+    return stacked - stacked.mean(0)
+
+
+def _loaded(tensor: Tensor, num_experts: int) -> bool:
+    """True for a matrix of several experts that is the same in each draw, and yet no constant."""
+    return num_experts > 1 and tensor.dim() > 1 and bool((tensor != tensor.flatten()[0]).any())
+
 
 def _noise(like: Tensor, rng: torch.Generator) -> Tensor:  # shape: (K, *largest)
     """Of mean zero over several entries, and variance 1 / fan_in."""
@@ -112,7 +141,7 @@ def _noise(like: Tensor, rng: torch.Generator) -> Tensor:  # shape: (K, *largest
     return drawn / math.sqrt(max(1, like[0, 0].numel()))
 
 
-class JoinedBank(Bank):
+class JoinedBank(Bank, StartableBank):
     """Several banks as one: the parameters of each, which do not overlap.
 
     Args:
@@ -132,6 +161,20 @@ class JoinedBank(Bank):
 
     def words(self, name: str) -> str:
         return children(self.banks, Bank)[self._position[name]].words(name)
+
+    def hold(self, mixes: Mapping[str, Tensor], gates: Mapping[str, Tensor]) -> None:
+        banks = children(self.banks, Bank)
+        cannot = {
+            name: self.words(name)
+            for name in mixes
+            if not isinstance(banks[self._position[name]], StartableBank)
+        }
+        if cannot:
+            raise ValueError(cannot_hold(cannot))
+        for i, bank in enumerate(banks):
+            own = {name: mix for name, mix in mixes.items() if self._position[name] == i}
+            if isinstance(bank, StartableBank):
+                bank.hold(own, gates)
 
 
 def key(name: str) -> str:

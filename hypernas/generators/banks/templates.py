@@ -1,6 +1,6 @@
 """Templates: layers of equal shape mix their weights from one stack."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from hypernas.generators.banks.bank import Bank
 from hypernas.generators.banks.draws import Starts
 from hypernas.generators.generator import ParameterGroup
+from hypernas.generators.start.startable import StartableBank
 
 
-class TemplateBank(Bank):
+class TemplateBank(Bank, StartableBank):
     """For each group of parameters of equal largest shape one stack of templates.
 
     Savarese and Maire, "Learning Implicitly Recurrent CNNs Through Parameter Sharing", 2019, arXiv
@@ -53,3 +54,29 @@ class TemplateBank(Bank):
     def words(self, name: str) -> str:
         sharers = len(self.sharing[self._group[name]])
         return f"{self.num_entries[name]} templates of {sharers} parameters"
+
+    def hold(self, mixes: Mapping[str, Tensor], gates: Mapping[str, Tensor]) -> None:
+        groups = [(names, stack) for names, stack in zip(self.sharing, self.stacks, strict=True)]
+        groups = [(names, stack) for names, stack in groups if names[0] in mixes]
+        crowded = [
+            n for names, _ in groups if len(names) > self.num_entries[names[0]] for n in names
+        ]
+        if crowded:
+            words = "\n  ".join(f"{name}: {self.words(name)}" for name in crowded)
+            raise ValueError(
+                f"fewer templates than parameters cannot hold any weights:\n  {words}\nGive as many "
+                f"templates, or leave these parameters out of what is shared."
+            )
+        for names, stack in groups:
+            stack.copy_(solved(stack, [mixes[n] for n in names], [gates[n] for n in names]))
+
+
+def solved(
+    stack: Tensor,  # shape: (K, *largest)
+    mixes: Sequence[Tensor],  # of N parameters, N <= K, each of shape (*largest)
+    gates: Sequence[Tensor],  # of each, shape (K,)
+) -> Tensor:  # shape: (K, *largest), double
+    """The templates nearest to some whose mixes under the gates are the given ones."""
+    wanted, factors = torch.stack(list(mixes)).flatten(1), torch.stack(list(gates))
+    flat = stack.detach().double().flatten(1)
+    return (flat + torch.linalg.pinv(factors) @ (wanted - factors @ flat)).view_as(stack)

@@ -10,12 +10,15 @@ from hypernas.generators.banks.bank import key
 from hypernas.generators.generator import Generator, Given, ParameterGroup
 from hypernas.generators.hypernetworks.input import NetworkInput
 from hypernas.generators.hypernetworks.network import GAIN, WeightNetwork
+from hypernas.generators.start.largest import fill_statistics, largest_subnet
+from hypernas.generators.start.startable import Startable
+from hypernas.generators.start.trained import Trained
 from hypernas.generators.statistics import SharedStatistics, Statistics
 from hypernas.subnet.subnet import Subnet
 from hypernas.subnet.supernet import Supernet
 
 
-class FullHypernetwork(Generator):
+class FullHypernetwork(Generator, Startable):
     """W_p(a) = (θ_0p + h_p(E(a))) [ I_p(a) ], for every parameter p of an architecture a.
 
     The network h writes weights of the largest shapes, of which a subnet takes its slices. θ_0 is
@@ -106,6 +109,23 @@ class FullHypernetwork(Generator):
     def statistics(self, architecture: Given) -> Statistics:
         """Slices of running statistics shared by all subnets: views, wherever they can be."""
         return self._statistics(self.subnet(architecture).slices.statistics)
+
+    def hold(self, trained: Trained) -> None:
+        """Change θ_0 such that the largest architecture has these weights.
+
+        Raises:
+            ValueError: without independent weights.
+        """
+        if not self.independent:
+            raise ValueError(
+                "a network alone cannot start at a trained module: independent=False leaves no θ_0 to "
+                "hold its weights. Give independent=True."
+            )
+        deltas = self.deltas(largest_subnet(self))
+        for name, weight in trained.weights.items():
+            own = self.theta_0.get_parameter(key(name))
+            own.copy_(weight.to(own.device).double() - deltas[name].double())
+        fill_statistics(self, trained)
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """θ_0's, of which matrices decay, and the network's, which does not."""

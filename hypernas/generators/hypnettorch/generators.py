@@ -13,6 +13,8 @@ from hypernas.generators.hypnettorch.network import (
     arguments_for,
     import_hnets,
 )
+from hypernas.generators.start.start import start_at
+from hypernas.generators.start.trained import Start
 from hypernas.space import SearchSpace
 from hypernas.subnet.supernet import Supernet
 
@@ -27,6 +29,7 @@ def from_hypnettorch(
     rescale: bool = True,
     network_lr_scale: float = 1.0,
     seed: int = 0,
+    start: Start | None = None,
 ) -> FullHypernetwork:
     """W = θ_0 + s ⊙ hnet(E(a)), for a hypernetwork of hypnettorch (HMLP, ChunkedHMLP, StructuredHMLP).
 
@@ -41,14 +44,16 @@ def from_hypnettorch(
         rescale: fix s such that weights start as `starting_deviations` says (see
             `HypnettorchNetwork`); False takes the outputs as they are.
         seed: of θ_0.
+        start: see `mip_hypernetwork`.
 
     Raises:
         ImportError: if hypnettorch, or what it needs, is not installed.
         TypeError, ValueError: see `HypnettorchNetwork`.
     """
-    return _generator(
+    made = _generator(
         space, lambda _: hnet, encode, independent, normalize, rescale, network_lr_scale, seed
     )
+    return start_at(made, start)
 
 
 def hmlp(
@@ -60,6 +65,7 @@ def hmlp(
     normalize: bool = False,
     network_lr_scale: float = 1.0,
     seed: int = 0,
+    start: Start | None = None,
 ) -> FullHypernetwork:
     """hypnettorch's HMLP: ReLU layers, then one linear layer with a bias for every weight.
 
@@ -70,6 +76,7 @@ def hmlp(
         hidden_dims: of the network.
         encode, independent, normalize, network_lr_scale: see `mip_hypernetwork`.
         seed: of the initialisation.
+        start: see `mip_hypernetwork`.
 
     Raises:
         ImportError: if hypnettorch, or what it needs, is not installed.
@@ -78,9 +85,10 @@ def hmlp(
     def make(arguments: Mapping[str, Any]) -> Any:
         return import_hnets().HMLP(**arguments, layers=tuple(hidden_dims))
 
-    return _generator(
+    made = _generator(
         space, _seeded(make, seed), encode, independent, normalize, True, network_lr_scale, seed
     )
+    return start_at(made, start)
 
 
 def chunked_hmlp(
@@ -94,6 +102,7 @@ def chunked_hmlp(
     normalize: bool = False,
     network_lr_scale: float = 1.0,
     seed: int = 0,
+    start: Start | None = None,
 ) -> FullHypernetwork:
     """hypnettorch's ChunkedHMLP: one HMLP writes the weights chunk by chunk.
 
@@ -106,6 +115,7 @@ def chunked_hmlp(
         hidden_dims: of the network.
         encode, independent, normalize, network_lr_scale: see `mip_hypernetwork`.
         seed: of the initialisation, which is that of `hmlp`; embeddings are standard normal.
+        start: see `mip_hypernetwork`.
 
     Raises:
         ImportError: if hypnettorch, or what it needs, is not installed.
@@ -119,9 +129,10 @@ def chunked_hmlp(
             layers=tuple(hidden_dims),
         )
 
-    return _generator(
+    made = _generator(
         space, _seeded(make, seed), encode, independent, normalize, True, network_lr_scale, seed
     )
+    return start_at(made, start)
 
 
 def _seeded(make: Callable[[Mapping[str, Any]], Any], seed: int) -> Callable[..., Any]:

@@ -12,6 +12,8 @@ from hypernas.generators.banks.draws import Starts
 from hypernas.generators.coefficients.source import Constant
 from hypernas.generators.methods.patterns import matching
 from hypernas.generators.mixture import Mixture
+from hypernas.generators.start.start import start_at
+from hypernas.generators.start.trained import Start
 from hypernas.space import SearchSpace
 from hypernas.subnet.supernet import Supernet
 
@@ -26,6 +28,7 @@ def acdc(
     group_dim: int | None = None,
     share: Sequence[str] | str = "*",
     seed: int = 0,
+    start: Start | None = None,
 ) -> Mixture:
     """Kernels of a few spatial atoms a layer, combined by coefficients that layers share.
 
@@ -41,6 +44,7 @@ def acdc(
         group_dim: share also between groups of that many channels (see `AtomBank`); None for none.
         share: patterns of the kernels to decompose.
         seed: of the initialisation.
+        start: a trained module that the largest subnet starts as (see `start_at`).
 
     Raises:
         ValueError: if a pattern matches no kernel, or for an unknown scope.
@@ -66,13 +70,14 @@ def acdc(
         group_dim=group_dim,
         seed=seed,
     )
-    return Mixture(
+    generator = Mixture(
         supernet,
         bank=JoinedBank(
             (bank, decomposed), (PerParameterBank(supernet, names=rest, seed=seed), rest)
         ),
         source=Constant(),
     )
+    return start_at(generator, start)
 
 
 def _scopes(names: Iterable[str], scope: Scope) -> list[list[str]]:

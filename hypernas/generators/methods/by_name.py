@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from hypernas.generators.children import children
 from hypernas.generators.composite import Composite
 from hypernas.generators.generator import Generator, ParameterGroup
+from hypernas.generators.start.start import hold, start_at
+from hypernas.generators.start.startable import Startable
+from hypernas.generators.start.trained import Start, Trained
 from hypernas.slicing import layout_of
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
@@ -21,7 +24,7 @@ from hypernas.subnet.target import generated_shapes
 GeneratorMaker = Callable[[SearchSpace], Generator]
 
 
-class ByName(Composite):
+class ByName(Composite, Startable):
     """The parameters of a target, each from one of several generators.
 
     Each part is a generator over the same architectures, whose targets have only its parameters, and
@@ -58,6 +61,11 @@ class ByName(Composite):
                 all_weights.update(some)
         return weights
 
+    def hold(self, trained: Trained) -> None:
+        """Let each part hold what is its own."""
+        for part in children(self.parts, Generator):
+            hold(part, trained.of(part.assignment))
+
     def parameter_groups(self) -> list[ParameterGroup]:
         return [
             replace(group, name=f"{label}: {group.name}")
@@ -71,6 +79,7 @@ def by_name(
     parts: Mapping[str, GeneratorMaker] | None = None,
     *,
     rest: GeneratorMaker | None = None,
+    start: Start | None = None,
 ) -> ByName:
     """Compose generators: each makes the parameters whose names match its pattern.
 
@@ -80,6 +89,7 @@ def by_name(
         parts: shell-style pattern of parameter names -> generator of a search space. Every
             parameter matches one pattern.
         rest: the generator of the parameters that match none.
+        start: a trained module that all start at (see `start_at`).
 
     Raises:
         ValueError: naming at once every parameter that matches no pattern (without a `rest`) or
@@ -104,13 +114,14 @@ def by_name(
     if rest is not None and not all(matches.values()):
         makers.append(rest)
     labels = [*patterns, "rest"]
-    return ByName(
+    composed = ByName(
         space,
         {
             label: maker(_part_of(space, names, patterns, i))
             for i, (label, maker) in enumerate(zip(labels, makers, strict=False))
         },
     )
+    return start_at(composed, start)
 
 
 def _part_of(

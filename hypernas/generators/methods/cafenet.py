@@ -13,6 +13,8 @@ from hypernas.generators.generator import Generator, Given
 from hypernas.generators.mixture import Mixture
 from hypernas.generators.selection.channels import Tied, channels_by_size, tied_channels
 from hypernas.generators.selection.free_channels import FreeChannels
+from hypernas.generators.start.start import start_at
+from hypernas.generators.start.trained import Start
 from hypernas.space import SearchSpace
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.supernet import Supernet
@@ -25,6 +27,7 @@ def cafenet(
     num_candidates: int = 2,
     channels: Sequence[Tied] | None = None,
     seed: int = 0,
+    start: Start | None = None,
 ) -> Mixture:
     """One shared weight for each parameter; the channels near a width's boundary are chosen.
 
@@ -37,13 +40,14 @@ def cafenet(
         channels: which axes run over the same channels (see `tied_channels`), so that each group
             chooses for itself; None lets all axes of one largest size choose together.
         seed: of the initialisation, which is the builder's own.
+        start: a trained module that the largest subnet starts as (see `start_at`).
 
     Raises:
         ValueError: if channels cannot be tied as given.
     """
     supernet = Supernet(space)
     groups = channels_by_size(supernet) if channels is None else tied_channels(supernet, channels)
-    return Mixture(
+    generator = Mixture(
         supernet,
         bank=PerParameterBank(supernet, seed=seed),
         source=Constant(),
@@ -51,6 +55,7 @@ def cafenet(
             supernet, channels=groups, radius=radius, num_candidates=num_candidates
         ),
     )
+    return start_at(generator, start)
 
 
 def has_free_channels(generator: Generator) -> bool:

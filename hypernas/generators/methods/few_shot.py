@@ -12,11 +12,14 @@ from hypernas.generators.composite import Composite
 from hypernas.generators.generator import Generator, ParameterGroup
 from hypernas.generators.methods.grouping import Grouping, Kind, grouping_of
 from hypernas.generators.methods.shared import shared
+from hypernas.generators.start.start import hold, start_at
+from hypernas.generators.start.startable import Startable
+from hypernas.generators.start.trained import Start, Trained
 from hypernas.space import SearchSpace
 from hypernas.subnet.subnet import Subnet
 
 
-class FewShot(Composite):
+class FewShot(Composite, Startable):
     """A generator for each group of architectures.
 
     The equation with K = number of groups and a one-hot coefficient, each entry of the bank with
@@ -48,6 +51,11 @@ class FewShot(Composite):
 
     def members(self, subnet: Subnet) -> list[Generator]:
         return [self.of(subnet.architecture)]
+
+    def hold(self, trained: Trained) -> None:
+        """Change every group such that its largest architecture would have these weights."""
+        for own in children(self.generators, Generator):
+            hold(own, trained)
 
     def start_from(self, generator: Generator) -> None:
         """Give every group the parameters and statistics of one generator, trained on all of them.
@@ -97,6 +105,7 @@ def few_shot(
     choice: str | None = None,
     generator: Callable[[SearchSpace], Generator] = shared,
     seed: int = 0,
+    start: Start | None = None,
 ) -> FewShot:
     """As many supernets as groups, each for the architectures of one group.
 
@@ -113,9 +122,11 @@ def few_shot(
         choice: by which to group.
         generator: of each group.
         seed: of the grouping.
+        start: a trained module that every group starts at (see `start_at`).
 
     Raises:
         ValueError: if the grouping is unknown or cannot make that many groups.
     """
     groups = grouping_of(space, grouping, num=num_groups, choice=choice, seed=seed)
-    return FewShot(groups, [generator(space) for _ in range(num_groups)])
+    made = FewShot(groups, [generator(space) for _ in range(num_groups)])
+    return start_at(made, start)

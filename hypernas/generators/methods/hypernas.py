@@ -9,6 +9,8 @@ from hypernas.generators.coefficients.hypernetwork import CoefficientHypernetwor
 from hypernas.generators.coefficients.source import Gate
 from hypernas.generators.methods.patterns import matching
 from hypernas.generators.mixture import Mixture
+from hypernas.generators.start.start import start_at
+from hypernas.generators.start.trained import Start
 from hypernas.space import SearchSpace
 from hypernas.space.encoding import Encoding
 from hypernas.subnet.supernet import Supernet
@@ -32,6 +34,7 @@ def hypernas(
     coefficient_lr_scale: float = 0.3,
     condition_dim: int = 0,
     seed: int = 0,
+    start: Start | None = None,
 ) -> Mixture:
     """W = gain_out ⊙ gain_in ⊙ (B_0 + Σ_k c_k B_k), all coefficients from one hypernetwork.
 
@@ -63,6 +66,7 @@ def hypernas(
         condition_dim: numbers the hypernetwork reads beside the architecture (see `Generator`); with
             `encode` best in [0, 1].
         seed: of the initialisation.
+        start: a trained module that the largest subnet starts as (see `start_at`).
 
     Raises:
         ValueError: if a pattern matches no parameter, or experts could never learn, or never differ.
@@ -80,15 +84,9 @@ def hypernas(
     matrices = [name for name, shape in supernet.shapes.items() if len(shape) > 1]
     vectors = [name for name, shape in supernet.shapes.items() if len(shape) == 1]
     num = dict.fromkeys(matching(matrices, experts, purpose="experts"), num_experts)
-    return Mixture(
+    generator = Mixture(
         supernet,
-        bank=PerParameterBank(
-            supernet,
-            num_experts=num,
-            base=base,
-            spread=spread,
-            seed=seed,
-        ),
+        bank=PerParameterBank(supernet, num_experts=num, base=base, spread=spread, seed=seed),
         source=CoefficientHypernetwork(
             supernet,
             num_features=Encoding(space).dim + condition_dim,
@@ -107,3 +105,4 @@ def hypernas(
         coefficient_lr_scale=coefficient_lr_scale,
         condition_dim=condition_dim,
     )
+    return start_at(generator, start)

@@ -8,6 +8,8 @@ import torch
 from hypernas.generators.hypernetworks.full import FullHypernetwork, starting_deviations
 from hypernas.generators.hypernetworks.input import NetworkInput
 from hypernas.generators.hypernetworks.network import DenseNetwork
+from hypernas.generators.start.start import start_at
+from hypernas.generators.start.trained import Start
 from hypernas.space import SearchSpace
 from hypernas.subnet.supernet import Supernet
 
@@ -21,6 +23,7 @@ def mip_hypernetwork(
     normalize: bool = False,
     network_lr_scale: float = 1.0,
     seed: int = 0,
+    start: Start | None = None,
 ) -> FullHypernetwork:
     """W = θ_0 + h(E(a)): a dense network of the encoded architecture writes every weight.
 
@@ -42,6 +45,7 @@ def mip_hypernetwork(
             D of features; not part of the paper, whose inputs are few.
         network_lr_scale: see `FullHypernetwork`.
         seed: of the initialisation.
+        start: a trained module that the largest subnet starts as (see `start_at`).
     """
     supernet = Supernet(space)
     inputs = NetworkInput(space, encode=encode, normalize=normalize)
@@ -53,7 +57,7 @@ def mip_hypernetwork(
         deviations={name: start / inputs.size for name, start in starts.items()},
         rng=torch.Generator().manual_seed(seed),
     )
-    return FullHypernetwork(
+    generator = FullHypernetwork(
         supernet,
         inputs=inputs,
         network=network,
@@ -61,3 +65,4 @@ def mip_hypernetwork(
         network_lr_scale=network_lr_scale,
         seed=seed,
     )
+    return start_at(generator, start)

@@ -11,6 +11,8 @@ from hypernas.generators.coefficients.router import Router
 from hypernas.generators.coefficients.source import Gate
 from hypernas.generators.methods.patterns import matching
 from hypernas.generators.mixture import Mixture
+from hypernas.generators.start.start import start_at
+from hypernas.generators.start.trained import Start
 from hypernas.space import SearchSpace
 from hypernas.space.encoding import Encoding
 from hypernas.subnet.supernet import Supernet
@@ -33,6 +35,7 @@ def mos(
     spread: float = 1.0,
     condition_dim: int = 0,
     seed: int = 0,
+    start: Start | None = None,
 ) -> Mixture:
     """Mixture-of-Supernets (Jawahar et al., 2023, arXiv 2306.04845, section 3).
 
@@ -55,6 +58,7 @@ def mos(
         spread: how far experts start apart; 0 starts them as copies, as published for BERT.
         condition_dim: numbers the routers read beside the architecture (see `Generator`).
         seed: of the initialisation.
+        start: a trained module that the largest subnet starts as (see `start_at`).
 
     Raises:
         ValueError: if a pattern matches no layer, for an unknown router or gate, if `top_k` is not one
@@ -71,7 +75,7 @@ def mos(
     chosen = set(matching(layers, experts, purpose="experts"))
     routers = _routers(supernet, chosen, neurons=neurons, by_parent=router == "parent")
     names = [name for members in routers.values() for name in members]
-    return Mixture(
+    generator = Mixture(
         supernet,
         bank=PerParameterBank(
             supernet, num_experts=dict.fromkeys(names, num_experts), spread=spread, seed=seed
@@ -93,6 +97,7 @@ def mos(
         balance=balance,
         condition_dim=condition_dim,
     )
+    return start_at(generator, start)
 
 
 def _routers(

@@ -3,11 +3,13 @@
 from hypernas.generators.banks.bank import PerParameterBank
 from hypernas.generators.coefficients.source import Constant
 from hypernas.generators.mixture import Mixture
+from hypernas.generators.start.start import start_at
+from hypernas.generators.start.trained import Start
 from hypernas.space import SearchSpace
 from hypernas.subnet.supernet import Supernet
 
 
-def shared(space: SearchSpace, *, seed: int = 0) -> Mixture:
+def shared(space: SearchSpace, *, seed: int = 0, start: Start | None = None) -> Mixture:
     """Every subnet is a slice of the largest one: one weight for each of its parameters.
 
     The supernet of HAT (Wang et al., 2020, arXiv 2005.14187), Once-for-All (Cai et al., 2020, arXiv
@@ -15,6 +17,8 @@ def shared(space: SearchSpace, *, seed: int = 0) -> Mixture:
 
     Args:
         seed: of the initialisation, which is the builder's own.
+        start: a trained module that the largest subnet starts as (see `start_at`).
     """
     supernet = Supernet(space)
-    return Mixture(supernet, bank=PerParameterBank(supernet, seed=seed), source=Constant())
+    generator = Mixture(supernet, bank=PerParameterBank(supernet, seed=seed), source=Constant())
+    return start_at(generator, start)

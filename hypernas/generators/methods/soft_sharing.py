@@ -8,6 +8,8 @@ from hypernas.generators.banks.templates import TemplateBank
 from hypernas.generators.coefficients.learned import Free, orthogonal
 from hypernas.generators.methods.patterns import matching
 from hypernas.generators.mixture import Mixture
+from hypernas.generators.start.start import start_at
+from hypernas.generators.start.trained import Start
 from hypernas.space import SearchSpace
 from hypernas.subnet.supernet import Supernet
 
@@ -19,6 +21,7 @@ def soft_sharing(
     share: Sequence[str] | str = "*",
     coefficient_lr_scale: float = 1.0,
     seed: int = 0,
+    start: Start | None = None,
 ) -> Mixture:
     """W_l = Σ_k c_lk T_k: templates for all layers of a shape, free coefficients for each layer.
 
@@ -35,6 +38,7 @@ def soft_sharing(
         share: patterns of the parameters, of two or more axes, that may share.
         coefficient_lr_scale: learning rate of the coefficients, relative to that of the templates.
         seed: of the initialisation.
+        start: a trained module that the largest subnet starts as (see `start_at`).
 
     Raises:
         ValueError: if a pattern matches no parameter.
@@ -55,7 +59,7 @@ def soft_sharing(
     initial = orthogonal(
         groups, num_entries=templates.num_entries, scales=templates.scales, seed=seed
     )
-    return Mixture(
+    generator = Mixture(
         supernet,
         bank=JoinedBank(
             (templates, templates.num_entries),
@@ -64,3 +68,4 @@ def soft_sharing(
         source=Free(initial),
         coefficient_lr_scale=coefficient_lr_scale,
     )
+    return start_at(generator, start)

@@ -12,6 +12,8 @@ from hypernas.generators.banks.flat import FlatBank, Upsample
 from hypernas.generators.coefficients.learned import Free, orthogonal
 from hypernas.generators.methods.patterns import matching
 from hypernas.generators.mixture import Mixture
+from hypernas.generators.start.start import start_at
+from hypernas.generators.start.trained import Start
 from hypernas.space import SearchSpace
 from hypernas.subnet.supernet import Supernet
 
@@ -26,6 +28,7 @@ def ssn(
     share: Sequence[str] | str = "*",
     coefficient_lr_scale: float = 1.0,
     seed: int = 0,
+    start: Start | None = None,
 ) -> Mixture:
     """Every layer is made from one flat vector, whose length a budget of parameters sets.
 
@@ -45,6 +48,7 @@ def ssn(
         share: patterns of the parameters, of two or more axes, that are made from the vector.
         coefficient_lr_scale: learning rate of the coefficients, relative to that of the vector.
         seed: of the initialisation.
+        start: a trained module that the largest subnet starts as (see `start_at`).
 
     Raises:
         ValueError: if the budget leaves nothing for the vector, or a pattern matches no parameter.
@@ -88,9 +92,10 @@ def ssn(
             name: torch.full((k,), bank.scales[name] / math.sqrt(k))
             for name, k in num_entries.items()
         }
-    return Mixture(
+    generator = Mixture(
         supernet,
         bank=JoinedBank((bank, flat), (PerParameterBank(supernet, names=rest, seed=seed), rest)),
         source=Free(initial, learned=learned),
         coefficient_lr_scale=coefficient_lr_scale,
     )
+    return start_at(generator, start)

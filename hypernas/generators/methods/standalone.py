@@ -1,12 +1,16 @@
 """No sharing at all: every architecture has weights of its own."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from hypernas.generators.banks.bank import key
 from hypernas.generators.generator import Generator, Given, ParameterGroup
+from hypernas.generators.start.start import start_at
+from hypernas.generators.start.startable import Startable
+from hypernas.generators.start.trained import Start, Trained
 from hypernas.generators.statistics import Statistics
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
@@ -14,10 +18,11 @@ from hypernas.subnet.cache import Cache
 from hypernas.subnet.norms import norm_statistics
 from hypernas.subnet.skeleton import build_seeded, build_skeleton
 from hypernas.subnet.subnet import Subnet
+from hypernas.subnet.supernet import Supernet
 from hypernas.subnet.target import generated_shapes, placing
 
 
-class Standalone(Generator):
+class Standalone(Generator, Startable):
     """One set of weights for each architecture: the upper bound that sharing is measured against.
 
     The equation with K = number of architectures and a one-hot coefficient; only what was trained
@@ -28,15 +33,19 @@ class Standalone(Generator):
 
     Args:
         seed: of the initialisation, together with the architecture.
+        start: a trained module, of which every architecture starts as a slice (see `start_at`). It is
+            kept with the weights.
     """
 
-    def __init__(self, space: SearchSpace, *, seed: int = 0) -> None:
+    def __init__(self, space: SearchSpace, *, seed: int = 0, start: Start | None = None) -> None:
         super().__init__(space, num_remembered=8)  # subnets that were not trained hold weights
         self.seed = seed
         self.subnets = nn.ModuleList()
+        self.start = nn.Module()  # whose buffers are the tensors that architectures start with
         self._position: dict[Architecture, int] = {}
         names = generated_shapes(build_skeleton(space, space.largest()))
         self.assignment = dict.fromkeys(names, "one for each architecture trained")
+        start_at(self, start)
 
     def generate(self, subnets: Sequence[Subnet]) -> list[dict[str, Tensor]]:
         return [dict(self._module(subnet).named_parameters()) for subnet in subnets]
@@ -57,8 +66,40 @@ class Standalone(Generator):
             self._add(architecture, self._fresh(architecture))
         return self.subnets[self._position[architecture]]
 
+    def hold(self, trained: Trained) -> None:
+        """Let every architecture that has no weights yet start as a slice of these.
+
+        Raises:
+            ValueError: if architectures were trained already, or one does not fit inside the largest.
+        """
+        if self._position:
+            raise ValueError(
+                f"{len(self._position)} architectures have weights already: start before training."
+            )
+        given = {**trained.buffers, **trained.weights}
+        self._keep({key(name): tensor for name, tensor in given.items()})
+
+    def _keep(self, start: Mapping[str, Tensor]) -> None:
+        self._supernet = Supernet(self.space)
+        self.start = nn.Module()
+        for name, tensor in start.items():
+            self.start.register_buffer(name, tensor.detach().to(self.device).clone())
+        self._subnets = Cache(8)
+
+    @torch.no_grad()
+    def _cut(self, architecture: Architecture, module: nn.Module) -> None:
+        """Overwrite a fresh module with slices of the start."""
+        if self._supernet is None:
+            return
+        weights, statistics = self._supernet.place(architecture, module)
+        own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+        for name, where in {**weights, **statistics}.items():
+            if (whole := self.start._buffers.get(key(name))) is not None:
+                own[name].copy_(where(whole))
+
     def _fresh(self, architecture: Architecture) -> nn.Module:
         module = build_seeded(self.space, architecture, architecture.digest(self.seed))
+        self._cut(architecture, module)
         for part in module.modules():
             for name, parameter in part._parameters.items():
                 if parameter is not None and not parameter.requires_grad:
@@ -79,15 +120,19 @@ class Standalone(Generator):
     def get_extra_state(self) -> Tensor:
         """Seed and architectures, as bytes of JSON in a tensor, so that safetensors can hold them."""
         architectures = [dict(architecture) for architecture in self._position]
-        text = json.dumps({"seed": self.seed, "architectures": architectures}).encode()
-        return torch.tensor(list(text), dtype=torch.uint8)
+        told = {"seed": self.seed, "architectures": architectures}
+        if start := {name: list(t.shape) for name, t in self.start.named_buffers()}:
+            told["start"] = start
+        return torch.tensor(list(json.dumps(told).encode()), dtype=torch.uint8)
 
     def set_extra_state(self, state: Tensor) -> None:
         loaded = json.loads(bytes(state.tolist()))
         architectures = [self.space.architecture(values) for values in loaded["architectures"]]
-        if (self.seed, self.architectures) == (loaded["seed"], architectures):
+        if torch.equal(state.cpu(), self.get_extra_state()):
             return  # an optimizer may hold these parameters
         self.seed = loaded["seed"]
+        if start := loaded.get("start"):
+            self._keep({name: torch.zeros(shape) for name, shape in start.items()})
         self.subnets = nn.ModuleList()
         self._position = {}
         self._subnets = Cache(8)

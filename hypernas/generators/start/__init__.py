@@ -1,0 +1,1 @@
+"""Starts: trained modules into generators, and the order of their channels."""

@@ -1,0 +1,113 @@
+"""The start of a generator at a trained module."""
+
+import warnings
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from hypernas.generators.generator import Generator
+from hypernas.generators.mode import evaluating
+from hypernas.generators.start.largest import largest_subnet
+from hypernas.generators.start.startable import Startable
+from hypernas.generators.start.trained import Start, Trained, read
+from hypernas.subnet.skeleton import build_seeded
+
+G = TypeVar("G", bound=Generator)
+
+_TOLERANCE = 1e-6  # of a weight, in units of the largest of its parameter or 1, whichever is more
+
+
+def start_at(generator: G, start: Start | None) -> G:
+    """Give a generator's largest architecture the weights and norm statistics of a trained module.
+
+    Generators with one entry or a base for each parameter then have exactly these weights; mixtures
+    without a base have them up to rounding, their experts as far apart as they were. Smaller subnets
+    are slices. Where a condition is read, this is so under one of zeros.
+
+    Args:
+        start: see `read`; None changes nothing.
+
+    Returns:
+        The generator itself.
+
+    Raises:
+        ValueError: if the start does not fit, or a generator of this kind cannot hold it; naming every
+            tensor.
+    """
+    if start is None:
+        return generator
+    trained = read(generator.space, start)
+    _check_buffers(generator, trained)
+    hold(generator, trained)
+    _check_weights(generator, trained)
+    if trained.notes:
+        warnings.warn(f"of the start: {'; '.join(trained.notes)}.", stacklevel=3)
+    return generator
+
+
+def hold(generator: Generator, trained: Trained) -> None:
+    """Let a generator, or a part of one, hold what was read.
+
+    Raises:
+        ValueError: if it cannot, and why.
+    """
+    if not isinstance(generator, Startable):
+        raise ValueError(
+            f"{type(generator).__name__} cannot start at a trained module: it has no method `hold` "
+            f"(see hypernas.generators.start.startable.Startable)."
+        )
+    with torch.no_grad(), evaluating(generator):
+        generator.hold(trained)
+
+
+@torch.no_grad()
+def _check_weights(generator: Generator, trained: Trained) -> None:
+    with evaluating(generator):
+        made = generator(largest_subnet(generator))
+    wrong = [
+        f"{name}: {distance:.2g} away"
+        for name, weight in made.items()
+        if name in trained.weights
+        and (distance := _distance(weight, trained.weights[name])) > _TOLERANCE
+    ]
+    if wrong:
+        raise ValueError(
+            "the largest subnet would not have the weights of the start:\n  "
+            + "\n  ".join(wrong)
+            + "\nRows of padding (padding_idx) are zeros in every subnet: let them be zeros in the start."
+        )
+
+
+@torch.no_grad()
+def _check_buffers(generator: Generator, trained: Trained) -> None:
+    """Refuse buffers, and frozen parameters, that are left to the builder where its values are others."""
+    subnet = largest_subnet(generator)
+    with evaluating(generator):
+        kept = generator.statistics(subnet).tensors
+    module = build_seeded(generator.space, subnet.architecture)
+    own = {n: p.detach() for n, p in module.named_parameters() if not p.requires_grad}
+    own |= dict(module.named_buffers())
+    wrong = [
+        f"{name}: {_distance(buffer, trained.buffers[name]):.2g} away"
+        for name, buffer in own.items()
+        if name in trained.buffers
+        and name not in kept
+        and _distance(buffer, trained.buffers[name]) > _TOLERANCE
+    ]
+    if wrong:
+        raise ValueError(
+            "the builder makes these tensors, and the start's are others:\n  "
+            + "\n  ".join(wrong)
+            + "\nOf buffers generators keep only norm statistics, and no parameters that require no "
+            "gradient: let the builder give them the values of the start."
+        )
+
+
+def _distance(tensor: Tensor, other: Tensor) -> float:
+    """The largest difference, in units of the largest entry of `other` or 1, whichever is more."""
+    if torch.equal(tensor.detach().cpu(), other.detach().cpu()):  # masks of -inf among them
+        return 0.0
+    other = other.detach().to(tensor.device).double()
+    largest = (tensor.detach().double() - other).abs().max() / other.abs().max().clamp(min=1)
+    return float(largest.nan_to_num(torch.inf))
