@@ -3,6 +3,7 @@
 import torch
 
 from hypernas.sampling.sampler import Sampler
+from hypernas.sampling.uniform import Over, checked, drawn
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 
@@ -15,13 +16,14 @@ class Sandwich(Sampler):
 
     Args:
         num_random: random architectures between the largest and the smallest.
+        over: see `hypernas.sampling.uniform.drawn`.
     """
 
-    def __init__(self, *, num_random: int = 2) -> None:
+    def __init__(self, *, num_random: int = 2, over: Over = "choices") -> None:
         if num_random < 0:
             raise ValueError(f"num_random must be 0 or more, got {num_random}.")
-        self.num_random = num_random
+        self.num_random, self.over = num_random, checked(over)
 
     def __call__(self, space: SearchSpace, rng: torch.Generator) -> list[Architecture]:
-        between = [space.sample(rng) for _ in range(self.num_random)]
+        between = [drawn(space, rng, self.over) for _ in range(self.num_random)]
         return [space.largest(), *between, space.smallest()]

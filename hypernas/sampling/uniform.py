@@ -1,25 +1,51 @@
 """Random architectures."""
 
+from typing import Any, Literal
+
 import torch
 
 from hypernas.sampling.sampler import Sampler
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 
+Over = Literal["choices", "architectures"]
+
 
 class Uniform(Sampler):
-    """Random architectures, each choice uniform: single-path one-shot training and HAT.
+    """Random architectures: single-path one-shot training and HAT.
 
     Guo et al., 2020, arXiv 1904.00420; Wang et al., 2020, arXiv 2005.14187.
 
     Args:
         num: architectures a step.
+        over: see `drawn`.
     """
 
-    def __init__(self, *, num: int = 1) -> None:
+    def __init__(self, *, num: int = 1, over: Over = "choices") -> None:
         if num < 1:
             raise ValueError(f"num must be 1 or more architectures a step, got {num}.")
-        self.num = num
+        self.num, self.over = num, checked(over)
 
     def __call__(self, space: SearchSpace, rng: torch.Generator) -> list[Architecture]:
-        return [space.sample(rng) for _ in range(self.num)]
+        return [drawn(space, rng, self.over) for _ in range(self.num)]
+
+
+def drawn(space: SearchSpace, rng: Any, over: Over) -> Architecture:
+    """A random architecture, uniform over what is said.
+
+    Over "choices" it is drawn choice by choice, each when active uniform over its values, as published
+    methods do; where choices have conditions, architectures with few active choices are trained more
+    often then. Over "architectures", all are as likely. Without conditions the two are one.
+    """
+    return space.sample(rng) if over == "architectures" else space.sample_choices(rng)
+
+
+def checked(over: Over) -> Over:
+    """The same word.
+
+    Raises:
+        ValueError: for any other.
+    """
+    if over not in ("choices", "architectures"):
+        raise ValueError(f"over must be 'choices' or 'architectures', got {over!r}.")
+    return over

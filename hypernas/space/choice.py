@@ -1,5 +1,6 @@
 """One decision of a search space."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,7 +44,7 @@ class Choice:
         object.__setattr__(self, "ordered", numeric if self.ordered is None else self.ordered)
         object.__setattr__(self, "when", when)
 
-    @property
+    @functools.cached_property
     def numeric(self) -> bool:
         """True if every value is a number, so that distances between values mean something."""
         return len(_numbers(self.values)) == len(self.values)

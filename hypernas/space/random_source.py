@@ -4,9 +4,25 @@ from typing import Any
 
 import torch
 
+_BITS = 24  # of a number that is drawn at once, at most
+_SMALL = 1 << 16  # what generators take modulo is uniform to 1 part in 65,536 below it
+
 
 def below(rng: Any, n: int) -> int:
-    """A uniform integer in [0, n) from any of the three kinds of random generators."""
+    """A uniform integer in [0, n), however large n, from any of the three kinds of random generators."""
+    if n <= _SMALL:
+        return _drawn(rng, n)
+    num_bits = (n - 1).bit_length()
+    while True:
+        found = 0
+        for start in range(0, num_bits, _BITS):
+            bits = min(_BITS, num_bits - start)
+            found = found << bits | _drawn(rng, 1 << bits)
+        if found < n:
+            return found
+
+
+def _drawn(rng: Any, n: int) -> int:
     if isinstance(rng, torch.Generator):
         return int(torch.randint(n, (), generator=rng, device=rng.device))
     if hasattr(rng, "randrange"):

@@ -1,5 +1,6 @@
 """A search space: finite choices, some active only under others, and a builder of modules."""
 
+import functools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 from torch import nn
 
 from hypernas.space.architecture import Architecture, Value, freeze
+from hypernas.space.census import Census
 from hypernas.space.choice import Choice, listed
-from hypernas.space.enumeration import count, every
+from hypernas.space.enumeration import every
 from hypernas.space.random_source import below, unit
 
 
@@ -209,7 +211,15 @@ class SearchSpace:
     # --- randomness ----------------------------------------------------------------------------
 
     def sample(self, rng: Any) -> Architecture:
-        """A random architecture: each choice, when active, uniform over its values."""
+        """A random architecture, each of the space as likely as any other."""
+        return Architecture(self._census.draw(rng), of=self._mark)
+
+    def sample_choices(self, rng: Any) -> Architecture:
+        """A random architecture, choice by choice: each, when active, uniform over its values.
+
+        Where choices have conditions this is not `sample`: of depths that bring choices with them, all
+        are as likely here, while more architectures are deep than shallow.
+        """
         return self._complete(lambda _, choice: choice.values[below(rng, len(choice.values))])
 
     def mutate(
@@ -256,7 +266,11 @@ class SearchSpace:
     @property
     def size(self) -> int:
         """The exact number of distinct architectures."""
-        return count(self.choices)
+        return self._census.size
+
+    @functools.cached_property
+    def _census(self) -> Census:
+        return Census(self.choices)
 
     def enumerate(self) -> Iterator[Architecture]:
         """Every architecture once, in the order of the choices and their values."""
