@@ -20,7 +20,7 @@ from hypernas.space.architecture import Architecture
 from hypernas.space.encoding import Encoding
 from hypernas.subnet.cache import Cache
 from hypernas.subnet.norms import calibrate
-from hypernas.subnet.skeleton import build_seeded, build_skeleton
+from hypernas.subnet.skeleton import build_seeded, build_skeleton, compute_attributes
 from hypernas.subnet.subnet import Slices, Subnet
 from hypernas.subnet.supernet import Supernet
 from hypernas.subnet.target import Target, check_weights, placing
@@ -260,7 +260,7 @@ class Generator(nn.Module, ABC):
             own = dict(module.named_buffers())
             for name, buffer in buffers.items():
                 own[name].copy_(buffer)
-        return module.eval()
+            return compute_attributes(module.eval())
 
     def describe(self) -> Description:
         """The size of the generator: parameters stored against weights generated."""

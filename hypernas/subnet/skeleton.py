@@ -2,17 +2,18 @@
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 from weakref import WeakSet
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList
 
 from hypernas.space import SearchSpace
+from hypernas.subnet.aliases import kept_tensors, memory
 from hypernas.subnet.target import skeleton, without_storage
 
 _NEED_WEIGHTS: WeakSet[SearchSpace] = WeakSet()  # whose modules are built with weights
@@ -43,9 +44,23 @@ def build_skeleton(space: SearchSpace, architecture: Mapping[str, Any]) -> nn.Mo
     return skeleton(build_seeded(space, architecture))
 
 
+@torch.no_grad()
+def compute_attributes(module: nn.Module) -> nn.Module:
+    """Make anew, in place, what torch's old weight and spectral norm keep beside parameters.
+
+    These attributes are then of the present parameters, and a module in evaluation mode can be copied, as they
+    have no history.
+    """
+    for part in module.modules():
+        for hook in part._forward_pre_hooks.values():
+            if hasattr(hook, "compute_weight"):
+                hook(part, ())
+    return module
+
+
 def _built_hollow(space: SearchSpace, architecture: Mapping[str, Any]) -> nn.Module | None:
     """The module without storage for parameters; None where it may differ from the true one."""
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings(), _Hollow():
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings(), _Hollow() as hollow:
         warnings.simplefilter("error", UserWarning)
         before = torch.default_generator.manual_seed(0).get_state()
         try:
@@ -58,35 +73,31 @@ def _built_hollow(space: SearchSpace, architecture: Mapping[str, Any]) -> nn.Mod
         return None
     if any(p.is_meta and not p.requires_grad for p in module.parameters()):
         return None
-    if any(tensor.is_meta for part in parts for tensor in _kept(part)):
-        return None
+    replaced = hollow.replaced()
+    for _, tensor, _ in kept_tensors(module):
+        if memory(tensor) in replaced or (tensor.is_meta and not isinstance(tensor, nn.Parameter)):
+            return None
     return module
-
-
-def _kept(module: nn.Module) -> Iterator[Tensor]:
-    """The buffers of a module itself and its other tensors, also in containers, but for parameters."""
-    for name, value in vars(module).items():
-        if isinstance(value, Tensor):
-            yield value
-        elif isinstance(value, list | tuple | dict) and value and name != "_modules":
-            for part in value.values() if isinstance(value, dict) else value:
-                if isinstance(part, Tensor) and not isinstance(part, nn.Parameter):
-                    yield part
 
 
 class _Hollow:
     """While it lasts, parameters that this thread registers have no storage; tied ones stay tied."""
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> "_Hollow":
         # parameter -> what stands for it; it is kept, so that no other gets its id
         self._seen: dict[int, tuple[nn.Parameter, nn.Parameter]] = {}
         self._thread = threading.get_ident()
         # torch's annotation says that hooks return nothing, its documentation what they may return
         hook = cast("Callable[..., None]", self._registered)
         self._handle = register_module_parameter_registration_hook(hook)
+        return self
 
     def __exit__(self, *error: object) -> None:
         self._handle.remove()
+
+    def replaced(self) -> set[int]:
+        """The memory of the parameters that others stand for now."""
+        return {memory(parameter) for parameter, _ in self._seen.values()}
 
     def _registered(
         self, module: nn.Module, name: str, parameter: nn.Parameter | None

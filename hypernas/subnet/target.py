@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hypernas.subnet.aliases import follow, kept_tensors
 from hypernas.subnet.fixed import Fixed
 from hypernas.subnet.recomputation import Holding, recomputing
 
@@ -17,7 +18,12 @@ def skeleton(module: nn.Module) -> nn.Module:
     Buffers and parameters that require no gradient keep their values (building under
     `torch.device("meta")` would lose those computed in `__init__`), and tied parameters stay tied.
     Embeddings give dense gradients, as generated weights are seldom a whole table of their own.
+
+    Raises:
+        ValueError: if the module keeps views of parameters: see `hypernas.subnet.aliases.follow`.
     """
+    kept_here = list(kept_tensors(module))
+    aliases = follow(module, kept_here)
     moved: dict[int, nn.Parameter] = {}
     for owner in module.modules():
         if isinstance(owner, nn.Embedding | nn.EmbeddingBag):
@@ -28,6 +34,13 @@ def skeleton(module: nn.Module) -> nn.Module:
             if id(parameter) not in moved:
                 moved[id(parameter)] = without_storage(parameter)
             owner._parameters[name] = moved[id(parameter)]
+    for parameter, places in aliases.items():
+        for kept, leaf in places:
+            kept[leaf] = moved.get(parameter, kept[leaf])
+    for _, tensor, place in kept_here:
+        if tensor.grad_fn is not None and place is not None:  # made of parameters, and made anew
+            kept, leaf = place
+            kept[leaf] = tensor.detach()  # what has a history cannot be copied
     return module
 
 
@@ -137,6 +150,12 @@ class Target:
             for leaf, tensor in kept.items()
             if tensor is not None
         ]
+        self._attributes: list[tuple[Any, Any]] = []
+        for _, tensor, place in kept_tensors(module):
+            if place is not None and id(tensor) in first:
+                self._places.append((*place, first[id(tensor)]))
+            elif place is not None and isinstance(place[0], dict):
+                self._attributes.append(place)
 
     def train(self, mode: bool) -> None:
         """Tell the module the mode, by its own `train`, if it was told none or another before."""
@@ -174,6 +193,7 @@ class Target:
 
         tensors = {**weights, **buffers}
         before = [kept[leaf] for kept, leaf, _ in self._places]
+        attributes = [kept.get(leaf) for kept, leaf in self._attributes]
         try:
             for kept, leaf, name in self._places:
                 if name in tensors:
@@ -183,6 +203,9 @@ class Target:
         finally:
             for (kept, leaf, _), tensor in zip(self._places, before, strict=True):
                 kept[leaf] = tensor
+            for (kept, leaf), tensor in zip(self._attributes, attributes, strict=True):
+                if getattr(kept.get(leaf), "grad_fn", None) is not None:
+                    kept[leaf] = tensor  # what was made of the weights goes with them
 
 
 def _own_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:

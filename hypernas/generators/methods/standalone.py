@@ -16,7 +16,7 @@ from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 from hypernas.subnet.cache import Cache
 from hypernas.subnet.norms import norm_statistics
-from hypernas.subnet.skeleton import build_seeded, build_skeleton
+from hypernas.subnet.skeleton import build_seeded, build_skeleton, compute_attributes
 from hypernas.subnet.subnet import Subnet
 from hypernas.subnet.supernet import Supernet
 from hypernas.subnet.target import generated_shapes, placing
@@ -100,7 +100,7 @@ class Standalone(Generator, Startable):
     def _fresh(self, architecture: Architecture) -> nn.Module:
         module = build_seeded(self.space, architecture, architecture.digest(self.seed))
         self._cut(architecture, module)
-        for part in module.modules():
+        for part in compute_attributes(module).modules():
             for name, parameter in part._parameters.items():
                 if parameter is not None and not parameter.requires_grad:
                     part._parameters[name] = None  # the target has them
