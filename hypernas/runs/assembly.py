@@ -6,7 +6,7 @@ from typing import Any
 
 from hypernas.conditions import Condition
 from hypernas.data import Data
-from hypernas.generators import Generator
+from hypernas.generators import Generator, start_at
 from hypernas.objectives import Objective
 from hypernas.runs.instantiate import instantiate, named
 from hypernas.runs.settings import Settings
@@ -39,12 +39,19 @@ def assemble(settings: Settings, *, data: Data | None = None) -> Parts:
     """Build the parts of a run; its data too, unless they are given.
 
     A `space` that is a function is given the data's `input_shape` and `num_classes`; one that is
-    a `SearchSpace` is taken as it is. The generator is given `space`.
+    a `SearchSpace` is taken as it is. The generator is given `space`, and begins at the module in the
+    file that `start` names, if it does.
     """
     own: Data = part(settings, "data") if data is None else data
     generator = part(settings, "generator")(space=space_of(settings, own))
+    start_at(generator, settings.get("start"))
     objective, condition = part(settings, "objective"), part(settings, "condition")
     return Parts(own, generator.space, generator, objective, condition)
+
+
+def without_start(settings: Settings) -> Settings:
+    """The same settings, for a generator that a checkpoint is loaded into: the file may be gone."""
+    return {**settings, "start": None}
 
 
 def part(settings: Settings, key: str) -> Any:

@@ -83,7 +83,7 @@ def check_resumed(settings: Settings, folder: str | Path, given: Sequence[str]) 
     changed = [
         f"{key}: {then.get(key, 'nothing')} in the run, {now.get(key, 'nothing')} now"
         for key in sorted({*then, *now})
-        if then.get(key) != now.get(key)
+        if then.get(key, "None") != now.get(key, "None")  # a setting of null is as good as none
         and key not in OF_A_MACHINE
         and not any(key == name or key.startswith(f"{name}.") for name in asked)
     ]

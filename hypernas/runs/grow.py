@@ -19,6 +19,7 @@ from hypernas.runs.assembly import (
     space_of,
     strategy_of,
     training_of,
+    without_start,
 )
 from hypernas.runs.console import next_steps
 from hypernas.runs.folder import checkpoints_of, write_settings
@@ -99,11 +100,19 @@ class _Growing:
         self.num_members = len(members)
         self.names = [*(f"member_{m}" for m in range(len(members))), "grown"]
         self.settings = phase_settings(settings, members)
-        self.parts = [assemble(own, data=self.data) for own in self.settings]
+        self.parts = [
+            assemble(self._unless_begun(name, own), data=self.data)
+            for name, own in zip(self.names, self.settings, strict=True)
+        ]
         self.trainings = [training_of(own) for own in self.settings]
         for parts in self.parts:
             parts.generator.to(self.device)
         check_begun(folder, dict(zip(self.names, self.settings, strict=True)))
+
+    def _unless_begun(self, name: str, settings: Settings) -> Settings:
+        """Settings of a phase, whose start is read only where there is no checkpoint yet."""
+        begun = checkpoints_of(self.folder / name, settings).exists()
+        return without_start(settings) if begun else settings
 
     def run(self) -> None:
         """Go through the phases; those that are over take no time."""

@@ -27,6 +27,11 @@ def check(settings: Settings) -> None:
     batches = settings["calibration_batches"]
     if not is_whole(batches) or batches < 1:
         wrong.append(f"calibration_batches: expected 1 or more, got {batches!r}")
+    starts = settings.get("starts")
+    if starts is not None and (
+        not isinstance(starts, list) or len(starts) > len(settings["members"])
+    ):
+        wrong.append(f"starts: expected a list of files, one for each member, got {starts!r}")
     if wrong:
         raise ValueError("the growth cannot be set up:\n  " + "\n  ".join(wrong))
 
@@ -49,11 +54,13 @@ def _of_phase(settings: Settings, members: Sequence[Any], phase: int) -> dict[st
         "seed": settings["seed"],
     }
     kept = ("data", "space", "objective", "callbacks")
+    starts = dict(enumerate(settings.get("starts") or ()))
     return {
         **{key: settings[key] for key in kept},
         "device": settings.get("device", "auto"),
         "threads": settings.get("threads"),
         "generator": generator,
+        **({"start": starts[phase]} if phase in starts else {}),
         "sampling": {"_target_": "hypernas.sampling.Fixed"},
         **{key: settings[f"{kind}{key}"] for key in ("training", "optimizer", "schedule")},
         "seed": settings["seed"] + phase,

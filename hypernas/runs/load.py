@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hypernas.runs.assembly import Parts, assemble
+from hypernas.runs.assembly import Parts, assemble, without_start
 from hypernas.runs.folder import checkpoints_of, read_settings
 from hypernas.runs.phases import latest
 from hypernas.training import checkpoint
@@ -39,7 +39,7 @@ def load(folder: str | os.PathLike[str]) -> Run:
     """
     place = latest(Path(folder))
     settings = read_settings(place)
-    parts = assemble(settings)
+    parts = assemble(without_start(settings))
     state = checkpoint.load(
         checkpoint.newest(checkpoints_of(place, settings)), generator=parts.generator
     )

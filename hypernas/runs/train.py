@@ -8,7 +8,7 @@ from pathlib import Path
 from hypernas.distributed import ProcessGroup
 from hypernas.distributed.device import use_threads
 from hypernas.events import Begun, Event
-from hypernas.runs.assembly import assemble, callbacks_of, strategy_of, training_of
+from hypernas.runs.assembly import assemble, callbacks_of, strategy_of, training_of, without_start
 from hypernas.runs.console import next_steps
 from hypernas.runs.folder import check_resumed, checkpoints_of, write_settings
 from hypernas.runs.load import Run
@@ -61,7 +61,7 @@ def train(
         check_resumed(settings, folder, overrides)
     use_threads(settings.get("threads"))
     check_whole(settings, seed=0)
-    parts = assemble(settings)
+    parts = assemble(without_start(settings) if checkpoints.exists() else settings)
     told = {key: value for key, value in flat(settings).items() if key not in OF_A_MACHINE}
     ranks.check_alike(parts.generator, told)
     training, strategy = training_of(settings), strategy_of(settings, parts)
