@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
 
+from hypernas.data.draws import DrawnBatches
 from hypernas.subnet.structure import map_tensors
 
 Inputs = Any  # of a batch, as `hypernas.subnet.arguments.Arguments` reads them
@@ -116,7 +117,8 @@ class Batches:
     """An endless stream of shuffled batches that can be entered at any step.
 
     Step s is batch s mod n of epoch s // n, and an epoch's order depends on the seed and its number
-    alone, so a resumed run reads exactly what an uninterrupted one would have. The examples that do
+    alone, so a resumed run reads exactly what an uninterrupted one would have, random draws of the
+    data set among it (see `DrawnBatches`). The examples that do
     not fill a last batch are left out of that epoch.
 
     Args:
@@ -157,12 +159,13 @@ class Batches:
             for rows in self._rows(step, self.device):
                 yield _pair([tensor[rows] for tensor in self._resident])
         loader = DataLoader(
-            self.dataset,
-            batch_sampler=(rows.tolist() for rows in self._rows(step, torch.device("cpu"))),
+            DrawnBatches(self.dataset, collate=self.collate_fn or default_collate, seed=self.seed),
+            sampler=enumerate((r.tolist() for r in self._rows(step, torch.device("cpu"))), step),
+            batch_size=None,  # each is read whole
             num_workers=self.num_workers,
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator().manual_seed(self.seed),  # not torch's own
-            collate_fn=self.collate_fn,
+            collate_fn=_same,
         )
         for batch in loader:
             batch = _on(self.device, batch)
@@ -201,12 +204,21 @@ def in_order(
             # cut one after the other, as the first may be enough
             yield _pair([t[i : i + batch_size].to(device) for t in dataset.tensors])
         return
+    rows = torch.arange(num_examples(dataset)).split(batch_size)
     loader = DataLoader(
-        dataset, batch_size=batch_size, generator=torch.Generator(), collate_fn=collate_fn
+        DrawnBatches(dataset, collate=collate_fn or default_collate, seed=0),
+        sampler=enumerate(part.tolist() for part in rows),
+        batch_size=None,  # each is read whole
+        generator=torch.Generator(),
+        collate_fn=_same,
     )
     for batch in loader:
         batch = _on(device, batch)
         yield batch if collate_fn else _pair(batch)
+
+
+def _same(batch: Any) -> Any:
+    return batch
 
 
 def _on(device: torch.device | str, batch: Any) -> Any:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
+from hypernas.data.draws import seed_all
 from hypernas.distributed.buckets import all_reduce_buckets
 from hypernas.distributed.optimizer_state import Maker, shard, state_to_first
 from hypernas.distributed.share import Share, share
@@ -114,9 +115,9 @@ class ProcessGroup:
             )
 
     def reseed(self, seed: int, step: int) -> None:
-        """Give torch's global generators a state of this rank and step, if there are several ranks."""
+        """Give the global generators a state of this rank and step, if there are several ranks."""
         if self.size > 1:
-            torch.manual_seed(((seed * 1_000_003 + step) * 65_537 + self.rank) % 2**63)
+            seed_all(((seed * 1_000_003 + step) * 65_537 + self.rank) % 2**63)
 
     def shares(self, num_architectures: int, num_examples: int, *, split: bool) -> list[Share]:
         """The share of each rank in a step: see `hypernas.distributed.share`."""

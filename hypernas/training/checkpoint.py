@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from hypernas.data import draws
 from hypernas.events import Stateful
 from hypernas.generators import Generator
 
@@ -70,9 +71,7 @@ def save(
         "figures": dict(figures or {}),
         "parts": {name: _divided(own, f"part {name}.", tensors) for name, own in held.items()},
     }
-    tensors["rng.cpu"] = torch.get_rng_state()
-    if generator.device.type == "cuda":
-        tensors["rng.cuda"] = torch.cuda.get_rng_state(generator.device)
+    tensors |= {f"rng.{name}": state for name, state in draws.states(generator.device).items()}
     _write(place, tensors, record)
     for old in _complete(Path(folder))[:-_KEPT]:
         shutil.rmtree(old, ignore_errors=True)
@@ -208,10 +207,8 @@ class State:
         optimizer.load_state_dict({"state": entries, "param_groups": groups})
 
     def restore_rng(self, device: torch.device) -> None:
-        """Put torch's global generators back where they were."""
-        torch.set_rng_state(self._tensors["rng.cpu"])
-        if "rng.cuda" in self._tensors and device.type == "cuda":
-            torch.cuda.set_rng_state(self._tensors["rng.cuda"], device)
+        """Put the global generators back where they were."""
+        draws.restore(_part(self._tensors, "rng."), device)
 
 
 def _numbered(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from hypernas.data.draws import seed_all
 from hypernas.distributed import Placement, ProcessGroup, Replicated, ShardedBanks
 from hypernas.distributed.device import pick_device
 from hypernas.generators import Generator
@@ -151,7 +152,7 @@ class Training:
         _check_condition(generator, task)
         storage = self._storage(generator, task, strategy, ranks or ProcessGroup())
         ranks, placed = storage.ranks, storage.ranks.place(pick_device(device))
-        torch.manual_seed(strategy.seed)
+        seed_all(strategy.seed)
         batches = task.data.batches(
             batch_size=self.batch_size,
             seed=strategy.seed,
