@@ -11,7 +11,7 @@ from hypernas.runs.export import export
 
 
 def export_command(config: DictConfig) -> None:
-    """Write one subnet of a run to a file."""
+    """Write one subnet of a run to a file or folder."""
     settings = plain(config)
     use_threads(settings["threads"])
     out = Path(settings["out"])
@@ -22,6 +22,7 @@ def export_command(config: DictConfig) -> None:
         out,
         calibration_batches=settings["calibration_batches"],
         condition=settings["condition"],
+        inputs=settings["inputs"],
         overwrite=settings["overwrite"],
         device=settings["device"],
     )
@@ -29,3 +30,5 @@ def export_command(config: DictConfig) -> None:
         f"{written.path}: {written.architecture}\n"
         f"checked: outputs differ from the generator's by at most {written.difference:.1e}"
     )
+    if written.left_out:
+        print(f"left out of the program, as it is no tensor: {', '.join(written.left_out)}")

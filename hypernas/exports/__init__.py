@@ -1,5 +1,6 @@
 """Subnets as files that need no hypernas."""
 
-from hypernas.exports.file import FORMATS, Export, ExportError, export_file, refuse
+from hypernas.exports.file import SUFFIXES, Export, export_file, refuse
+from hypernas.exports.format import ExportError
 
-__all__ = ["FORMATS", "Export", "ExportError", "export_file", "refuse"]
+__all__ = ["SUFFIXES", "Export", "ExportError", "export_file", "refuse"]

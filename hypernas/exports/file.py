@@ -1,48 +1,53 @@
-"""A subnet as a file that needs no hypernas: checked against the generator before it is kept."""
+"""A subnet as files that need no hypernas: checked against the generator before they are kept."""
 
-import contextlib
-import io
+import copy
 import json
-import logging
 import os
 import shutil
 import tempfile
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from hypernas.exports.difference import differences
+from hypernas.exports.format import ExportError, Format
+from hypernas.exports.onnx import ONNX
+from hypernas.exports.plain import left_out
+from hypernas.exports.pretrained import Pretrained
+from hypernas.exports.program import Program
+from hypernas.exports.weights import Weights
 from hypernas.generators import Generator, Given
 from hypernas.generators.mode import evaluating
 from hypernas.space.architecture import Architecture
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.skeleton import build_seeded
+from hypernas.subnet.structure import map_tensors
 from hypernas.subnet.subnet import Subnet
-from hypernas.subnet.target import call
+from hypernas.subnet.target import placing
 
-FORMATS = {".safetensors": 1e-6, ".pt2": 1e-6, ".onnx": 1e-4}  # suffix -> allowed difference
-
-
-class ExportError(ValueError):
-    """A file that cannot be written, or does not compute what the generator does."""
+SUFFIXES = (".safetensors", ".pt2", ".onnx")
 
 
 @dataclass(frozen=True)
 class Export:
-    """A written file, and the distance of its outputs from the generator's.
+    """A written file or folder, and the distance of its outputs from the generator's.
 
     Attributes:
-        difference: the largest absolute one, in units of the largest output or 1, whichever is more.
+        path: a file, or a folder.
+        difference: the largest absolute one of any output, in units of that output's largest value or
+            1, whichever is more.
+        left_out: what the module returns beside tensors, which a program does not.
     """
 
     path: Path
     architecture: Architecture
     difference: float
+    left_out: tuple[str, ...] = ()
 
 
 def export_file(
@@ -50,189 +55,133 @@ def export_file(
     architecture: Given,
     path: str | os.PathLike[str],
     *,
-    inputs: Tensor | tuple[Tensor, ...],
+    inputs: Any,
     statistics: Mapping[str, Tensor] | None = None,
     overwrite: bool = False,
 ) -> Export:
-    """Write the subnet of an architecture, by the file's suffix.
+    """Write the subnet of an architecture, by the path's suffix.
 
     `.safetensors`: the state dict of the plain module; `.pt2`: a `torch.export` program; `.onnx`:
-    through onnxscript. The last two take any batch size. A JSON file beside it holds the
-    architecture: `net.json` for `net.safetensors`, `net.onnx.json` for `net.onnx`.
+    through onnxscript; none: a folder in the layout of Hugging Face (`Pretrained`). Programs take any
+    batch size. A JSON file holds the architecture: `net.json` beside `net.safetensors`, `net.onnx.json`
+    beside `net.onnx`, `architecture.json` in a folder.
 
-    The file is written aside, read back, run on `inputs` and compared with the target on the
-    generated weights, both on the CPU, and only then moved to its place.
+    What is written is read back from a place aside, run on `inputs` and compared, output by output,
+    with what `generator.call` computes on the CPU; only then is it moved to its place.
 
     Args:
         architecture: or the subnet that it was resolved to, with a condition.
-        inputs: a batch of two or more examples, as the target takes them.
+        inputs: of a batch of two or more examples, as the target takes them: see `Arguments`.
         statistics: of batch norms: see `Generator.calibrate`.
 
     Raises:
-        ExportError: if the suffix is unknown, the file exists and `overwrite` is not set, a package
-            is missing, torch.export cannot follow the module, or the outputs differ.
+        ExportError: if the suffix is unknown, something exists and `overwrite` is not set, a package is
+            missing, torch.export cannot follow the module, or the outputs differ.
     """
     path = Path(path)
     refuse(path, overwrite=overwrite)
     subnet = generator.subnet(architecture)
-    arguments = tuple(tensor.cpu() for tensor in Arguments.of(inputs).positional)
-    expected, module = _expected(generator, subnet, arguments, statistics)
+    arguments = map_tensors(lambda tensor: tensor.detach().cpu(), Arguments.of(inputs))
+    expected = _called(generator, subnet, arguments, statistics)
+    module = generator.export(subnet, statistics=statistics).cpu()
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as aside:
         draft = Path(aside) / path.name
-        outputs = _written(generator, subnet.architecture, module, arguments, draft, path)
-        scale = max(1.0, float(expected.abs().max()))
-        difference = float((outputs.detach() - expected).abs().max()) / scale
-        if not difference <= FORMATS[path.suffix]:
-            raise ExportError(
-                f"{path} was not written: its outputs differ from the generator's by {difference:.1e}, "
-                f"allowed is {FORMATS[path.suffix]:.0e}."
-            )
-        for part in sorted(Path(aside).iterdir()):
-            shutil.move(part, path.parent / part.name)
-    return Export(path, subnet.architecture, difference)
+        try:
+            kind = _format(path, generator, subnet.architecture)
+            kind.write(module, arguments, expected, draft)
+            record = {"architecture": dict(subnet.architecture), "weights": draft.name}
+            _record_of(draft).write_text(json.dumps(record, indent=1) + "\n")
+            found = differences(kind.run(draft, arguments), expected)
+            _check(found, kind.tolerance)
+        except (OSError, SafetensorError) as error:
+            raise ExportError(f"{path} could not be written: {error}") from error
+        except ExportError as error:
+            raise ExportError(f"{path} was not written: {error}") from error
+        _move(Path(aside), path)
+    others = left_out(expected) if path.suffix in (".pt2", ".onnx") else ()
+    return Export(path, subnet.architecture, max(found.values()), tuple(others))
 
 
-def _expected(
+@torch.no_grad()
+def _called(
     generator: Generator,
     subnet: Subnet,
-    arguments: tuple[Tensor, ...],
+    arguments: Arguments,
     statistics: Mapping[str, Tensor] | None,
-) -> tuple[Tensor, nn.Module]:
-    """The outputs of the target on generated weights, and the plain module that is to give them."""
-    with torch.no_grad(), evaluating(generator):
-        weights = {name: weight.cpu() for name, weight in generator(subnet).items()}
-        buffers = generator.statistics(subnet).tensors if statistics is None else statistics
-        target = build_seeded(generator.space, subnet.architecture).eval()
-        expected = call(
-            target, weights, *arguments, buffers={n: b.cpu() for n, b in buffers.items()}
-        )
-        return expected, generator.export(subnet, statistics=statistics).cpu()
+) -> Any:
+    """The outputs of `generator.call` on the CPU, to which a copy moves where that is elsewhere."""
+    if generator.device.type != "cpu":
+        generator = copy.deepcopy(generator, {id(generator.space): generator.space}).cpu()
+        subnet = generator.subnet(subnet)
+    kept = None if statistics is None else {name: x.cpu() for name, x in statistics.items()}
+    with evaluating(generator):
+        return generator.call(subnet, *arguments.positional, statistics=kept, **arguments.keywords)
 
 
-def _written(
-    generator: Generator,
-    architecture: Architecture,
-    module: nn.Module,
-    arguments: tuple[Tensor, ...],
-    draft: Path,
-    path: Path,  # of which the draft is one
-) -> Tensor:
-    """The outputs of the file, read again; the record of the architecture is written beside it."""
-    try:
-        match draft.suffix:
-            case ".safetensors":
-                outputs = _safetensors(generator, architecture, module, arguments, draft)
-            case ".pt2":
-                outputs = _program(module, arguments, draft)
-            case _:
-                outputs = _onnx(module, arguments, draft)
-        record = {"architecture": dict(architecture), "weights": draft.name}
-        _record_of(draft).write_text(json.dumps(record, indent=1) + "\n")
-    except (OSError, SafetensorError) as error:
-        raise ExportError(f"{path} could not be written: {error}") from error
-    except ExportError:
-        raise
-    except Exception as error:
-        if draft.suffix == ".safetensors":
-            raise
-        why = str(error).strip().partition("\n\n")[0]
+def _format(path: Path, generator: Generator, architecture: Architecture) -> Format:
+    def build() -> nn.Module:
+        module = build_seeded(generator.space, architecture)
+        module._apply(placing(torch.device("cpu"), generator.dtype))
+        return module
+
+    match path.suffix:
+        case ".safetensors":
+            return Weights(build)
+        case ".pt2":
+            return Program()
+        case ".onnx":
+            return ONNX()
+    return Pretrained(build, architecture)
+
+
+def _check(found: Mapping[str, float], tolerance: float) -> None:
+    if not found:
+        raise ExportError("the module returns no tensor, of which a difference could be told.")
+    if wrong := {name: value for name, value in found.items() if not value <= tolerance}:
+        told = ", ".join(f"{value:.1e} ({name})" for name, value in wrong.items())
         raise ExportError(
-            f"{path} was not written: torch.export cannot follow {type(module).__name__} for any "
-            f"batch size.\n{type(error).__name__}: {why}\nIts forward must not make a Python number "
-            f"of the batch size (write x.shape[0] for len(x)) or of a tensor's values; "
-            f".safetensors holds weights alone and needs nothing of it."
-        ) from error
-    return outputs
+            f"its outputs differ from the generator's by {told}, allowed is {tolerance:.0e}."
+        )
 
 
 def refuse(path: Path, *, overwrite: bool) -> None:
     """Raise what `export_file` would of the path alone, before anything is computed.
 
     Raises:
-        ExportError: if the suffix is unknown, or the file exists and `overwrite` is not set.
+        ExportError: if the suffix is unknown, or something exists and `overwrite` is not set.
     """
-    if path.suffix not in FORMATS:
-        raise ExportError(f"out={path}: the suffix must be one of {list(FORMATS)}.")
-    files = [path, _record_of(path)]
+    folder = _is_folder(path)
+    if not folder and path.suffix not in SUFFIXES:
+        raise ExportError(
+            f"out={path}: the suffix must be one of {list(SUFFIXES)}, or none, for a folder."
+        )
+    if folder and path.is_file():
+        raise ExportError(f"out={path} is a file: give a folder, or a suffix of {list(SUFFIXES)}.")
+    files = sorted(path.iterdir()) if folder and path.is_dir() else [path, _record_of(path)]
     if taken := [str(file) for file in files if file.exists() and not overwrite]:
         raise ExportError(f"{', '.join(taken)} exists: give overwrite=true or another out=FILE.")
 
 
+def _is_folder(path: Path) -> bool:
+    return not path.suffix or path.is_dir()
+
+
 def _record_of(path: Path) -> Path:
-    """The file beside an exported one that holds the architecture."""
+    """The file that holds the architecture of what was exported."""
     if path.suffix == ".safetensors":
         return path.with_suffix(".json")
+    if _is_folder(path):
+        return path / "architecture.json"
     return path.with_name(f"{path.name}.json")
 
 
-def _safetensors(
-    generator: Generator,
-    architecture: Architecture,
-    module: nn.Module,
-    inputs: tuple[Tensor, ...],
-    path: Path,
-) -> Tensor:
-    tied = {name: tensor.contiguous().clone() for name, tensor in module.state_dict().items()}
-    save_file(tied, path)
-    again = generator.space.build(architecture).to(next(iter(tied.values())).dtype)
-    again.load_state_dict(load_file(path))
-    with torch.no_grad():
-        return again.eval()(*inputs)
-
-
-def _program(module: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> Tensor:
-    with _quiet():
-        program = torch.export.export(module, inputs, dynamic_shapes=_batch_axes(inputs))
-        whole = io.BytesIO()  # torch's own writer would abort the process on a full disk
-        torch.export.save(program, whole)
-        path.write_bytes(whole.getvalue())
-        with torch.no_grad():
-            return torch.export.load(path).module()(*inputs)
-
-
-def _onnx(module: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> Tensor:
-    try:
-        import onnxruntime
-        import onnxscript  # noqa: F401 - torch's exporter needs it
-    except ImportError as error:
-        raise ExportError(
-            f"export to .onnx needs {error.name}: pip install 'hypernas[onnx]'"
-        ) from None
-    names = ["inputs"] if len(inputs) == 1 else [f"inputs_{i}" for i in range(len(inputs))]
-    with _quiet():
-        torch.onnx.export(
-            module,
-            inputs,
-            path,
-            dynamo=True,
-            external_data=False,
-            dynamic_shapes=_batch_axes(inputs),
-            input_names=names,
-            output_names=["outputs"],
-            verbose=False,
-        )
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        for x in session.get_inputs():
-            if isinstance(x.shape[0], int):  # torch's exporter falls back to that without a word
-                raise ValueError(f"{x.name} would always be a batch of {x.shape[0]}.")
-        (outputs,) = session.run(None, {n: x.numpy() for n, x in zip(names, inputs, strict=True)})
-    return torch.from_numpy(outputs)
-
-
-def _batch_axes(inputs: tuple[Tensor, ...]) -> tuple[dict[int, torch.export.Dim], ...]:
-    batch = torch.export.Dim("batch")
-    return tuple({0: batch} for _ in inputs)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporters' progress reports and deprecation warnings to themselves."""
-    previous = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(previous)
+def _move(aside: Path, path: Path) -> None:
+    """Move what was written aside to where a path is, whose older files it replaces."""
+    if not _is_folder(path):
+        for part in sorted(aside.iterdir()):
+            shutil.move(part, path.parent / part.name)
+        return
+    path.mkdir(exist_ok=True)
+    for part in sorted((aside / path.name).iterdir()):
+        os.replace(part, path / part.name)

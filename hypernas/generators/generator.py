@@ -112,6 +112,10 @@ class Generator(nn.Module, ABC):
     def device(self) -> torch.device:
         return self._like.device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return self._like.dtype
+
     def subnet(
         self,
         architecture: Given,

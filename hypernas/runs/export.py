@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -9,6 +10,7 @@ from hypernas.distributed.device import pick_device
 from hypernas.exports import Export, export_file
 from hypernas.runs.evaluate import Described, described
 from hypernas.runs.load import Run, opened
+from hypernas.subnet.arguments import Arguments
 
 
 def export(
@@ -18,6 +20,7 @@ def export(
     *,
     calibration_batches: int = 16,
     condition: Sequence[float] | None = None,
+    inputs: Sequence[str] | None = None,
     overwrite: bool = False,
     device: str = "cpu",
 ) -> Export:
@@ -26,9 +29,12 @@ def export(
     Args:
         run: or its folder.
         architecture: choices, "largest", "smallest", or the JSON that tables hold.
-        out: file: .safetensors, .pt2 or .onnx; the architecture goes into .json beside it.
+        out: file: .safetensors, .pt2 or .onnx; the architecture goes into .json beside it. Without a
+            suffix a folder, in the layout of Hugging Face.
         calibration_batches: training batches for the statistics of batch norms; 0 keeps the
             generator's own.
+        inputs: names of the keyword inputs that a program is to have, where batches are mappings; None
+            for all but `labels`.
         condition: the numbers that the generator reads beside the architecture, if it does.
 
     Raises:
@@ -51,7 +57,20 @@ def export(
         generator,
         subnet,
         out,
-        inputs=rest(run.data.example("validation", num=8)),
+        inputs=_named(rest(run.data.example("validation", num=8)), inputs),
         statistics=statistics,
         overwrite=overwrite,
     )
+
+
+def _named(batch: Any, names: Sequence[str] | None) -> Arguments:
+    """The inputs of a batch, of its keywords those that are named.
+
+    Raises:
+        ValueError: if one is not there.
+    """
+    positional, keywords = Arguments.of(batch)
+    wanted = [name for name in keywords if name != "labels"] if names is None else names
+    if unknown := [name for name in wanted if name not in keywords]:
+        raise ValueError(f"inputs: a batch has the keywords {list(keywords)}, and not {unknown}.")
+    return Arguments(positional, {name: keywords[name] for name in wanted})

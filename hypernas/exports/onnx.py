@@ -1,0 +1,81 @@
+"""An ONNX file, through onnxscript."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from hypernas.exports.format import ExportError, Format, quiet
+from hypernas.exports.plain import plain_outputs
+from hypernas.exports.program import batch_axes, batch_size, followed
+from hypernas.subnet.arguments import Arguments
+from hypernas.subnet.structure import named_tensors
+
+
+class ONNX(Format):
+    """A graph for any batch size.
+
+    Its inputs are named after the module's keyword arguments; positional ones are `inputs`, or
+    `inputs_0`, ... if there are several. Outputs are named by their places (`logits`, `states_0`); one
+    alone is `outputs`.
+    """
+
+    tolerance = 1e-4
+
+    def __init__(self) -> None:
+        try:
+            import onnxruntime  # noqa: F401
+            import onnxscript  # noqa: F401 - torch's exporter needs it
+        except ImportError as error:
+            raise ExportError(
+                f"export to .onnx needs {error.name}: pip install 'hypernas[onnx]'"
+            ) from None
+
+    def write(self, module: nn.Module, arguments: Arguments, outputs: Any, path: Path) -> None:
+        with quiet(), followed(module), plain_outputs(module):
+            torch.onnx.export(
+                module,
+                arguments.positional,
+                path,
+                kwargs=dict(arguments.keywords),
+                dynamo=True,
+                external_data=False,
+                dynamic_shapes=batch_axes(module, arguments),
+                input_names=list(_feeds(arguments)),
+                output_names=[_name("outputs", name) for name, _ in named_tensors(outputs)],
+                verbose=False,
+            )
+            size = batch_size(arguments)
+            for x in _session(path).get_inputs():
+                if x.shape[:1] == [size]:  # torch's exporter falls back to that without a word
+                    raise ValueError(f"{x.name} would always be a batch of {size}.")
+
+    def run(self, path: Path, arguments: Arguments) -> Any:
+        feeds = _feeds(arguments)
+        with quiet():
+            session = _session(path)
+            read = {x.name: feeds[x.name] for x in session.get_inputs()}
+            return [torch.from_numpy(found) for found in session.run(None, read)]
+
+
+def _session(path: Path) -> Any:
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+
+def _feeds(arguments: Arguments) -> dict[str, Any]:
+    """Name of each input -> array."""
+    several = len(arguments.positional) > 1
+    positional: Any = arguments.positional if several else (*arguments.positional, None)[0]
+    named = [(_name("inputs", name), tensor) for name, tensor in named_tensors(positional)]
+    named += named_tensors(dict(arguments.keywords))
+    return {name.replace(".", "_"): tensor.detach().numpy() for name, tensor in named}
+
+
+def _name(whole: str, place: str) -> str:
+    """The name of a tensor by its place in a whole."""
+    if not place or place[0].isdigit():
+        return "_".join([whole, *place.split(".")]).rstrip("_")
+    return place.replace(".", "_")
