@@ -1,31 +1,50 @@
 """Costs of a subnet: multiplications and additions, and parameters."""
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from hypernas.cost.counting import counting
+from hypernas.subnet.aliases import kept_tensors
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.structure import map_tensors
+from hypernas.subnet.target import without_storage
 
 
 def flops(module: nn.Module, inputs: Any) -> int:
     """Floating-point operations of one forward pass on the `inputs` of a batch, 2 for each multiply-add.
 
     Counted by torch's own counter on a copy on the meta device, in evaluation mode: matrix
-    products, convolutions and attention; element-wise work is left out. What cannot run there, as it
-    reads values or keeps tensors that are no buffers, is computed in earnest, parameters without storage
-    as zeros.
+    products, convolutions and attention; element-wise work is left out (see `counting`). What cannot
+    run there, as it reads values or keeps tensors that are no buffers, is computed in earnest,
+    parameters without storage as zeros.
     """
     arguments = Arguments.of(inputs)
-    shadow = copy.deepcopy(module).to("meta").eval()
+    hollow = {id(p): without_storage(p) for p in module.parameters() if not is_lazy(p)}
+    shadow = _copied(module, hollow).to("meta").eval()
     try:
         return _counted(shadow, map_tensors(lambda x: x.to("meta"), arguments))
     except Exception:  # what is wrong with the module itself, if anything is, shows below
-        real = _with_storage(copy.deepcopy(module)).cpu().eval()
+        real = _with_storage(_copied(module)).cpu().eval()
         return _counted(real, map_tensors(lambda x: x.cpu(), arguments))
+
+
+def _copied(module: nn.Module, memo: Mapping[int, nn.Parameter] | None = None) -> nn.Module:
+    """A copy, also where the module keeps tensors that were computed of parameters (old weight norm).
+
+    Args:
+        memo: a parameter's id -> what stands in its place.
+    """
+    computed = {
+        id(kept.tensor): kept.tensor.detach()
+        for kept in kept_tensors(module)
+        if kept.tensor.grad_fn is not None
+    }
+    return copy.deepcopy(module, {**computed, **(memo or {})})
 
 
 def _counted(module: nn.Module, arguments: Arguments) -> int:

@@ -22,7 +22,8 @@ class Sandwich(Sampler):
     def __init__(self, *, num_random: int = 2, over: Over = "choices") -> None:
         if num_random < 0:
             raise ValueError(f"num_random must be 0 or more, got {num_random}.")
-        self.num_random, self.over = num_random, checked(over)
+        self.num_random = num_random
+        self.over: Over = checked(over)
 
     def __call__(self, space: SearchSpace, rng: torch.Generator) -> list[Architecture]:
         between = [drawn(space, rng, self.over) for _ in range(self.num_random)]

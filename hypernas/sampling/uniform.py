@@ -24,7 +24,8 @@ class Uniform(Sampler):
     def __init__(self, *, num: int = 1, over: Over = "choices") -> None:
         if num < 1:
             raise ValueError(f"num must be 1 or more architectures a step, got {num}.")
-        self.num, self.over = num, checked(over)
+        self.num = num
+        self.over: Over = checked(over)
 
     def __call__(self, space: SearchSpace, rng: torch.Generator) -> list[Architecture]:
         return [drawn(space, rng, self.over) for _ in range(self.num)]
