@@ -12,7 +12,7 @@ import torch
 from hypernas.cost import counting, flops
 from hypernas.data import Data
 from hypernas.generators import Generator
-from hypernas.objectives import Objective
+from hypernas.objectives import Objective, taught
 from hypernas.sampling import Sampler
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
@@ -82,7 +82,8 @@ def step_flops(
     `counting`): matrix products, convolutions and attention; products of matrices and vectors too, by
     which experts and templates are mixed. As that takes long, the others are taken to cost as much
     more or less as their plain forward passes do.
-    Left out is element-wise work, as in scaling, and what settling free channels takes. Weights are
+    Left out is element-wise work, as in scaling, what settling free channels takes, and a teacher that
+    is no subnet. Weights are
     generated for one subnet after the other; where training generates those of a step together, it
     may do a little less. The generator and torch's random state stay as they are.
     """
@@ -97,11 +98,12 @@ def step_flops(
     sizes = itertools.accumulate(map(len, steps))
     first = next((i for i, size in enumerate(sizes, 1) if size >= counted), len(steps))
     shadow = copy.deepcopy(generator, {id(generator.space): generator.space}).train()
+    teacher = taught(objective, batch[0])
     devices = [generator.device] if generator.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), counting() as counter:
         for architecture in itertools.chain(*steps[:first]):
             outputs = shadow.call(architecture, *inputs.positional, **inputs.keywords)
-            objective.loss(outputs, batch[1]).backward()
+            objective.loss(outputs, batch[1], teacher).backward()
     cost = _forward(generator.space, data)
     every, some = (sum(map(cost, itertools.chain(*part))) for part in (steps, steps[:first]))
     return counter.get_total_flops() * every / some / len(steps)

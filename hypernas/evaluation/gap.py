@@ -36,6 +36,13 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
         "cross_entropy": Measure(
             name="cross_entropy", lower_is_better=True, scale=1.0, unit="nats"
         ),
+        "agreement": Measure(name="agreement", lower_is_better=False, scale=100.0, unit="points"),
+        "relation_divergence": Measure(
+            name="relation_divergence", lower_is_better=True, scale=1.0, unit="nats"
+        ),
+        "similarity_error": Measure(
+            name="similarity_error", lower_is_better=True, scale=1.0, unit="of squared cosines"
+        ),
         "loss": Measure(name="loss", lower_is_better=True, scale=1.0, unit="of the loss"),
     }
 )  # what `hypernas.objectives` measure

@@ -5,5 +5,21 @@ from hypernas.objectives.cross_entropy import CrossEntropy
 from hypernas.objectives.distillation import InPlaceDistillation
 from hypernas.objectives.objective import Objective, assess
 from hypernas.objectives.own_loss import OwnLoss
+from hypernas.objectives.taught import Taught, taught
+from hypernas.objectives.teacher_logits import TeacherLogits
+from hypernas.objectives.teacher_relations import TeacherRelations
+from hypernas.objectives.teacher_similarities import TeacherSimilarities
 
-__all__ = ["Counted", "CrossEntropy", "InPlaceDistillation", "Objective", "OwnLoss", "assess"]
+__all__ = [
+    "Counted",
+    "CrossEntropy",
+    "InPlaceDistillation",
+    "Objective",
+    "OwnLoss",
+    "Taught",
+    "TeacherLogits",
+    "TeacherRelations",
+    "TeacherSimilarities",
+    "assess",
+    "taught",
+]

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from hypernas.subnet.structure import named_tensors, parts
+from hypernas.subnet.structure import named_tensors, part_at
 
 # Legend: logits have a class axis of C classes; targets have their shape without that axis.
 
@@ -18,16 +18,15 @@ def logits_of(outputs: Any, output: str | int | None = None) -> Tensor:
     Args:
         outputs: a tensor, tuple, list, mapping or object with such parts (a dataclass,
             transformers' `ModelOutput`).
-        output: key, attribute or position.
+        output: key, attribute or position, or a dotted path of these: see `part_at`.
 
     Raises:
         ValueError: if there is no such tensor, or several could be meant.
     """
     if output is None and isinstance(outputs, Tensor):
         return outputs
-    named = dict(parts(outputs))
     wanted = "logits" if output is None else str(output)
-    found = named.get(wanted, getattr(outputs, wanted, None))
+    found = part_at(outputs, wanted)
     if isinstance(found, Tensor):
         return found
     every = dict(named_tensors(outputs))
@@ -37,7 +36,7 @@ def logits_of(outputs: Any, output: str | int | None = None) -> Tensor:
     raise ValueError(
         f"the objective reads logits, but the module returned {type(outputs).__name__} with the tensors "
         f"{', '.join(kinds) or 'none'}, and not one called {wanted!r}: give the name or the position of "
-        f"the logits, such as objective.output={next(iter(named), 'logits')}."
+        f"the logits, such as objective.output={next(iter(every), 'logits')}."
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hypernas.objectives.taught import Taught
 from hypernas.subnet.arguments import Arguments
 
 
@@ -26,7 +27,7 @@ class Objective(ABC):
         self,
         outputs: Any,
         targets: Any,
-        teacher: Any = None,  # outputs of the largest architecture, detached, on the same inputs
+        teacher: Any = None,  # outputs of the largest architecture, detached, or see `Taught`
     ) -> Tensor:  # shape: ()
         """The loss of a batch, which training minimises."""
 
@@ -41,6 +42,8 @@ def assess(
 ) -> dict[str, float]:
     """The mean of each of the objective's measures over all predictions of the batches.
 
+    Those against a teacher of its own too: see `Taught`.
+
     Args:
         model: inputs -> outputs.
 
@@ -51,7 +54,10 @@ def assess(
     counts: Counter[str] = Counter()
     for inputs, targets in batches:
         given = Arguments.of(inputs)
-        values = objective.measures(model(*given.positional, **given.keywords), targets)
+        outputs = model(*given.positional, **given.keywords)
+        values = objective.measures(outputs, targets)
+        if isinstance(objective, Taught):
+            values |= objective.fidelity(outputs, targets, objective.teach(inputs))
         for name, value in values.items():
             totals[name] = totals.get(name, 0) + value.double().sum()
             counts[name] += value.numel()

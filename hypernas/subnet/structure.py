@@ -58,6 +58,20 @@ def parts(value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((str(i), item) for i, item in enumerate(value))
 
 
+def part_at(value: Any, path: str | int) -> Any:
+    """The part of a structure at a dotted path of keys, attributes and positions; None if there is none.
+
+    `hidden_states.-1` is the last of what is called `hidden_states`.
+    """
+    for name in str(path).split("."):
+        if isinstance(value, list | tuple) and name.lstrip("-").isdigit():
+            at = int(name)
+            value = value[at] if -len(value) <= at < len(value) else None
+        else:
+            value = dict(parts(value)).get(name, getattr(value, name, None))
+    return value
+
+
 def _fields(value: Any) -> Iterator[tuple[str, Any]]:
     """Those of a dataclass; of one that is a mapping too, its items, which leave out what is None."""
     if isinstance(value, Mapping):

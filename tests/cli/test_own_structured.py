@@ -52,9 +52,25 @@ class Net(nn.Module):
 
 def space(input_shape, num_classes):
     return SearchSpace({"width": [4, 8]}, lambda a: Net(a["width"]))
+
+def teacher():
+    table = (torch.arange(9)[:, None] % 3 == torch.arange(3)).float() * 9.0
+
+    class Table(nn.Module):
+        def forward(self, words):
+            return table[words]
+
+    return Table()
 """
 OWN = ["data=own", "data._target_=tagging.data", "space=own", "space._target_=tagging.space"]
 FAST = ["training.steps=150", "training.batch_size=32", "optimizer.lr=0.03", "device=cpu"]
+
+TAUGHT = [
+    "objective=teacher_logits",
+    "objective.teacher._target_=tagging.teacher",
+    "+objective.labels._target_=hypernas.objectives.CrossEntropy",
+    "objective.num_stored=192",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +86,7 @@ def _module(tmp_path):
         ["objective=own_loss"],
         ["objective=cross_entropy"],
         ["objective=distillation", "sampling=sandwich"],
+        TAUGHT,
     ],
     ids=lambda settings: settings[0].partition("=")[2],
 )

@@ -45,7 +45,8 @@ def test_every_measure_of_the_objectives_has_a_direction():
 
     measured = CrossEntropy().measures(torch.zeros(1, 2), torch.zeros(1, dtype=torch.long))
     own = OwnLoss().measures(torch.zeros(()), None)
-    assert {*measured, *own} == set(MEASURES)
+    taught = {"agreement", "relation_divergence", "similarity_error"}
+    assert {*measured, *own, *taught} == set(MEASURES)
     assert all(measure.name == name for name, measure in MEASURES.items())
 
 
