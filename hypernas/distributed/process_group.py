@@ -12,7 +12,7 @@ from hypernas.data.draws import seed_all
 from hypernas.distributed.buckets import all_reduce_buckets
 from hypernas.distributed.optimizer_state import Maker, shard, state_to_first
 from hypernas.distributed.share import Share, share
-from hypernas.generators import Generator, running_statistics
+from hypernas.generators import Generator, late_buffers, running_statistics
 
 
 class RankLost(RuntimeError):
@@ -124,11 +124,11 @@ class ProcessGroup:
         ranks = range(self.size)
         return [share(r, self.size, num_architectures, num_examples, split=split) for r in ranks]
 
-    def snapshot(self, generator: Generator) -> list[Tensor]:
+    def snapshot(self, generator: Generator) -> dict[str, Tensor]:
         """Running statistics before the backward passes of a step, for `reduce_gradients`."""
         if self.size == 1:
-            return []
-        return [statistic.clone() for statistic in running_statistics(generator)]
+            return {}
+        return {name: held.clone() for name, held in running_statistics(generator).items()}
 
     @torch.no_grad()
     def reduce_gradients(
@@ -136,7 +136,7 @@ class ProcessGroup:
         generator: Generator,
         parameters: Sequence[nn.Parameter],
         loss: Tensor,
-        statistics: Sequence[Tensor],
+        statistics: Mapping[str, Tensor],
     ) -> Tensor:  # of the shape of the loss
         """Add up the gradients, and the losses, of all ranks, after the backward passes of a step.
 
@@ -149,26 +149,44 @@ class ProcessGroup:
         """
         if self.size == 1:
             return loss
-        used = torch.tensor([p.grad is not None for p in parameters], dtype=torch.int32)
+        more = len(running_statistics(generator)) > len(statistics)
+        used = torch.tensor([*(p.grad is not None for p in parameters), more], dtype=torch.int32)
         self.all_reduce(used)  # on the CPU: no GPU has to be waited for
-        touched = [p for p, num in zip(parameters, used.tolist(), strict=True) if num]
+        *uses, more = used.tolist()
+        if more:
+            statistics = {**self._take_in(generator), **statistics}
+        touched = [p for p, num in zip(parameters, uses, strict=True) if num]
         for parameter in touched:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
         gradients = [p.grad for p in touched if p.grad is not None]
-        now = running_statistics(generator)
+        held = running_statistics(generator)
+        now = [held[name] for name in sorted(held)]
+        before = [statistics[name] for name in sorted(held)]
         changes = [
             (a - b).to(torch.promote_types(a.dtype, torch.float32))
-            for a, b in zip(now, statistics, strict=True)
+            for a, b in zip(now, before, strict=True)
         ]
         changed = [(change != 0).to(change.dtype) for change in changes]
         loss = loss.clone()
         with _telling():
             all_reduce_buckets(gradients + changes + changed + [loss])
-        for statistic, before, change, ranks in zip(now, statistics, changes, changed, strict=True):
+        for statistic, old, change, ranks in zip(now, before, changes, changed, strict=True):
             mean = change / ranks.clamp(min=1)
-            statistic.copy_(before + (mean if statistic.is_floating_point() else mean.round()))
+            statistic.copy_(old + (mean if statistic.is_floating_point() else mean.round()))
         return loss
+
+    def _take_in(self, generator: Generator) -> dict[str, Tensor]:
+        """Keep the buffers that any rank does; those that came late are returned as they were built."""
+        keepers = late_buffers(generator)
+        for late in self._all({name: keeper.late for name, keeper in keepers.items()}):
+            for name, keeper in keepers.items():
+                keeper.take_in(late[name])
+        return {
+            f"{part}:{name}": buffer
+            for part, keeper in keepers.items()
+            for name, buffer in keeper.as_built().items()
+        }
 
     def shard(self, make: Maker) -> Maker:
         """Divide the state of an optimizer among the ranks: see `hypernas.distributed.optimizer_state`."""

@@ -27,7 +27,7 @@ from hypernas.generators.selection.importance import sort_channels
 from hypernas.generators.start.start import start_at
 from hypernas.generators.start.startable import Startable
 from hypernas.generators.start.trained import Start
-from hypernas.generators.statistics import running_statistics
+from hypernas.generators.statistics import late_buffers, running_statistics
 
 __all__ = [
     "ByName",
@@ -56,6 +56,7 @@ __all__ = [
     "has_late_parameters",
     "hmlp",
     "hypernas",
+    "late_buffers",
     "mip_hypernetwork",
     "mos",
     "mos_layer",

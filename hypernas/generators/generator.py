@@ -1,9 +1,7 @@
 """A weight generator: architecture -> the weights of the module built for it."""
 
-import contextlib
-import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -102,7 +100,7 @@ class Generator(nn.Module, ABC):
 
     @abstractmethod
     def statistics(self, architecture: Given) -> Statistics:
-        """The running statistics of the subnet's norms."""
+        """The running statistics of the subnet's norms, and what else of its buffers training changes."""
 
     @abstractmethod
     def parameter_groups(self) -> list[ParameterGroup]:
@@ -211,14 +209,16 @@ class Generator(nn.Module, ABC):
         subnet = self.subnet(architecture)
         target = subnet.target
         target.train(self.training)
-        kept = self.statistics(subnet) if statistics is None else Statistics(statistics)
+        kept = self.statistics(subnet).overlaid(statistics)
         if weights is None:
             (weights,) = self.many([subnet])
         check_weights(target.shapes, weights, of=subnet.architecture)
-        with _watching(target, kept.tensors) if self.training else contextlib.nullcontext():
-            outputs = target.run(weights, *inputs, buffers=kept.tensors, **keywords)
+        versions = target.versions(kept.tensors) if self.training else {}
+        outputs = target.run(weights, *inputs, buffers=kept.tensors, **keywords)
         if self.training:
             kept.put_back()
+            if changed := target.changed(versions):
+                kept.adopt(changed)
         return outputs
 
     def calibrate(
@@ -237,7 +237,8 @@ class Generator(nn.Module, ABC):
         with torch.no_grad(), evaluating(self):
             made: Mapping[str, Tensor] = self(subnet) if weights is None else weights
             subnet.target.train(False)
-            return calibrate(subnet.target.module, made, batches)
+            own = self.statistics(subnet).tensors
+            return calibrate(subnet.target.module, made, batches, own)
 
     def export(
         self,
@@ -257,7 +258,7 @@ class Generator(nn.Module, ABC):
         module = build_seeded(self.space, subnet.architecture)
         module._apply(placing(self.device, self._like.dtype))
         with torch.no_grad(), evaluating(self):
-            buffers = self.statistics(subnet).tensors if statistics is None else statistics
+            buffers = self.statistics(subnet).overlaid(statistics).tensors
             made: Mapping[str, Tensor] = self(subnet) if weights is None else weights
             for name, parameter in module.named_parameters():
                 parameter.copy_(made[name])
@@ -286,17 +287,3 @@ def _misfit(dim: int, condition: Tensor | None) -> str:
         f"this generator reads {dim or 'no'} numbers beside the architecture (condition_dim={dim}), "
         f"got condition={got}. {advice}"
     )
-
-
-@contextlib.contextmanager
-def _watching(target: Target, kept: Mapping[str, Tensor]) -> Iterator[None]:
-    """Warn of buffers that the target changes by itself, for which there is no place here."""
-    others = {n: target.module.get_buffer(n) for n in target.buffers if n not in kept}
-    before = {name: buffer._version for name, buffer in others.items()}
-    yield
-    if changed := [name for name, buffer in others.items() if buffer._version != before[name]]:
-        warnings.warn(
-            f"the target changes its buffers {changed} while it trains. Only running statistics of "
-            f"batch and instance norms are kept, saved and exported; these are lost.",
-            stacklevel=4,
-        )

@@ -82,7 +82,8 @@ class Mixture(Generator, Startable):
 
     def statistics(self, architecture: Given) -> Statistics:
         """Slices of running statistics shared by all subnets: views, wherever they can be."""
-        return self._statistics(self.slicer.locate(self.subnet(architecture)).statistics)
+        subnet = self.subnet(architecture)
+        return self._statistics(subnet, self.slicer.locate(subnet).statistics)
 
     def hold(self, trained: Trained) -> None:
         """Change the bank such that the largest architecture has these weights.

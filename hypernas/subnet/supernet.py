@@ -171,6 +171,14 @@ class Supernet:
                 drawn.setdefault(name, buffer.clone())
         return drawn
 
+    def buffers(self) -> dict[str, Tensor]:
+        """All buffers as the builder leaves them, of the largest architecture that has them."""
+        drawn: dict[str, Tensor] = {}
+        for module in self._real(0):
+            for name, buffer in module.named_buffers():
+                drawn.setdefault(name, buffer.clone())
+        return drawn
+
     def _real(self, seed: int) -> list[nn.Module]:
         return [
             build_seeded(self.space, architecture, seed) for architecture, _ in self._references

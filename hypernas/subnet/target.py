@@ -1,7 +1,7 @@
 """A target: the user's module, run on weights that come from elsewhere."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -150,6 +150,12 @@ class Target:
             for leaf, tensor in kept.items()
             if tensor is not None
         ]
+        self._registered = [
+            (owner, leaf, f"{prefix}.{leaf}" if prefix else leaf)
+            for prefix, owner in module.named_modules()
+            for leaf, buffer in owner._buffers.items()
+            if buffer is not None
+        ]
         self._attributes: list[tuple[Any, Any]] = []
         for _, tensor, place in kept_tensors(module):
             if place is not None and id(tensor) in first:
@@ -178,7 +184,37 @@ class Target:
         if unknown := [name for name in buffers or () if name not in self.buffers]:
             raise ValueError(f"the module has no buffers {unknown}; it has {self.buffers}.")
         with self._holding(weights, buffers or {}):
-            return self.module(*inputs, **keywords)
+            held = [owner._buffers[leaf] for owner, leaf, _ in self._registered]
+            outputs = self.module(*inputs, **keywords)
+            self._write_replaced(held)
+        return outputs
+
+    def _write_replaced(self, held: Sequence[Tensor | None]) -> None:
+        """Write what parts in training mode put in the place of buffers into these themselves."""
+        for (owner, leaf, name), buffer in zip(self._registered, held, strict=True):
+            new = owner._buffers.get(leaf)
+            if new is buffer or buffer is None or not owner.training:
+                continue
+            if new is None or new.shape != buffer.shape:
+                raise ValueError(
+                    f"while it trains, the target puts {_described(new)} in the place of its buffer {name} "
+                    f"of shape {tuple(buffer.shape)}. A buffer that is to be kept has one shape; "
+                    f"what is computed for a batch alone belongs in a variable of forward."
+                )
+            with torch.no_grad():
+                buffer.copy_(new)
+
+    def versions(self, kept: Container[str]) -> dict[str, int]:
+        """Numbers of writes to each of the module's own buffers, but for those that are kept elsewhere."""
+        own = {name: owner._buffers[leaf] for owner, leaf, name in self._registered}
+        return {n: b._version for n, b in own.items() if b is not None and n not in kept}
+
+    def changed(self, versions: Mapping[str, int]) -> dict[str, Tensor]:
+        """The module's own buffers that were written to since."""
+        now = self.versions(())
+        return {
+            n: self.module.get_buffer(n) for n, version in versions.items() if now[n] != version
+        }
 
     @contextlib.contextmanager
     def _holding(
@@ -206,6 +242,10 @@ class Target:
             for (kept, leaf), tensor in zip(self._attributes, attributes, strict=True):
                 if getattr(kept.get(leaf), "grad_fn", None) is not None:
                     kept[leaf] = tensor  # what was made of the weights goes with them
+
+
+def _described(tensor: Tensor | None) -> str:
+    return "None" if tensor is None else f"a tensor of shape {tuple(tensor.shape)}"
 
 
 def _own_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:

@@ -46,10 +46,12 @@ class ConditionedSubnet:
         )  # for the module alone, which knows no condition
         with torch.no_grad(), evaluating(self.generator):
             subnet.target.train(False)
+            own = self.generator.statistics(subnet).tensors
             return average_statistics(
                 subnet.target.module,
                 lambda batch, kept: self._run(Arguments.of(batch), kept),
                 batches,
+                own,
             )
 
     def _run(self, inputs: Arguments, statistics: Mapping[str, Tensor] | None) -> Any:

@@ -2,11 +2,13 @@
 
 import pytest
 import torch
+from configured import configured
 from torch.testing import assert_close
 from training_on_ranks import assert_same_gradient, gradients, made, served
 
+from hypernas import SearchSpace
 from hypernas.distributed import ProcessGroup, buckets
-from hypernas.generators import running_statistics
+from hypernas.generators import create_late_parameters, running_statistics
 
 NAMES = [*served(), "balanced"]
 
@@ -77,14 +79,14 @@ def third(statistic):
 def statistics(ranks, dtype):
     generator = made("shared", "batch").to(dtype)
     before = ranks.snapshot(generator)
-    for i, statistic in enumerate(running_statistics(generator)):
+    for i, statistic in enumerate(running_statistics(generator).values()):
         flat = statistic.view(-1)
         flat[: len(flat) // 2 + 1] += 2 + i  # both ranks
         if ranks.rank == 1:
             flat += 6 + third(statistic)  # one
     ranks.reduce_gradients(generator, list(generator.parameters()), torch.zeros(()), before)
-    now = running_statistics(generator)
-    return [n - b for n, b in zip(now, before, strict=True)]
+    now = list(running_statistics(generator).values())
+    return [n - b for n, b in zip(now, before.values(), strict=True)]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -96,3 +98,39 @@ def test_a_statistic_changes_by_the_mean_over_the_ranks_that_changed_it(pair, dt
         expected = torch.full_like(change, 6 + third(change))
         expected.view(-1)[: change.numel() // 2 + 1] = 2 + i + 3 + third(change) / 2
         assert_close(change, expected, rtol=0, atol=10**-digits * 10)
+
+
+class Counted(torch.nn.Module):
+    """A buffer that counts steps, and one that no step changes."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, width)
+        self.register_buffer("steps", torch.zeros(width))
+        self.register_buffer("table", torch.zeros(width))
+
+    def forward(self, x):
+        self.steps += 1
+        return self.layer(x)
+
+
+def late(ranks, name):
+    generator = configured(name)(
+        space=SearchSpace({"width": [2, 3]}, lambda a: Counted(a["width"]))
+    )
+    subnet = generator.subnet({"width": 2})
+    create_late_parameters(generator, [subnet])
+    for passes in (ranks.rank, 2):
+        before = ranks.snapshot(generator)
+        for _ in range(passes):
+            generator.call(subnet, torch.zeros(1, 2))
+        ranks.reduce_gradients(generator, list(generator.parameters()), torch.zeros(()), before)
+    return generator.statistics(subnet).clones(), list(running_statistics(generator))
+
+
+@pytest.mark.parametrize("name", ["shared", "standalone", "hmlp"])
+def test_buffers_that_training_changes_on_one_rank_are_kept_on_all(pair, name):
+    first, second = pair(late, name)
+    assert first[1] == second[1]
+    for found, _ in (first, second):
+        assert_close(found, {"steps": torch.full((2,), 3.0)})

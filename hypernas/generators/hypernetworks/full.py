@@ -108,7 +108,8 @@ class FullHypernetwork(Generator, Startable):
 
     def statistics(self, architecture: Given) -> Statistics:
         """Slices of running statistics shared by all subnets: views, wherever they can be."""
-        return self._statistics(self.subnet(architecture).slices.statistics)
+        subnet = self.subnet(architecture)
+        return self._statistics(subnet, subnet.slices.statistics)
 
     def hold(self, trained: Trained) -> None:
         """Change θ_0 such that the largest architecture has these weights.

@@ -1,7 +1,7 @@
 """No sharing at all: every architecture has weights of its own."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from hypernas.generators.generator import Generator, Given, ParameterGroup
 from hypernas.generators.start.start import start_at
 from hypernas.generators.start.startable import Startable
 from hypernas.generators.start.trained import Start, Trained
-from hypernas.generators.statistics import Statistics
+from hypernas.generators.statistics import BufferKeeper, Statistics
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 from hypernas.subnet.cache import Cache
@@ -22,7 +22,7 @@ from hypernas.subnet.supernet import Supernet
 from hypernas.subnet.target import generated_shapes, placing
 
 
-class Standalone(Generator, Startable):
+class Standalone(Generator, Startable, BufferKeeper):
     """One set of weights for each architecture: the upper bound that sharing is measured against.
 
     The equation with K = number of architectures and a one-hot coefficient; only what was trained
@@ -43,6 +43,7 @@ class Standalone(Generator, Startable):
         self.subnets = nn.ModuleList()
         self.start = nn.Module()  # whose buffers are the tensors that architectures start with
         self._position: dict[Architecture, int] = {}
+        self._late: dict[str, None] = {}  # buffers that training changes, beside norm statistics
         names = generated_shapes(build_skeleton(space, space.largest()))
         self.assignment = dict.fromkeys(names, "one for each architecture trained")
         start_at(self, start)
@@ -51,7 +52,40 @@ class Standalone(Generator, Startable):
         return [dict(self._module(subnet).named_parameters()) for subnet in subnets]
 
     def statistics(self, architecture: Given) -> Statistics:
-        return Statistics(norm_statistics(self._module(self.subnet(architecture))))
+        module = self._module(self.subnet(architecture))
+        buffers = dict(module.named_buffers())
+
+        def adopt(changed: Mapping[str, Tensor]) -> None:
+            self.take_in(changed)
+            for name, value in changed.items():
+                buffers[name].copy_(value)
+
+        kept = [*norm_statistics(module), *(name for name in self.late if name in buffers)]
+        return Statistics({name: buffers[name] for name in kept}, adopt=adopt)
+
+    @property
+    def late(self) -> list[str]:
+        return list(self._late)
+
+    def take_in(self, names: Iterable[str]) -> None:
+        self._late.update(dict.fromkeys(names))
+        for module in self.subnets:
+            self._save_late(module)
+
+    def _save_late(self, module: nn.Module) -> None:
+        """Make states hold the late buffers of a module, also those that the builder leaves out of them."""
+        for prefix, owner in module.named_modules():
+            left_out = owner._non_persistent_buffers_set
+            left_out -= {n for n in left_out if (f"{prefix}.{n}" if prefix else n) in self._late}
+
+    def running(self) -> dict[str, Tensor]:
+        every = dict(self.subnets.named_buffers())
+        return {n: b for n, b in every.items() if n.partition(".")[2] in self._late}
+
+    def as_built(self) -> dict[str, Tensor]:
+        modules = [self._fresh(architecture) for architecture in self._position]
+        every = dict(nn.ModuleList(modules).named_buffers())
+        return {n: b for n, b in every.items() if n.partition(".")[2] in self._late}
 
     @property
     def architectures(self) -> list[Architecture]:
@@ -109,6 +143,7 @@ class Standalone(Generator, Startable):
     def _add(self, architecture: Architecture, module: nn.Module) -> None:
         self._position[architecture] = len(self.subnets)
         self.subnets.append(module)
+        self._save_late(module)
 
     def parameter_groups(self) -> list[ParameterGroup]:
         own = list(self.parameters())
@@ -123,11 +158,14 @@ class Standalone(Generator, Startable):
         told = {"seed": self.seed, "architectures": architectures}
         if start := {name: list(t.shape) for name, t in self.start.named_buffers()}:
             told["start"] = start
+        if self._late:
+            told["late"] = self.late
         return torch.tensor(list(json.dumps(told).encode()), dtype=torch.uint8)
 
     def set_extra_state(self, state: Tensor) -> None:
         loaded = json.loads(bytes(state.tolist()))
         architectures = [self.space.architecture(values) for values in loaded["architectures"]]
+        self._late = dict.fromkeys(loaded.get("late", ()))
         if torch.equal(state.cpu(), self.get_extra_state()):
             return  # an optimizer may hold these parameters
         self.seed = loaded["seed"]

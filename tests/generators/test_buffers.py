@@ -1,0 +1,148 @@
+"""Buffers that training changes, beside the statistics of norms."""
+
+import copy
+import shutil
+
+import pytest
+import torch
+from configured import NAMES, configured
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations
+from torch.testing import assert_close
+from training_runs import blobs, fit, short
+
+from hypernas import SearchSpace, generators
+from hypernas.spaces.norms import make_norm
+from hypernas.training.callbacks import Checkpoints
+
+
+class Moving(nn.Module):
+    """A spectral norm, a moving average that is replaced, a count, and a table of its own shape."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layer = parametrizations.spectral_norm(nn.Linear(2, width))
+        self.head = nn.Linear(width, 3)
+        self.norm = make_norm("batch", width, 1)
+        self.register_buffer("centre", torch.zeros(width))
+        self.register_buffer("count", torch.tensor(0), persistent=False)
+        self.register_buffer("table", torch.arange(24.0 // width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.norm(self.layer(x)[:, :, None])[:, :, 0]
+        if self.training:
+            self.count += 1
+            self.centre = 0.9 * self.centre + 0.1 * hidden.mean(0).detach()
+        return self.head(hidden - self.centre + self.table.sum() / 100) / (1 + self.count)
+
+
+def space(build=Moving) -> SearchSpace:
+    return SearchSpace({"width": [4, 6]}, lambda a: build(int(a["width"])))
+
+
+def trained(name: str) -> generators.Generator:
+    generator = configured(name)(space=space())
+    inputs = torch.randn(9, 2)
+    for width in (4, 6, 4):
+        generator.call({"width": width}, inputs).square().mean().backward()
+    return generator.eval()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_called_is_exported(name):
+    generator, inputs = trained(name), torch.randn(9, 2)
+    before = {n: t.clone() for n, t in generator.statistics({"width": 4}).tensors.items()}
+    assert {"count", "centre", "layer.parametrizations.weight.0._u"} < set(before)
+    assert "table" not in before
+    for width in (4, 6):
+        found = generator.calibrate({"width": width}, [inputs, inputs + 1])
+        for statistics in (None, found):
+            outputs = generator.call({"width": width}, inputs, statistics=statistics)
+            exported = generator.export({"width": width}, statistics=statistics)
+            assert_close(exported(inputs), outputs)
+            assert_close(exported.table, torch.arange(24.0 // width))
+            assert exported.count > 0
+    assert_close(generator.statistics({"width": 4}).tensors, before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", ["shared", "few_shot", "standalone", "by_name", "hmlp"])
+def test_they_come_along_with_copies_and_states(name):
+    generator, inputs = trained(name), torch.randn(9, 2)
+    again, copied = configured(name)(space=space()), copy.deepcopy(generator)
+    again.load_state_dict(generator.state_dict())
+    for other in (again.eval(), copied):
+        assert_close(other.call({"width": 4}, inputs), generator.call({"width": 4}, inputs))
+    fresh = configured(name)(space=space())
+    again.load_state_dict(fresh.state_dict())
+    assert_close(again.state_dict(), fresh.state_dict(), rtol=0, atol=0)
+
+
+def test_steps_of_one_architecture_change_them_as_the_plain_module_does():
+    generator = generators.shared(space())
+    plain = generator.export({"width": 6}).train()
+    for _ in range(4):
+        inputs = torch.randn(9, 2)
+        assert_close(generator.call({"width": 6}, inputs), plain(inputs))
+    expected = dict(plain.named_buffers())
+    kept = generator.statistics({"width": 6}).tensors
+    assert_close(kept, {name: expected[name] for name in kept})
+    assert generator.statistics({"width": 4}).tensors["count"] == 4
+
+
+def test_calibration_finds_the_largest_singular_value_of_a_subnet():
+    generator = generators.shared(space())
+    generator.call({"width": 6}, torch.randn(9, 2))
+    found = generator.calibrate({"width": 4}, [torch.randn(9, 2)] * 30)
+    exported = generator.export({"width": 4}, statistics=found)
+    assert_close(torch.linalg.matrix_norm(exported.layer.weight, ord=2), torch.tensor(1.0))
+
+
+def test_a_resumed_run_has_them(tmp_path):
+    whole, resumed = (generators.shared(space()) for _ in range(2))
+    fit(whole, short(6), callbacks=[Checkpoints(tmp_path, every=3)])
+    shutil.rmtree(tmp_path / "00000006")
+    fit(resumed, short(6), callbacks=[], resume=tmp_path)
+    assert_close(resumed.state_dict(), whole.state_dict(), rtol=0, atol=0)
+    inputs = blobs().example("test", 8)
+    outputs = [g.eval().call({"width": 4}, inputs) for g in (whole, resumed)]
+    assert_close(*outputs, rtol=0, atol=0)
+
+
+class Growing(nn.Module):
+    """A cache that grows."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, width)
+        self.register_buffer("cache", torch.zeros(0, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs = self.layer(x)
+        self.cache = torch.cat([self.cache, outputs.detach()])
+        return outputs
+
+
+class Inverse(nn.Module):
+    """A buffer that is longer in smaller subnets."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, width)
+        self.register_buffer("seen", torch.zeros(24 // width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.seen += 1
+        return self.layer(x)
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [(Growing, "its buffer cache of shape"), (Inverse, r"seen: \(6,\), in the largest \(4,\)")],
+)
+def test_buffers_that_cannot_be_kept_are_refused_by_name_before_training(build, words):
+    generator = generators.shared(space(build))
+    for width in (4, 6):
+        with pytest.raises(ValueError, match=words):
+            generator.call({"width": width}, torch.randn(3, 2))
+    generator.eval().call({"width": 4}, torch.randn(3, 2))
