@@ -12,7 +12,7 @@ import torch
 from hypernas.cost import counting, flops
 from hypernas.data import Data
 from hypernas.generators import Generator
-from hypernas.objectives import Objective, taught
+from hypernas.objectives import Objective, teacher_of
 from hypernas.sampling import Sampler
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
@@ -98,7 +98,7 @@ def step_flops(
     sizes = itertools.accumulate(map(len, steps))
     first = next((i for i, size in enumerate(sizes, 1) if size >= counted), len(steps))
     shadow = copy.deepcopy(generator, {id(generator.space): generator.space}).train()
-    teacher = taught(objective, batch[0])
+    teacher = teacher_of(objective, batch[0])
     devices = [generator.device] if generator.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), counting() as counter:
         for architecture in itertools.chain(*steps[:first]):

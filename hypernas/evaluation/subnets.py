@@ -89,14 +89,16 @@ def evaluate(
     device = generator.device
     batches = data.calibration(calibration_batches, batch_size=batch_size, device=device)
     example = data.example(num=1)
-    example = example if condition is None else condition.rest(example)
+    rest = None if condition is None else condition.rest
+    example = example if rest is None else rest(example)
     for label, architecture in subnets.items():
         statistics, model = _models(generator, architecture, condition, batches)
-        inherited = assess(model(None), data.in_order(split, device=device), objective)
+        own = data.in_order(split, device=device)
+        inherited = assess(model(None), own, objective, rest=rest)
         calibrated = inherited
         if statistics:
             own = data.in_order(split, device=device)
-            calibrated = assess(model(statistics), own, objective)
+            calibrated = assess(model(statistics), own, objective, rest=rest)
         plain = build_skeleton(generator.space, architecture)
         yield Evaluation(
             label,

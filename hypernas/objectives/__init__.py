@@ -5,7 +5,7 @@ from hypernas.objectives.cross_entropy import CrossEntropy
 from hypernas.objectives.distillation import InPlaceDistillation
 from hypernas.objectives.objective import Objective, assess
 from hypernas.objectives.own_loss import OwnLoss
-from hypernas.objectives.taught import Taught, taught
+from hypernas.objectives.taught import Taught, teacher_of
 from hypernas.objectives.teacher_logits import TeacherLogits
 from hypernas.objectives.teacher_relations import TeacherRelations
 from hypernas.objectives.teacher_similarities import TeacherSimilarities
@@ -21,5 +21,5 @@ __all__ = [
     "TeacherRelations",
     "TeacherSimilarities",
     "assess",
-    "taught",
+    "teacher_of",
 ]

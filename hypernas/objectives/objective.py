@@ -38,7 +38,11 @@ class Objective(ABC):
 
 @torch.no_grad()
 def assess(
-    model: Callable[..., Any], batches: Iterable[tuple[Any, Any]], objective: Objective
+    model: Callable[..., Any],
+    batches: Iterable[tuple[Any, Any]],
+    objective: Objective,
+    *,
+    rest: Callable[[Any], Any] | None = None,
 ) -> dict[str, float]:
     """The mean of each of the objective's measures over all predictions of the batches.
 
@@ -46,6 +50,7 @@ def assess(
 
     Args:
         model: inputs -> outputs.
+        rest: inputs -> those that a teacher gets, as the target does; None for all of them.
 
     Raises:
         ValueError: if there is no batch, or no prediction in them.
@@ -57,7 +62,8 @@ def assess(
         outputs = model(*given.positional, **given.keywords)
         values = objective.measures(outputs, targets)
         if isinstance(objective, Taught):
-            values |= objective.fidelity(outputs, targets, objective.teach(inputs))
+            teacher = objective.teach(inputs if rest is None else rest(inputs))
+            values |= objective.fidelity(outputs, targets, teacher)
         for name, value in values.items():
             totals[name] = totals.get(name, 0) + value.double().sum()
             counts[name] += value.numel()

@@ -22,6 +22,6 @@ class Taught(ABC):
         """Name -> value of each prediction, shape (N,), of how near outputs are to the teacher's."""
 
 
-def taught(objective: object, inputs: Any) -> Any:
+def teacher_of(objective: object, inputs: Any) -> Any:
     """The teacher's part for inputs, of an objective with a teacher of its own; None for others."""
     return objective.teach(inputs) if isinstance(objective, Taught) else None

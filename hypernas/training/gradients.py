@@ -16,7 +16,7 @@ from hypernas.generators import (
     create_late_parameters,
     has_free_channels,
 )
-from hypernas.objectives import Counted, Objective, taught
+from hypernas.objectives import Counted, Objective, teacher_of
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.structure import map_tensors
 from hypernas.subnet.subnet import Subnet
@@ -129,7 +129,7 @@ class _Pass:
         weight = self._weight(share, targets) * self.factor
         if share.positions:
             with self._autocast():
-                self.teacher = taught(self.objective, inputs)
+                self.teacher = teacher_of(self.objective, inputs)
         losses: dict[int, Tensor] = {}
         for positions in [[i] for i in every] if one_by_one else [every]:
             if choice is not None:

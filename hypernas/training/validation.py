@@ -39,7 +39,8 @@ def validate(
         some = distinct[first : first + ranks.size]  # one a rank
         for architecture, model in _models(storage, task, some, batches, calibration_batches):
             examples = task.data.in_order("validation", device=generator.device)
-            own[labels[architecture]] = assess(model, examples, task.objective)
+            rest = None if task.condition is None else task.condition.rest
+            own[labels[architecture]] = assess(model, examples, task.objective, rest=rest)
     generator.train()
     measures = ranks.all_gather(own)
     return {label: (a, measures[labels[a]]) for label, a in watched.items()}

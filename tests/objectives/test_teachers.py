@@ -10,7 +10,9 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from hypernas import generators
+from hypernas.conditions import InputColumn
 from hypernas.data import Data
+from hypernas.evaluation import evaluate
 from hypernas.objectives import (
     CrossEntropy,
     OwnLoss,
@@ -23,6 +25,7 @@ from hypernas.objectives.frozen_teacher import FrozenTeacher
 from hypernas.objectives.logits import logits_of
 from hypernas.objectives.teacher_relations import States
 from hypernas.sampling import Uniform
+from hypernas.spaces import mlp
 from hypernas.training import Strategy, Task, Training
 from hypernas.training.callbacks import Validation
 
@@ -79,6 +82,23 @@ def test_data_without_labels_are_distilled():
     objective = TeacherLogits(teacher=Recurrent(), teacher_output="classes")
     _, after = fit(objective, data, steps=3)
     assert set(after) == {"agreement"}
+
+
+def test_a_teacher_gets_what_the_target_gets_and_not_the_condition():
+    some = [(torch.randn(2), torch.ones(3), torch.tensor(1))] * 64
+    data = Data("conditioned", *[some] * 3, (2,), TAGS)
+    generator = generators.hypernas(
+        mlp(input_shape=(2,), num_classes=TAGS, widths=[4, 8], depths=[1]), condition_dim=3
+    )
+    objective = TeacherLogits(teacher=nn.Linear(2, TAGS))
+    task = Task(data, objective, InputColumn())
+    strategy = Strategy(sampler=Uniform(), optimizer=ADAMW)
+    training = Training(steps=2, batch_size=32)
+    figures = training.run(generator, task, strategy, callbacks=[Validation(every=2)], device="cpu")
+    assert set(figures) == {"agreement"}
+    subnets = {"smallest": generator.space.smallest()}
+    (found,) = evaluate(generator, data, subnets, objective=objective, condition=InputColumn())
+    assert set(found.calibrated) == {"agreement"}
 
 
 # --- logits ------------------------------------------------------------------------------------
