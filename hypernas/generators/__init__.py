@@ -24,6 +24,7 @@ from hypernas.generators.methods.standalone import (
 )
 from hypernas.generators.mixture import Mixture
 from hypernas.generators.selection.importance import sort_channels
+from hypernas.generators.start.order import Ordered, ordered
 from hypernas.generators.start.start import start_at
 from hypernas.generators.start.startable import Startable
 from hypernas.generators.start.trained import Start
@@ -38,6 +39,7 @@ __all__ = [
     "Generator",
     "Given",
     "Mixture",
+    "Ordered",
     "ParameterGroup",
     "Standalone",
     "Start",
@@ -62,6 +64,7 @@ __all__ = [
     "mos_layer",
     "mos_neuron",
     "ofa",
+    "ordered",
     "running_statistics",
     "shared",
     "soft_sharing",
