@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hypernas.space.architecture import Architecture
     from hypernas.space.choice import Choice
     from hypernas.studies import study
+    from hypernas.subnet.law import check
 
 __version__ = "0.1.0"
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Choice",
     "SearchSpace",
     "__version__",
+    "check",
     "evaluate",
     "export",
     "generators",
@@ -36,6 +38,7 @@ _LAZY = {  # name -> "module:name", or the module that it is, imported when it i
     "Architecture": "hypernas.space.architecture:Architecture",
     "Choice": "hypernas.space.choice:Choice",
     "SearchSpace": "hypernas.space:SearchSpace",
+    "check": "hypernas.subnet.law:check",
     "evaluate": "hypernas.runs.evaluate:evaluate",
     "export": "hypernas.runs.export:export",
     "generators": "hypernas.generators",

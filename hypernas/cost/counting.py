@@ -21,13 +21,12 @@ def counting() -> Iterator[FlopCounterMode]:
     and the backward pass of attention costs twice the forward pass, as that of any product does,
     though fused kernels compute its scores again. Products that torch has no formula for, or a wrong
     one, have one here (`formulas`). Look-ups and sums of embeddings, gathering and scattering are
-    element-wise work, which is left out. All is counted together, not by modules.
+    element-wise work, which is left out.
 
     Warns, naming them, of operations that multiply without a formula: decompositions of matrices,
     quantized layers, operations of other libraries.
     """
     counter = FlopCounterMode(display=False, custom_mapping=formulas())
-    counter.mod_tracker = _Untold()  # pyright: ignore[reportAttributeAccessIssue]
     uncounted = Uncounted(counter.flop_registry)
     # entered before the counter, it sees what the counter has taken apart
     with sdpa_kernel(SDPBackend.MATH), _without_fused_layers(), uncounted, counter:
@@ -39,12 +38,6 @@ def counting() -> Iterator[FlopCounterMode]:
             f"where it is to be 0.",
             stacklevel=3,
         )
-
-
-class _Untold(contextlib.nullcontext[None]):
-    """Stands for torch's record of modules: its hooks fail under `torch.autograd.grad` and in inference."""
-
-    parents = ("Global",)  # under which all is counted
 
 
 @contextlib.contextmanager

@@ -1,6 +1,5 @@
 """Costs of a subnet: multiplications and additions, and parameters."""
 
-import contextlib
 import copy
 from collections.abc import Mapping
 from typing import Any
@@ -16,23 +15,22 @@ from hypernas.subnet.structure import map_tensors
 from hypernas.subnet.target import without_storage
 
 
-@torch.no_grad()  # copies of scripted modules too: theirs would have a history
 def flops(module: nn.Module, inputs: Any) -> int:
     """Floating-point operations of one forward pass on the `inputs` of a batch, 2 for each multiply-add.
 
     Counted by torch's own counter on a copy on the meta device, in evaluation mode: matrix
     products, convolutions and attention; element-wise work is left out (see `counting`). What cannot
-    run there, as it reads values, keeps tensors that are no buffers or is scripted, is computed in earnest,
+    run there, as it reads values or keeps tensors that are no buffers, is computed in earnest,
     parameters without storage as zeros.
     """
     arguments = Arguments.of(inputs)
-    if not any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
-        with contextlib.suppress(Exception):  # what is wrong with the module itself shows below
-            hollow = {id(p): without_storage(p) for p in module.parameters() if not is_lazy(p)}
-            shadow = _copied(module, hollow).to("meta").eval()
-            return _counted(shadow, map_tensors(lambda x: x.to("meta"), arguments))
-    real = _with_storage(_copied(module)).cpu().eval()
-    return _counted(real, map_tensors(lambda x: x.cpu(), arguments))
+    hollow = {id(p): without_storage(p) for p in module.parameters() if not is_lazy(p)}
+    shadow = _copied(module, hollow).to("meta").eval()
+    try:
+        return _counted(shadow, map_tensors(lambda x: x.to("meta"), arguments))
+    except Exception:  # what is wrong with the module itself, if anything is, shows below
+        real = _with_storage(_copied(module)).cpu().eval()
+        return _counted(real, map_tensors(lambda x: x.cpu(), arguments))
 
 
 def _copied(module: nn.Module, memo: Mapping[int, nn.Parameter] | None = None) -> nn.Module:
@@ -50,7 +48,7 @@ def _copied(module: nn.Module, memo: Mapping[int, nn.Parameter] | None = None) -
 
 
 def _counted(module: nn.Module, arguments: Arguments) -> int:
-    with counting() as counter:
+    with torch.no_grad(), counting() as counter:
         module(*arguments.positional, **arguments.keywords)
     return counter.get_total_flops()
 

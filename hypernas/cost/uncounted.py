@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 _TORCH = ("aten", "prim", "prims", "quantized", "sparse", "mkldnn", "onednn", "_quantized")
 _PRODUCTS = re.compile(
     r"mm(?![a-z])|mv(?![a-z])|dot(?![a-z])|matmul|gemm|gemv|einsum|conv(?!ert)|linear|attention|attn"
-    r"|pdist|rnn|lstm|gru|fft|linalg|cholesky|solve|qr(?![a-z])|svd|lstsq|geqrf|householder|encoder_layer"
+    r"|rnn|lstm|gru|fft|linalg|cholesky|solve|qr(?![a-z])|svd|lstsq|geqrf|householder|encoder_layer"
 )
 _NO_PRODUCTS = re.compile(
     r"upsample|thnn|check_errors|pack$|vector_norm|linalg_cross|fftfreq|weight$|convert|reorder|embedding"

@@ -85,6 +85,6 @@ class Network:
         spatial = spatial_axes(self.owner(name), name)
         found = [axis in spatial and len(own) == 1 for axis, own in enumerate(factors) for _ in own]
         if isinstance(layout, Layout) and layout.centre:
-            named = [factor for axis in layout.axes(name, len(factors)) for factor in axis]
+            named = [factor for (axis,) in layout.axes(name, len(factors)) for factor in axis]
             found = [f or n in layout.centre for f, n in zip(found, named, strict=True)]
         return {i for i, yes in enumerate(found) if yes}

@@ -9,7 +9,7 @@ from hypernas.growth.counterparts import Counterpart, counterpart
 from hypernas.growth.grids import grid_of_segments, whole_grid
 from hypernas.growth.network import Factors, Network, flat
 from hypernas.growth.segments import segments_of
-from hypernas.slicing.fused import refusal
+from hypernas.slicing.fused import cut_blocks, cut_groups
 
 
 class Plan(NamedTuple):
@@ -98,6 +98,7 @@ def _check(
 
 def _refuse_fused(name: str, target: Network, small: Network) -> None:
     if target.supernet.layout(name) is None and (
-        reason := refusal(target.module, small.module, name)
+        reason := cut_groups(target.module, small.module, name)
+        or cut_blocks(target.module, small.module, name)
     ):
         raise ValueError(reason)

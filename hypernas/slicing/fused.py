@@ -21,7 +21,7 @@ from fnmatch import fnmatchcase
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from hypernas.slicing.layout import Layout, owners
+from hypernas.slicing.layout import Layout, owners, plain_name
 
 _STACKED = {  # torch's own modules that stack matrices along the first axis of these parameters
     nn.MultiheadAttention: ("in_proj_*", 3),
@@ -43,10 +43,10 @@ _SPATIAL = {0: "", 1: " kernel", 2: " height width", 3: " depth height width"}
 
 def own_layout(module: nn.Module, name: str) -> Layout | None:
     """The layout of a parameter in which one of torch's own modules stacks several matrices."""
-    owner, leaf = next(owners(module, name)), name.rpartition(".")[2]
+    owner, leaf = next(owners(module, name)), plain_name(name).rpartition(".")[2]
     for kind, (pattern, count) in _STACKED.items():
         if isinstance(owner, kind) and fnmatchcase(leaf, pattern):
-            columns = [f"axis{i}" for i in range(owner.get_parameter(leaf).dim() - 1)]
+            columns = [f"axis{i}" for i in range(getattr(owner, leaf).dim() - 1)]
             both_ways = getattr(owner, "bidirectional", False)
             if both_ways and re.match(r"weight_ih_l[1-9]", leaf):  # reads both directions
                 columns = ["(2 axis0)"]
@@ -54,35 +54,29 @@ def own_layout(module: nn.Module, name: str) -> Layout | None:
     return None
 
 
-def refusal(large: nn.Module, small: nn.Module, name: str) -> str | None:
-    """The reason why a prefix of parameter `name` of `large` is no weight of `small`, and the cure."""
+def cut_groups(large: nn.Module, small: nn.Module, name: str) -> str | None:
+    """The reason why a prefix of a grouped convolution's parameter is no weight of another's, and the cure."""
     big, part = next(owners(large, name)), next(owners(small, name))
-    if isinstance(big, _ConvNd) and isinstance(part, _ConvNd):
-        rows = big.out_channels, part.out_channels
-        return _cuts_groups(big, part, name) or _cuts_blocks(large, small, name, rows)
-    if isinstance(big, nn.Linear) and isinstance(part, nn.Linear):
-        return _cuts_blocks(large, small, name, (big.out_features, part.out_features))
-    return None
-
-
-def _cuts_groups(big: _ConvNd, part: _ConvNd, name: str) -> str | None:
+    if not isinstance(big, _ConvNd) or not isinstance(part, _ConvNd):
+        return None
     if big.groups == part.groups == 1:
         return None
     per_group = [
         (conv.out_channels // conv.groups, conv.in_channels // conv.groups) for conv in (big, part)
     ]
-    if name.endswith("bias"):
+    bias = plain_name(name).endswith("bias")
+    if bias:
         per_group = [counts[:1] for counts in per_group]
     fits = all(p <= b for b, p in zip(*per_group, strict=True))
     if per_group[0] == per_group[1] or (part.groups == 1 and fits):
         return None
-    if name.endswith("bias"):
+    if bias:
         plain, layout = "out", "(groups out)"
     elif part.transposed:
         plain, layout = "in out", "(groups in) out"
     else:
         plain, layout = "out in", "(groups out) in"
-    spatial = "" if name.endswith("bias") else _SPATIAL[len(part.kernel_size)]
+    spatial = "" if bias else _SPATIAL[len(part.kernel_size)]
     was, now = (
         f"{conv.groups} groups of {conv.in_channels // conv.groups} inputs and "
         f"{conv.out_channels // conv.groups} outputs"
@@ -105,15 +99,19 @@ def _cuts_groups(big: _ConvNd, part: _ConvNd, name: str) -> str | None:
     return reason + f"; or {_written(name, plain + spatial)} if a prefix is meant."
 
 
-def _cuts_blocks(
-    large: nn.Module,
-    small: nn.Module,
-    name: str,
-    num_rows: tuple[int, int],  # in the large parameter, and in the small one
-) -> str | None:
+def cut_blocks(large: nn.Module, small: nn.Module, name: str) -> str | None:
+    """The reason why a prefix of parameter `name` of `large` seems to be no weight of `small`, and a cure.
+
+    Told by names and widths, for modules that cannot be run: see `hypernas.subnet.law` for those that can.
+    """
+    layers = next(owners(large, name)), next(owners(small, name))
+    if not all(isinstance(layer, nn.Linear | _ConvNd) for layer in layers):
+        return None
+    num_rows = [module.get_parameter(name).shape[0] for module in (large, small)]
     if num_rows[1] >= num_rows[0]:
         return None
-    rows = _named_rows(large, name) or _read_rows(large, small, name)
+    plain = plain_name(name)
+    rows = _named_rows(large, plain) or _read_rows(large, small, plain)
     if rows is None:
         return None
     dim = small.get_parameter(name).dim()

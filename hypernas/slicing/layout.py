@@ -1,30 +1,34 @@
-"""Factors of the axes of a parameter, in the notation of einops."""
+"""Factors of the axes of a parameter, in the notation of einops, with sums."""
 
-import keyword
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from einops.parsing import ParsedExpression
 from torch import nn
+from torch.nn.utils.parametrize import ParametrizationList
 
 _NUMBER_WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8}
+
+Product = list[str]  # names of factors, the slowest first
+Sum = list[Product]  # parts that stand one behind the other
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Factors that the axes of a parameter are products of, in the notation of einops.
+    """Factors that the axes of a parameter are products of, or sums of such products.
 
     `"(three heads dim) model"` says that the first axis is three blocks of `heads` blocks of `dim`
-    rows; a subnet takes the first of each factor. The size of a factor is, in this order: in
-    `sizes`; a number or a number word; the architecture's choice of that name; an integer
-    attribute of that name of the module which owns the parameter, or of one around it; and for one
-    factor of each axis what is left.
+    rows; a subnet takes the first of each factor. `"out (p + q)"` says that the second axis is `p`
+    columns and then `q` columns, of each of which a subnet takes the first. The size of a factor
+    is, in this order: in `sizes`; a number or a number word; the architecture's choice of that
+    name; an integer attribute of that name of the module which owns the parameter, or of one around
+    it, or of the `config` of one of these; and for one factor of each axis what is left.
 
     Args:
-        pattern: one name or one parenthesised product for each axis of the parameter.
+        pattern: one name or one expression in parentheses for each axis of the parameter.
         sizes: factor -> size, where it is the same in every subnet.
         centre: factors whose middle is taken instead of their start.
     """
@@ -33,27 +37,23 @@ class Layout:
     sizes: Mapping[str, int] = field(default_factory=dict)
     centre: tuple[str, ...] = ()
 
-    def axes(self, name: str, dim: int) -> list[list[str]]:
+    def axes(self, name: str, dim: int) -> list[Sum]:
         """The names of the factors of each of the `dim` axes of parameter `name`.
 
         Raises:
             ValueError: if the pattern cannot be read, or names another number of axes.
         """
-        # einops reads no number but 1 and no keyword, so they travel as names
-        pattern = " ".join(
-            "".join(f"word__{part}" if _reserved(part) else part for part in _parts(word))
-            for word in self.pattern.split()
-        )
-        try:
-            composition = ParsedExpression(pattern).composition
-            axes = [[f.removeprefix("word__") for f in axis] for axis in composition]
-        except Exception as error:
+        words = re.findall(r"\([^()]*\)|[^\s()]+|[()]", self.pattern)
+        axes = [_sum(word) for word in words]
+        if any(axis is None for axis in axes):
             raise ValueError(
-                f"{name}: the layout {self.pattern!r} cannot be read: {error}"
-            ) from None
-        if len(axes) != dim or any(not axis for axis in axes):
+                f"{name}: the layout {self.pattern!r} cannot be read: for each axis it has one name, "
+                f'or in parentheses a product, or a sum of products, as in "(three heads dim) model" '
+                f'or "out (p + q)".'
+            )
+        if len(axes) != dim:
             raise ValueError(f"{name}: the layout {self.pattern!r} must name {dim} axes.")
-        return axes
+        return [axis for axis in axes if axis is not None]
 
     def factors(
         self,
@@ -61,30 +61,29 @@ class Layout:
         shape: tuple[int, ...],
         module: nn.Module,
         architecture: Mapping[str, Any],
-    ) -> list[tuple[int, ...]]:
-        """The sizes of the factors of each axis of parameter `name` of a module.
+    ) -> list[list[tuple[int, ...]]]:
+        """The sizes of the factors of each part of each axis of parameter `name` of a module.
 
         Raises:
             ValueError: if they cannot be told.
         """
-        result = []
-        for factors, total in zip(self.axes(name, len(shape)), shape, strict=True):
-            if len(factors) == 1:
-                result.append((total,))
+        result: list[list[tuple[int, ...]]] = []
+        for parts, total in zip(self.axes(name, len(shape)), shape, strict=True):
+            if parts == [parts[0][:1]]:
+                result.append([(total,)])
                 continue
-            known = {f: self._size(f, name, module, architecture) for f in factors}
-            unknown = [f for f, size in known.items() if size is None]
-            product = math.prod(size for size in known.values() if size is not None)
-            if len(unknown) > 1 or total % product or (not unknown and product != total):
+            names = dict.fromkeys(factor for part in parts for factor in part)
+            known = {f: self._size(f, name, module, architecture) for f in names}
+            sizes = _solved(parts, {f: s for f, s in known.items() if s is not None}, total)
+            if sizes is None:
                 raise ValueError(
                     f"{name}: the layout {self.pattern!r} does not tell the factors of an axis of "
                     f"{total}: known are { {f: s for f, s in known.items() if s is not None} }, "
-                    f"unknown {unknown}. Name factors after choices or attributes of the module, or "
-                    f"give Layout({self.pattern!r}, sizes={{...}}); one factor an axis may stay unknown."
+                    f"unknown {[f for f, s in known.items() if s is None]}. Name factors after choices "
+                    f"or attributes of the module, or give Layout({self.pattern!r}, sizes={{...}}); one "
+                    f"factor an axis may stay unknown."
                 )
-            result.append(
-                tuple(total // product if known[f] is None else known[f] for f in factors)
-            )
+            result.append([tuple(sizes[f] for f in part) for part in parts])
         return result
 
     def _size(
@@ -94,42 +93,89 @@ class Layout:
             return self.sizes[factor]
         if factor.isdigit() or factor in _NUMBER_WORDS:
             return int(factor) if factor.isdigit() else _NUMBER_WORDS[factor]
-        candidates = [
-            architecture.get(factor),
-            *(getattr(m, factor, None) for m in owners(module, name)),
-        ]
-        integers = [c for c in candidates if isinstance(c, int) and not isinstance(c, bool)]
-        return integers[0] if integers else None
+        return known_sizes(module, name, architecture).get(factor)
+
+
+def _sum(word: str) -> Sum | None:
+    """The parts of an axis from its word of a pattern; None where it cannot be read."""
+    inner = word[1:-1] if word[0] == "(" else word
+    parts = [part.split() for part in inner.split("+")]
+    fits = all(part and all(re.fullmatch(r"\w+", factor) for factor in part) for part in parts)
+    if word[0] != "(" and (len(parts) > 1 or word.isdigit()):
+        return None
+    return parts if fits else None
+
+
+def _solved(parts: Sum, known: Mapping[str, int], total: int) -> dict[str, int] | None:
+    """The size of every factor, of which one may be unknown; None where the total tells none."""
+    unknown = {factor for part in parts for factor in part} - set(known)
+    fixed = each = 0  # total = fixed + each * unknown
+    for part in parts:
+        product = math.prod(known[f] for f in part if f in known)
+        missing = [f for f in part if f not in known]
+        if len(missing) > 1:
+            return None
+        fixed, each = (fixed, each + product) if missing else (fixed + product, each)
+    if not unknown:
+        return dict(known) if fixed == total else None
+    if len(unknown) > 1 or not each or (total - fixed) % each or total <= fixed:
+        return None
+    return {**known, unknown.pop(): (total - fixed) // each}
+
+
+def known_sizes(module: nn.Module, name: str, architecture: Mapping[str, Any]) -> dict[str, int]:
+    """Sizes that a layout of parameter `name` may name: choices, then attributes from the inside out."""
+    found: dict[str, int] = {}
+    around = list(owners(module, name))
+    configs = [vars(m)["config"] for m in around if hasattr(vars(m).get("config"), "__dict__")]
+    for held in (architecture, *map(vars, around), *map(vars, configs[:1])):
+        for key, value in held.items():
+            if isinstance(value, int) and not isinstance(value, bool) and key not in found:
+                found[str(key)] = value
+    return found
 
 
 def layout_of(name: str, layouts: Mapping[str, Any]) -> Layout | str | None:
     """The layout whose pattern matches the parameter's name, if there is one.
 
+    A pattern for `conv.weight` is also that of what a parametrization makes it of, such as
+    `conv.parametrizations.weight.original1`.
+
     Raises:
         ValueError: if two match.
     """
-    matches = [pattern for pattern in layouts if fnmatchcase(name, pattern)]
+    plain = plain_name(name)
+    matches = [p for p in layouts if fnmatchcase(name, p) or fnmatchcase(plain, p)]
     if len(matches) > 1:
         raise ValueError(f"{name} matches the layouts {matches}: write patterns that exclude it.")
     return layouts[matches[0]] if matches else None
 
 
+def plain_name(name: str) -> str:
+    """The name under which a parametrized tensor is known: `conv.weight`."""
+    return re.sub(r"(^|\.)parametrizations\.(\w+)\.original\d*$", r"\1\2", name)
+
+
 def owners(module: nn.Module, name: str) -> Iterator[nn.Module]:
-    """The module that owns parameter `name`, then those around it, outwards."""
+    """The module that has parameter `name`, then those around it, outwards.
+
+    Of a parametrized tensor it is the module that computes with it.
+    """
     around = [module]
     for part in name.split(".")[:-1]:
         inner = around[-1]._modules[part]  # `get_submodule` takes three times as long
         if inner is not None:
             around.append(inner)
+    if len(around) > 2 and isinstance(around[-1], ParametrizationList):
+        around = around[:-2]
     return reversed(around)
 
 
-def _reserved(part: str) -> bool:
-    return part.isdigit() or keyword.iskeyword(part)
-
-
-def _parts(word: str) -> list[str]:
-    """Split the parentheses off a word of a pattern."""
-    head = "(" * (len(word) - len(word.lstrip("(")))
-    tail = ")" * (len(word) - len(word.rstrip(")")))
-    return [head, word.strip("()"), tail]
+def written(axes: Sequence[Sum]) -> str:
+    """The pattern of axes, as `Layout` reads it."""
+    return " ".join(
+        axis[0][0]
+        if axis == [axis[0][:1]]
+        else "(" + " + ".join(" ".join(part) for part in axis) + ")"
+        for axis in axes
+    )

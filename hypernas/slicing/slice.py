@@ -1,7 +1,7 @@
 """The index set of a small weight inside a large one: prefixes, centres, and layouts of axes."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hypernas.slicing.fused import own_layout, refusal
-from hypernas.slicing.layout import Layout, owners
+from hypernas.slicing.fused import cut_groups, own_layout
+from hypernas.slicing.layout import Layout, owners, plain_name
 
 _LARGE = 2**17  # numbers from which on it pays to write each just once
 
@@ -43,6 +43,19 @@ class Axis:
         return math.prod(
             part.stop - part.start if isinstance(part, slice) else len(part) for part in self.taken
         )
+
+    @cached_property
+    def indices(self) -> tuple[int, ...]:
+        """Those that are taken of the whole axis, ascending."""
+        places = torch.arange(math.prod(self.large)).view(self.large)
+        for dim, part in enumerate(self.taken):
+            kept = (
+                torch.arange(self.large[dim])[part]
+                if isinstance(part, slice)
+                else torch.tensor(part)
+            )
+            places = places.index_select(dim, kept)
+        return tuple(places.flatten().tolist())
 
 
 @dataclass(frozen=True)
@@ -169,8 +182,8 @@ def slice_of(
     """Index set of parameter (or buffer) `name` of `small` inside that of `large`.
 
     Without a layout each axis takes a prefix, the spatial axes of convolutions their centre, and
-    the matrices that torch's own attention and recurrent modules stack are sliced one by one. What
-    a prefix would cut across (see `hypernas.slicing.fused`) needs a layout.
+    the matrices that torch's own attention and recurrent modules stack are sliced one by one. A
+    convolution whose groups a prefix would cut across needs a layout.
 
     Args:
         large, small: modules, or skeletons, that both have the parameter.
@@ -184,36 +197,58 @@ def slice_of(
     if len(shapes[0]) != len(shapes[1]):
         raise ValueError(misfit(name, *shapes))
     spatial = spatial_axes(next(owners(small, name)), name)
-    own = own_layout(large, name)
-    if layout is None and own is None:
+    layout = layout or own_layout(large, name)
+    if layout is None:
         if any(part > size for size, part in zip(*shapes, strict=True)):
             raise ValueError(misfit(name, *shapes))
-        if reason := refusal(large, small, name):
+        if reason := cut_groups(large, small, name):
             raise ValueError(reason)
-        sizes = [[(n,) for n in shape] for shape in shapes]
-        centred = [(i in spatial,) for i in range(len(shapes[0]))]
-    else:
-        layout = layout or own
-        layout = layout if isinstance(layout, Layout) else Layout(str(layout))
-        sizes = [
-            layout.factors(name, shape, module, architecture)
-            for shape, module, architecture in zip(
-                shapes, (large, small), architectures, strict=True
+        taken = [
+            Axis((big,), (centre(big, part) if i in spatial else slice(0, part),))
+            for i, (big, part) in enumerate(zip(*shapes, strict=True))
+        ]
+        return Slice(tuple(taken))
+    layout = layout if isinstance(layout, Layout) else Layout(str(layout))
+    sizes = [
+        layout.factors(name, shape, module, architecture)
+        for shape, module, architecture in zip(shapes, (large, small), architectures, strict=True)
+    ]
+    axes = []
+    for i, names in enumerate(layout.axes(name, len(shapes[0]))):
+        parts = [
+            _product(
+                big, part, [f in layout.centre or (i in spatial and names == [[f]]) for f in own]
             )
+            for big, part, own in zip(sizes[0][i], sizes[1][i], names, strict=True)
         ]
-        centred = [
-            tuple(f in layout.centre or (i in spatial and len(axis) == 1) for f in axis)
-            for i, axis in enumerate(layout.axes(name, len(shapes[0])))
-        ]
-    found = []
-    for big, part, middle in zip(*sizes, centred, strict=True):
-        if any(p > b for p, b in zip(part, big, strict=True)):
+        if any(part is None for part in parts):
             raise ValueError(misfit(name, *shapes))
-        taken = tuple(
-            centre(b, p) if m else slice(0, p) for b, p, m in zip(big, part, middle, strict=True)
-        )
-        found.append(Axis(tuple(big), taken))
-    return Slice(tuple(found))
+        axes.append(joined([part for part in parts if part is not None]))
+    return Slice(tuple(axes))
+
+
+def _product(large: tuple[int, ...], small: tuple[int, ...], centred: list[bool]) -> Axis | None:
+    """An axis from the sizes of its factors; None where one is larger in the small weight."""
+    if any(part > size for size, part in zip(large, small, strict=True)):
+        return None
+    taken = tuple(
+        centre(size, part) if middle else slice(0, part)
+        for size, part, middle in zip(large, small, centred, strict=True)
+    )
+    return Axis(large, taken)
+
+
+def joined(parts: Sequence[Axis]) -> Axis:
+    """One axis of several that stand one behind the other."""
+    if len(parts) == 1:
+        return parts[0]
+    indices: list[int] = []
+    total = 0
+    for part in parts:
+        indices += [total + index for index in part.indices]
+        total += math.prod(part.large)
+    run = slice(indices[0], indices[-1] + 1)
+    return Axis((total,), (run if indices == list(range(*run.indices(total))) else tuple(indices),))
 
 
 def centre(size: int, part: int) -> slice:
@@ -229,7 +264,8 @@ def prefix(large: tuple[int, ...], small: tuple[int, ...]) -> Slice:
 
 def spatial_axes(owner: nn.Module, name: str) -> range:
     """Axes that run over space, of a parameter which a module owns: those of a kernel."""
-    if isinstance(owner, nn.modules.conv._ConvNd) and name.endswith(("weight", "weight_v")):
+    kernel = plain_name(name).endswith(("weight", "weight_v"))
+    if kernel and isinstance(owner, nn.modules.conv._ConvNd):
         return range(2, 2 + len(owner.kernel_size))
     return range(0)
 
@@ -240,4 +276,5 @@ def misfit(name: str, large: tuple[int, ...], small: tuple[int, ...]) -> str:
 
 
 def _shape(module: nn.Module, name: str) -> tuple[int, ...]:
-    return tuple(getattr(next(owners(module, name)), name.rpartition(".")[2]).shape)
+    owner, _, leaf = name.rpartition(".")
+    return tuple(getattr(module.get_submodule(owner), leaf).shape)

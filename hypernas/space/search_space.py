@@ -3,7 +3,7 @@
 import functools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
@@ -23,7 +23,10 @@ class SearchSpace:
         build: architecture -> `nn.Module`. It reads the architecture as a mapping and may use any
             module there is; nothing has to be subclassed.
         layouts: parameter name pattern -> layout, for parameters a prefix would slice wrongly
-            (fused qkv, concatenations): see `hypernas.slicing.Layout`.
+            (fused qkv, concatenations): see `hypernas.slicing.Layout`. "auto" for those that are found
+            when the first generator is made: see `hypernas.check`.
+        inputs: an example of what every module of the space can be called with: a tensor, a tuple of
+            several, or a mapping of keywords. Slices are checked on it; None to guess.
 
     The functions below are pure: they change nothing, and all randomness comes from `rng`, which
     is a `torch.Generator`, a `random.Random` or a `numpy.random.Generator`.
@@ -37,19 +40,24 @@ class SearchSpace:
         self,
         choices: Mapping[str, Choice | Sequence[Any]],
         build: Callable[[Architecture], nn.Module],
-        layouts: Mapping[str, Any] | None = None,
+        layouts: Mapping[str, Any] | Literal["auto"] | None = None,
+        inputs: Any = None,
     ) -> None:
         self.choices: dict[str, Choice] = {
             str(name): choice if isinstance(choice, Choice) else Choice(listed(choice))
             for name, choice in choices.items()
         }
-        self.layouts = dict(layouts or {})
+        self.auto_layouts = layouts == "auto"
+        self.layouts: dict[str, Any] = {} if isinstance(layouts, str) else dict(layouts or {})
+        self.inputs = inputs
         self._build = build
         self._mark = object()  # of the architectures that this space has checked or made
         if not self.choices:
             raise ValueError("a search space needs at least one choice, got none.")
         if not callable(build):
             raise TypeError(f"build must be a function architecture -> nn.Module, got {build!r}.")
+        if isinstance(layouts, str) and not self.auto_layouts:
+            raise ValueError(f"layouts must be 'auto' or a mapping, got {layouts!r}.")
         self._check_conditions()
 
     def _check_conditions(self) -> None:
@@ -158,6 +166,16 @@ class SearchSpace:
                 f"build must return an nn.Module, got {type(module).__name__} for {architecture}."
             )
         return module
+
+    def largest_like(self, architecture: Architecture) -> Architecture:
+        """The largest architecture with the same values of categorical choices."""
+        return self._complete(
+            lambda name, choice: (
+                architecture[name]
+                if name in architecture and not choice.ordered
+                else choice.values[-1]
+            )
+        )
 
     def _complete(self, pick: Callable[[str, Choice], Value]) -> Architecture:
         """Go through the choices in order and let `pick` decide each active one."""

@@ -1,21 +1,24 @@
 """The largest shapes of a search space: what every subnet's parameters are slices of."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
 from hypernas.slicing import Layout, Slice, layout_of, slice_of
-from hypernas.slicing.fused import own_layout
+from hypernas.slicing.fused import cut_blocks, own_layout
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
+from hypernas.subnet.law import Examination, examine, few, written
 from hypernas.subnet.norms import norm_statistics
 from hypernas.subnet.skeleton import build_seeded, build_skeleton
 from hypernas.subnet.subnet import Slices
 from hypernas.subnet.target import generated_shapes
 
 _NUM_PROBES = 4  # random architectures whose fit is checked before training
+_EXAMINED: WeakKeyDictionary[SearchSpace, Examination] = WeakKeyDictionary()
 
 
 class Supernet:
@@ -40,22 +43,78 @@ class Supernet:
         self._home: dict[str, tuple[Architecture, nn.Module]] = {}  # of statistics too
         self.shapes: dict[str, torch.Size] = {}
         for architecture, module in self._references:
-            for name, shape in generated_shapes(module).items():
-                self.shapes.setdefault(name, shape)
-            for name in [*generated_shapes(module), *norm_statistics(module)]:
-                self._home.setdefault(name, (architecture, module))
+            self._take_in(architecture, module)
+        rng = torch.Generator().manual_seed(0)
+        samples = [space.smallest(), *(space.sample(rng) for _ in range(_NUM_PROBES))]
+        probes = [(a, build_skeleton(space, a)) for a in samples]
+        if any(self._outgrown(module) for _, module in probes):
+            self._take_in_every_value()
         self._check_dtypes()
         unused = [p for p in space.layouts if not any(layout_of(n, {p: 1}) for n in self._home)]
         if unused:
             raise ValueError(
                 f"the layouts {unused} match none of the parameters {list(self.shapes)}."
             )
-        rng = torch.Generator().manual_seed(0)
-        probes = [space.smallest(), *(space.sample(rng) for _ in range(_NUM_PROBES))]
-        for architecture, module in self._references:
+        self._examine()
+        for architecture, module in [*self._references, *probes]:
             self.place(architecture, module)
-        for architecture in probes:
-            self.slices(architecture)
+
+    def _take_in(self, architecture: Architecture, module: nn.Module, *, new: bool = True) -> None:
+        """Keep a module as the home of what it has in the largest shape so far.
+
+        Args:
+            new: also of what no other has.
+        """
+        for name, tensor in {**_generated(module), **norm_statistics(module)}.items():
+            if name in self._home and not _exceeds(tensor.shape, self._large(name)):
+                continue
+            if name not in self._home and not new:
+                continue
+            self._home[name] = architecture, module
+            if name in generated_shapes(module):
+                self.shapes[name] = tensor.shape
+
+    def _large(self, name: str) -> torch.Size:
+        return _tensor(self._home[name][1], name).shape
+
+    def _outgrown(self, module: nn.Module) -> bool:
+        """True if something of a subnet is larger than in the references."""
+        return any(
+            name in self._home and _exceeds(tensor.shape, self._large(name))
+            for name, tensor in _generated(module).items()
+        )
+
+    def _take_in_every_value(self) -> None:
+        """Make references of each smaller value too, of choices that make some tensors larger, others smaller."""
+        for name, choice in self.space.choices.items():
+            for value in choice.values[:-1] if choice.ordered else ():
+                architecture = self.space.largest_with(name, value)
+                module = build_skeleton(self.space, architecture)
+                if self._outgrown(module):
+                    self._references.append((architecture, module))
+                    self._take_in(architecture, module, new=False)
+
+    def _examine(self) -> None:
+        """Put the slices to the law, once for each space; where it is broken, layouts are wanted or taken."""
+        if self.space not in _EXAMINED:
+            _EXAMINED[self.space] = examine(self.space, few(self.space))
+        found = _EXAMINED[self.space]
+        self._proved = found.decided
+        prefix = 'A layout of plain names, such as "rows columns", says that a prefix is meant.'
+        for verdict in found.verdicts:
+            if verdict.layouts and not self.space.auto_layouts:
+                raise ValueError(
+                    f"slices of the largest network's weights do not compute what it computes with them, "
+                    f"{verdict.because} of {verdict.subject}; under other layouts they do. Write\n  "
+                    f'{written(found.layouts)}\nor layouts="auto" for what is found. {prefix}'
+                )
+            if verdict.doubts:
+                raise ValueError(
+                    f"nothing tells how the columns of {', '.join(verdict.doubts)} belong to "
+                    f"those of the largest network ({verdict.because}), and two choices together make their "
+                    f"number. Write\n  {written(verdict.doubts)}\nif they are laid out so. {prefix}"
+                )
+        self.space.layouts.update(found.layouts)
 
     def _check_dtypes(self) -> None:
         dtype = torch.get_default_dtype()
@@ -94,7 +153,12 @@ class Supernet:
         if layout is None:
             return tuple((size,) for size in shape)
         layout = layout if isinstance(layout, Layout) else Layout(layout)
-        return tuple(layout.factors(name, tuple(shape), module, architecture))
+        parts = layout.factors(name, tuple(shape), module, architecture)
+        if any(len(axis) > 1 for axis in parts):
+            raise ValueError(
+                f"{name}: the layout {layout.pattern!r} has a sum, whose parts are no factors of an axis."
+            )
+        return tuple(axis[0] for axis in parts)
 
     def slices(self, architecture: Mapping[str, Any]) -> Slices:
         """The index sets of an architecture, of which the module is built for it.
@@ -119,10 +183,14 @@ class Supernet:
                 misfits.append(f"{name}: not a parameter of the largest architecture")
                 continue
             home, large = self._home[name]
+            layout = self.layout(name)
             try:
                 slices[name] = slice_of(
-                    large, module, name, self.layout(name), architectures=(home, architecture)
+                    large, module, name, layout, architectures=(home, architecture)
                 )
+                doubted = not self._proved and layout is None and name in weights
+                if doubted and (reason := cut_blocks(large, module, name)):
+                    raise ValueError(reason)
             except ValueError as error:
                 misfits.append(str(error))
         if misfits:
@@ -157,32 +225,45 @@ class Supernet:
         The builder draws from torch's global generator, whose state is put back afterwards.
         """
         drawn: dict[str, Tensor] = {}
-        for module in self._real((seed + num * 4_294_967_311) % 2**63):
+        for architecture, module in self._real((seed + num * 4_294_967_311) % 2**63):
             for name, parameter in module.named_parameters():
-                if parameter.requires_grad:
-                    drawn.setdefault(name, parameter.detach().clone())
-        return drawn
+                if parameter.requires_grad and self._home[name][0] == architecture:
+                    drawn[name] = parameter.detach().clone()
+        return {name: drawn[name] for name in self.shapes}
 
     def statistics(self) -> dict[str, Tensor]:
         """The running statistics of the norms as the builder leaves them, of the largest shapes."""
         drawn: dict[str, Tensor] = {}
-        for module in self._real(0):
+        for architecture, module in self._real(0):
             for name, buffer in norm_statistics(module).items():
-                drawn.setdefault(name, buffer.clone())
+                if self._home[name][0] == architecture:
+                    drawn[name] = buffer.clone()
         return drawn
 
     def buffers(self) -> dict[str, Tensor]:
         """All buffers as the builder leaves them, of the largest architecture that has them."""
         drawn: dict[str, Tensor] = {}
-        for module in self._real(0):
+        for _, module in self._real(0):
             for name, buffer in module.named_buffers():
                 drawn.setdefault(name, buffer.clone())
         return drawn
 
-    def _real(self, seed: int) -> list[nn.Module]:
-        return [
-            build_seeded(self.space, architecture, seed) for architecture, _ in self._references
-        ]
+    def _real(self, seed: int) -> Iterator[tuple[Architecture, nn.Module]]:
+        for architecture, _ in self._references:
+            yield architecture, build_seeded(self.space, architecture, seed)
+
+
+def _generated(module: nn.Module) -> dict[str, Tensor]:
+    return {n: p for n, p in module.named_parameters() if p.requires_grad}
+
+
+def _exceeds(shape: torch.Size, other: torch.Size) -> bool:
+    """True if a shape holds another of as many axes, and more."""
+    return (
+        shape != other
+        and len(shape) == len(other)
+        and all(size >= part for size, part in zip(shape, other, strict=True))
+    )
 
 
 def _tensor(module: nn.Module, name: str) -> Tensor:

@@ -116,16 +116,3 @@ def test_inputs_of_a_program_that_a_batch_does_not_have_are_refused_with_those_i
     status, _, error = run("export", *settings)
     assert status == 2
     assert "has the keywords ['words', 'mask', 'labels'], and not ['attention']" in error
-
-
-def test_it_is_grown_of_members(run):
-    members = "members=[{width: 4},{width: 4}]"
-    short = [
-        f"{part}training.{x}" for part in ("", "member_") for x in ("steps=5", "batch_size=32")
-    ]
-    settings = [*OWN, members, *short, "objective=own_loss", "device=cpu"]
-    status, _, error = run("grow", *settings, "hydra.run.dir=grown")
-    assert status == 0, error
-    assert json.loads(Path("grown/phases.json").read_text())
-    status, _, error = run("export", "run=grown", "architecture=largest", "out=net")
-    assert status == 0, error

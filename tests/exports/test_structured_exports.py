@@ -111,29 +111,6 @@ def test_a_difference_in_any_output_is_told_by_its_name(output, tmp_path, monkey
     assert not list(tmp_path.iterdir())
 
 
-def test_what_training_keeps_in_buffers_is_exported_as_it_is_called(tmp_path):
-    """A parametrization with vectors of its own, moved by every pass in training."""
-
-    class Bounded(nn.Module):
-        def __init__(self, width):
-            super().__init__()
-            self.a = nn.utils.parametrizations.spectral_norm(nn.Linear(4, width))
-            self.b = nn.Linear(width, 2)
-
-        def forward(self, x):
-            return {"y": self.b(self.a(x))}
-
-    generator = generators.shared(SearchSpace({"w": [4, 8]}, lambda a: Bounded(a["w"])))
-    x = torch.randn(8, 4)
-    optimizer = torch.optim.SGD(generator.parameters(), lr=0.05)
-    for _ in range(20):
-        (generator.call({"w": 4}, x)["y"] - 1).square().mean().backward()
-        optimizer.step()
-        optimizer.zero_grad()
-    export = export_file(generator.eval(), {"w": 4}, tmp_path / "a.safetensors", inputs=x)
-    assert export.difference <= 1e-6
-
-
 def test_infinite_outputs_that_are_equal_do_not_differ(tmp_path):
     class Masked(nn.Module):
         def __init__(self, width):

@@ -201,7 +201,7 @@ def test_a_parameter_larger_than_the_largest_is_refused_with_both_shapes():
         ("(3 dim) model", "does not tell the factors of an axis of 8"),
         ("rows", "must name 2 axes"),
         ("(rows columns", "cannot be read"),
-        ("() columns", "must name 2 axes"),
+        ("() columns", "cannot be read"),
     ],
 )
 def test_a_layout_that_does_not_describe_the_parameter_is_refused(pattern, message):

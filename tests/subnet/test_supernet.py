@@ -6,7 +6,7 @@ from example_spaces import EXAMPLES
 from torch import nn
 from torch.testing import assert_close
 
-from hypernas import SearchSpace, generators
+from hypernas import Choice, SearchSpace, generators
 from hypernas.subnet.norms import norm_statistics
 from hypernas.subnet.skeleton import build_seeded
 from hypernas.subnet.supernet import Supernet
@@ -91,21 +91,43 @@ def test_an_envelope_pickles(space):
 def test_a_subnet_that_does_not_fit_is_refused_with_every_misfit():
     def build(architecture):
         small = architecture["width"] == 2
-        net = nn.ModuleDict({"a": nn.Linear(9 if small else 4, 4), "b": nn.BatchNorm1d(4)})
+        sizes = (9, 4) if small else (4, 8)  # neither contains the other
+        net = nn.ModuleDict({"a": nn.Linear(*sizes), "b": nn.Linear(*sizes[::-1])})
         if small:
-            net["b"] = nn.BatchNorm1d(5)
             net["c"] = nn.Linear(1, 1)
         return net
 
     with pytest.raises(ValueError, match="does not fit inside the largest of its space") as caught:
         Supernet(SearchSpace({"width": [2, 4]}, build))
     for misfit in (
-        "a.weight: (4, 9) does not fit inside (4, 4)",
-        "b.weight: (5,) does not fit inside (4,)",
-        "b.running_mean: (5,) does not fit inside",
+        "a.weight: (4, 9) does not fit inside (8, 4)",
+        "b.weight: (9, 4) does not fit inside (4, 8)",
         "c.weight: not a parameter of the largest architecture",
     ):
         assert misfit in str(caught.value)
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_a_value_may_make_some_tensors_larger_and_others_smaller(ordered):
+    class Patches(nn.Module):
+        def __init__(self, patch: int, width: int) -> None:
+            super().__init__()
+            self.embed = nn.Conv1d(1, width, patch, stride=patch)
+            self.positions = nn.Parameter(torch.randn(24 // patch, width))
+            self.norm = nn.BatchNorm1d(24 // patch)
+
+    space = SearchSpace(
+        {"patch": Choice([2, 3, 6], ordered=ordered), "width": [4, 8]},
+        lambda a: Patches(a["patch"], a["width"]),
+    )
+    supernet = Supernet(space)
+    assert supernet.shapes["embed.weight"] == (8, 1, 6)
+    assert supernet.shapes["positions"] == (12, 8)
+    assert supernet.statistics()["norm.running_mean"].shape == (12,)
+    drawn = supernet.draw(0)
+    assert {name: t.shape for name, t in drawn.items()} == supernet.shapes
+    small = supernet.slices({"patch": 3, "width": 4})
+    assert_close(small.weights["positions"](drawn["positions"]), drawn["positions"][:8, :4])
 
 
 def test_a_layout_that_matches_no_parameter_is_refused():

@@ -1,0 +1,39 @@
+"""Verdicts of the law of slices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+State = Literal["holds", "broken", "undecided"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Judgement on one architecture or choice.
+
+    Attributes:
+        subject: the choice that was made smaller, or an architecture in words.
+        state: "holds" if the subnet computes what the largest does on its weights padded by zeros;
+            "broken" if it does so only under other layouts; "undecided" if that cannot be told.
+        because: the reason of what is undecided, and for what is broken the place.
+        layouts: parameter pattern -> layout under which it holds, where it is broken.
+        doubts: parameter -> layout that its sizes suggest, where none is proved and a prefix is as doubtful.
+        place: the layer at which the networks depart, if they do.
+    """
+
+    subject: str
+    state: State
+    because: str = ""
+    layouts: Mapping[str, str] = field(default_factory=dict)
+    doubts: Mapping[str, str] = field(default_factory=dict)
+    place: str | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.subject}: {self.state}"
+        text += f", {self.because}" if self.because else ""
+        return text + (f"; write {written(self.layouts)}" if self.layouts else "")
+
+
+def written(layouts: Mapping[str, str]) -> str:
+    """Layouts ready to paste."""
+    return "layouts={" + ", ".join(f'"{p}": "{text}"' for p, text in layouts.items()) + "}"
