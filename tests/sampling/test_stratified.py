@@ -59,3 +59,13 @@ def test_the_state_of_torch_is_left_alone():
 def test_more_than_there_are_or_none_is_refused(num):
     with pytest.raises(ValueError, match=f"1 to {SMALL.size} subnets.* got {num}"):
         sample(SMALL, num)
+
+
+def test_a_space_in_which_some_architectures_are_hardly_ever_drawn_by_choice_is_sampled_at_once():
+    choices = {"step_0": Choice(["go", "stop"])}
+    for i in range(1, 210):
+        choices[f"step_{i}"] = Choice(["go", "stop"], when={f"step_{i - 1}": "go"})
+    chain = SearchSpace(choices, build=lambda architecture: torch.nn.Linear(1, 1))
+    assert chain.size == 211
+    found = stratified_subnets(chain, 10, cost=len, seed=0)
+    assert max(len(architecture) for architecture in found.values()) > 180

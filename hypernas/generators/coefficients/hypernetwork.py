@@ -48,8 +48,9 @@ class CoefficientHypernetwork(CoefficientSource):
         encode: the cos/sin map; False feeds the plain features.
         normalize: divide the encoding by √D (see `hypernas.space.encoding.mip`); the first layer starts √D
             times as large then, so that only its learning differs.
-        centre: take off the mean over the space: over all architectures where there are up to 64, over
-            64 of them else, among them the largest and the smallest; with a condition of zeros.
+        centre: take off the mean over the space: over all architectures where there are up to 64, else
+            over 64 drawn as in training, choice by choice, among them the largest and the smallest; with a
+            condition of zeros.
         rng: of the initialisation.
     """
 
@@ -218,5 +219,5 @@ def _samples(space: SearchSpace) -> Tensor:  # shape: (S, D)
     if space.size <= _NUM_SAMPLES:
         return torch.stack([encoding(architecture) for architecture in space.enumerate()])
     rng = torch.Generator().manual_seed(0)
-    drawn = [space.sample(rng) for _ in range(_NUM_SAMPLES - 2)]
+    drawn = [space.sample_choices(rng) for _ in range(_NUM_SAMPLES - 2)]
     return torch.stack([encoding(a) for a in (space.largest(), space.smallest(), *drawn)])

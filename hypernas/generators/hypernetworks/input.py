@@ -38,9 +38,9 @@ class NetworkInput:
         return features / math.sqrt(len(features)) if self.normalize else features
 
     def samples(self) -> Tensor:  # shape: (samples, E)
-        """Those of the largest, the smallest and random architectures, always the same ones."""
+        """Those of the largest, the smallest and random architectures, drawn by choice; always the same ones."""
         rng = torch.Generator().manual_seed(0)
-        drawn = [self.space.sample(rng) for _ in range(_NUM_SAMPLES)]
+        drawn = [self.space.sample_choices(rng) for _ in range(_NUM_SAMPLES)]
         return torch.stack([self(a) for a in [self.space.largest(), self.space.smallest(), *drawn]])
 
     @property

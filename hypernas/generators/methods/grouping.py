@@ -94,7 +94,7 @@ class SimilarGroups(Grouping):
         else:
             distinct: dict[Any, None] = {}
             while len(distinct) < num:
-                distinct[space.sample(rng)] = None
+                distinct[space.sample_choices(rng)] = None
             centres = list(distinct)
         self._encoding = Encoding(space)
         self._centres = torch.stack([self._encoding(centre) for centre in centres])
