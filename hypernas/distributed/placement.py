@@ -1,7 +1,7 @@
 """Placement of a generator on ranks: the part each stores, and the way to the weights they train."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -64,7 +64,7 @@ class Placement(ABC):
         """Without gradients the weights of those that this rank wants, of what each rank does."""
 
     @abstractmethod
-    def reduce_gradients(self, loss: Tensor, statistics: Sequence[Tensor]) -> Tensor:
+    def reduce_gradients(self, loss: Tensor, statistics: Mapping[str, Tensor]) -> Tensor:
         """See `ProcessGroup.reduce_gradients`; afterwards each rank has the gradient of all it keeps."""
 
     @abstractmethod

@@ -1,7 +1,7 @@
 """Every rank has the whole generator."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -61,7 +61,7 @@ class Replicated(Placement):
         generated = self.generator.many([subnets[i] for i in positions])
         return dict(zip(positions, generated, strict=True))
 
-    def reduce_gradients(self, loss: Tensor, statistics: Sequence[Tensor]) -> Tensor:
+    def reduce_gradients(self, loss: Tensor, statistics: Mapping[str, Tensor]) -> Tensor:
         parameters = list(self.generator.parameters())
         return self.ranks.reduce_gradients(self.generator, parameters, loss, statistics)
 

@@ -1,7 +1,7 @@
 """Every rank has a part of the bank."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -80,7 +80,7 @@ class ShardedBanks(Placement):
         for i in trained[self.ranks.rank]:
             for leaf in weights[i].values():
                 leaf.requires_grad_()
-        yield {i: subnets[i].target.fixed(own) for i, own in weights.items()}
+        yield {i: self.generator.complete(subnets[i], own) for i, own in weights.items()}
         gradients = delivery.send_back(weights, trained)
         reached = [
             (mixed[i][name], gradient)
@@ -93,9 +93,9 @@ class ShardedBanks(Placement):
     @torch.no_grad()
     def weights(self, subnets: Sequence[Subnet], wanted: Sequence[Sequence[int]]) -> Weights:
         sent = self._delivery(subnets).send(self._mixed(subnets, None), wanted)
-        return {i: subnets[i].target.fixed(own) for i, own in sent.items()}
+        return {i: self.generator.complete(subnets[i], own) for i, own in sent.items()}
 
-    def reduce_gradients(self, loss: Tensor, statistics: Sequence[Tensor]) -> Tensor:
+    def reduce_gradients(self, loss: Tensor, statistics: Mapping[str, Tensor]) -> Tensor:
         copied = [p for p in self.generator.parameters() if id(p) not in self._divided]
         return self.ranks.reduce_gradients(self.generator, copied, loss, statistics)
 

@@ -23,6 +23,7 @@ from hypernas.generators.methods.standalone import (
     has_late_parameters,
 )
 from hypernas.generators.mixture import Mixture
+from hypernas.generators.padding import padding_rows
 from hypernas.generators.selection.importance import sort_channels
 from hypernas.generators.start.order import Ordered, ordered
 from hypernas.generators.start.start import start_at
@@ -65,6 +66,7 @@ __all__ = [
     "mos_neuron",
     "ofa",
     "ordered",
+    "padding_rows",
     "running_statistics",
     "shared",
     "soft_sharing",

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hypernas.generators.description import Description
 from hypernas.generators.mode import evaluating, full_precision
+from hypernas.generators.padding import PaddingRows
 from hypernas.generators.statistics import Statistics
 from hypernas.generators.taxonomy import Taxonomy
 from hypernas.space import SearchSpace
@@ -86,6 +87,7 @@ class Generator(nn.Module, ABC):
         self._supernet = supernet
         self._encoding = Encoding(space)
         self._subnets: Cache[Subnet] = Cache(num_remembered)
+        self.padding = PaddingRows()
         self.register_buffer("_like", torch.empty(0), persistent=False)  # our device and dtype
 
     @abstractmethod
@@ -189,7 +191,11 @@ class Generator(nn.Module, ABC):
             return []
         with full_precision(self.device):
             generated = self.generate(subnets)
-        return [s.target.fixed(own) for s, own in zip(subnets, generated, strict=True)]
+        return [self.complete(*pair) for pair in zip(subnets, generated, strict=True)]
+
+    def complete(self, subnet: Subnet, generated: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Weights that were generated, with those that nobody trains."""
+        return subnet.target.fixed(generated, self.padding.rows())
 
     def call(
         self,

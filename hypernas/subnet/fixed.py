@@ -11,7 +11,7 @@ class Fixed:
 
     Parameters that require no gradient are the target's own, as the builder made them for its
     architecture: of any shape and type, stored in no generator and no checkpoint. The row of an embedding's
-    `padding_idx` is zero, unless something else reads the same weight (as an output layer that is tied
+    `padding_idx` is zero or that of a start, unless something else reads the same weight (as an output layer that is tied
     to it does), by which torch trains that row too.
 
     Args:
@@ -34,11 +34,19 @@ class Fixed:
                 place = torch.tensor([index]), torch.zeros(1, *parameter.shape[1:])
                 self.rows[names[id(parameter)]] = place
 
-    def __call__(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Generated weights with what is fixed in its place, where no gradient passes."""
+    def __call__(
+        self, weights: Mapping[str, Tensor], rows: Mapping[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
+        """Generated weights with what is fixed in its place, where no gradient passes.
+
+        Args:
+            rows: those of padding that are not zero, by name, as long as in the largest network.
+        """
         whole = dict(weights)
         for name, (index, values) in self.rows.items():
             if name in whole:
+                if rows and name in rows:
+                    values = rows[name][tuple(slice(size) for size in values.shape)]
                 whole[name] = _with_row(whole[name], index, values)
         return whole | self.parameters
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from hypernas.data import draws
 from hypernas.events import Stateful
-from hypernas.generators import Generator, late_buffers
+from hypernas.generators import Generator, late_buffers, padding_rows
 
 _KEPT = 2  # the newest, and one before it
 _FORMAT = 2  # format 1 had no "parts"
@@ -257,7 +257,8 @@ def _check_parameters(
         n.rpartition(".")[2] == "_extra_state" for n in present
     ):  # what it holds depends on what it was asked for
         return
-    late = tuple(f"{name}./" for name in late_buffers(generator))  # come with the state
+    parts = {**late_buffers(generator), **padding_rows(generator)}
+    late = tuple(f"{name}./" for name in parts)  # come with the state
     lines = [
         f"{name}: {tuple(saved[name].shape) if name in saved else 'absent'} in the checkpoint, "
         f"{tuple(present[name].shape) if name in present else 'absent'} here"

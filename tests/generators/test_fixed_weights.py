@@ -156,3 +156,26 @@ def test_a_space_of_frozen_parameters_alone_is_refused():
 
 def test_a_network_to_grow_has_the_parameters_that_are_generated():
     assert not set(FROZEN) & set(Network(space(), "largest").weights)
+
+
+@pytest.mark.parametrize("name", ["shared", "hypernas", "standalone", "few_shot", "by_name"])
+def test_a_start_has_its_own_rows_of_padding(name):
+    trained = space().build({"width": 6})
+    torch.nn.init.normal_(trained.words.weight)
+    generator = configured(name)(space=space(), start=trained)
+    inputs = torch.tensor([[5, 5, 3]])
+    assert_close(generator.eval().call({"width": 6}, inputs), trained.eval()(inputs))
+    row = generator({"width": 4})["words.weight"][5]
+    assert_close(row, trained.words.weight[5, :4])
+    again = configured(name)(space=space())
+    again.load_state_dict(generator.state_dict())
+    assert_close(again({"width": 4})["words.weight"][5], row)
+
+
+def test_rows_of_padding_come_and_go_with_a_state():
+    trained = space().build({"width": 6})
+    torch.nn.init.ones_(trained.words.weight)
+    generator, fresh = generators.shared(space(), start=trained), generators.shared(space())
+    assert generator({"width": 4})["words.weight"][5].sum() == 4
+    generator.load_state_dict(fresh.state_dict())
+    assert generator({"width": 4})["words.weight"][5].sum() == 0

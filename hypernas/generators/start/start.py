@@ -40,6 +40,14 @@ def start_at(generator: G, start: Start | None) -> G:
     trained = read(generator.space, start)
     _check_buffers(generator, trained)
     hold(generator, trained)
+    rows = largest_subnet(generator).target.fixed.rows
+    generator.padding.hold(
+        {
+            name: trained.weights[name][index].to(generator.device)
+            for name, (index, _) in rows.items()
+            if name in trained.weights and trained.weights[name][index].any()
+        }
+    )
     _check_weights(generator, trained)
     if trained.notes:
         warnings.warn(f"of the start: {'; '.join(trained.notes)}.", stacklevel=3)
@@ -73,9 +81,7 @@ def _check_weights(generator: Generator, trained: Trained) -> None:
     ]
     if wrong:
         raise ValueError(
-            "the largest subnet would not have the weights of the start:\n  "
-            + "\n  ".join(wrong)
-            + "\nRows of padding (padding_idx) are zeros in every subnet: let them be zeros in the start."
+            "the largest subnet would not have the weights of the start:\n  " + "\n  ".join(wrong)
         )
 
 

@@ -91,7 +91,7 @@ def read(space: SearchSpace, start: Start) -> Trained:
     return Trained(
         {name: taken[name] for name in (*generated_shapes(largest), *beside) if name in taken},
         {name: tensor for name, tensor in taken.items() if name in kept or name in frozen},
-        (*notes, *_conversions(taken[name] for name in shapes)),
+        (*notes, *_conversions(taken[n] for n in shapes if n not in frozen)),
     )
 
 
