@@ -185,11 +185,27 @@ def test_tied_parameters_are_read_under_either_name_and_must_be_equal():
         generators.shared(space, start=state)
 
 
-def test_buffers_that_only_the_builder_makes_must_be_the_starts():
-    space = EXAMPLES["tied"]().space
-    torch.manual_seed(5)
-    with pytest.raises(ValueError, match=r"phases: .* away"):
-        generators.shared(space, start=space.build(space.largest()))
+@pytest.mark.parametrize("name", EXACT)
+def test_buffers_that_the_builder_makes_otherwise_come_along_and_are_saved(name):
+    space, tokens = EXAMPLES["tied"]()
+    module = trained(space, seed=5)
+    generator = configured(name)(space=space, start=module).eval()
+    other = configured(name)(space=space)
+    other.load_state_dict(generator.state_dict())
+    for made in (generator, other.eval()):
+        assert_close(made.call(space.largest(), tokens), module(tokens), rtol=0, atol=0)
+        small = made.export(space.smallest())
+        assert_close(small.phases, module.phases[..., : small.phases.shape[-1]], rtol=0, atol=0)
+
+
+def test_a_row_of_padding_is_the_starts():
+    def build(a):
+        return nn.Sequential(nn.Embedding(5, a["dim"], padding_idx=1), nn.Linear(a["dim"], 2))
+
+    space = SearchSpace({"dim": [2, 4]}, build)
+    module = trained(space)
+    for make in (generators.shared, generators.hypernas, generators.Standalone):
+        assert unlike(make(space, start=module), module) == 0
 
 
 def test_parameters_of_other_categories_are_told_where_the_start_lacks_them():

@@ -12,6 +12,7 @@ from hypernas.generators.composite import Composite
 from hypernas.generators.generator import Generator, ParameterGroup
 from hypernas.generators.methods.grouping import Grouping, Kind, grouping_of
 from hypernas.generators.methods.shared import shared
+from hypernas.generators.start.largest import adopt_buffers
 from hypernas.generators.start.start import hold, start_at
 from hypernas.generators.start.startable import Startable
 from hypernas.generators.start.trained import Start, Trained
@@ -56,6 +57,7 @@ class FewShot(Composite, Startable):
         """Change every group such that its largest architecture would have these weights."""
         for own in children(self.generators, Generator):
             hold(own, trained)
+            adopt_buffers(own, trained)
 
     def start_from(self, generator: Generator) -> None:
         """Give every group the parameters and statistics of one generator, trained on all of them.

@@ -12,6 +12,7 @@ from hypernas.generators.start.start import start_at
 from hypernas.generators.start.startable import Startable
 from hypernas.generators.start.trained import Start, Trained
 from hypernas.generators.statistics import BufferKeeper, Statistics
+from hypernas.slicing import prefix
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 from hypernas.subnet.cache import Cache
@@ -74,9 +75,9 @@ class Standalone(Generator, Startable, BufferKeeper):
 
     def _save_late(self, module: nn.Module) -> None:
         """Make states hold the late buffers of a module, also those that the builder leaves out of them."""
-        for prefix, owner in module.named_modules():
+        for path, owner in module.named_modules():
             left_out = owner._non_persistent_buffers_set
-            left_out -= {n for n in left_out if (f"{prefix}.{n}" if prefix else n) in self._late}
+            left_out -= {n for n in left_out if (f"{path}.{n}" if path else n) in self._late}
 
     def running(self) -> dict[str, Tensor]:
         every = dict(self.subnets.named_buffers())
@@ -130,6 +131,9 @@ class Standalone(Generator, Startable, BufferKeeper):
         for name, where in {**weights, **statistics}.items():
             if (whole := self.start._buffers.get(key(name))) is not None:
                 own[name].copy_(where(whole))
+        for name in self._late:
+            if (whole := self.start._buffers.get(key(name))) is not None and name in own:
+                own[name].copy_(prefix(tuple(whole.shape), tuple(own[name].shape))(whole))
 
     def _fresh(self, architecture: Architecture) -> nn.Module:
         module = build_seeded(self.space, architecture, architecture.digest(self.seed))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hypernas.generators.generator import Generator
 from hypernas.generators.mode import evaluating
-from hypernas.generators.start.largest import largest_subnet
+from hypernas.generators.start.largest import adopt_buffers, largest_subnet
 from hypernas.generators.start.startable import Startable
 from hypernas.generators.start.trained import Start, Trained, read
 from hypernas.subnet.skeleton import build_seeded
@@ -19,7 +19,7 @@ _TOLERANCE = 1e-6  # of a weight, in units of the largest of its parameter or 1,
 
 
 def start_at(generator: G, start: Start | None) -> G:
-    """Give a generator's largest architecture the weights and norm statistics of a trained module.
+    """Give a generator's largest architecture the weights and buffers of a trained module.
 
     Generators with one entry or a base for each parameter then have exactly these weights; mixtures
     without a base have them up to rounding, their experts as far apart as they were. Smaller subnets
@@ -38,8 +38,9 @@ def start_at(generator: G, start: Start | None) -> G:
     if start is None:
         return generator
     trained = read(generator.space, start)
-    _check_buffers(generator, trained)
+    _check_frozen(generator, trained)
     hold(generator, trained)
+    adopt_buffers(generator, trained)
     rows = largest_subnet(generator).target.fixed.rows
     generator.padding.hold(
         {
@@ -86,27 +87,20 @@ def _check_weights(generator: Generator, trained: Trained) -> None:
 
 
 @torch.no_grad()
-def _check_buffers(generator: Generator, trained: Trained) -> None:
-    """Refuse buffers, and frozen parameters, that are left to the builder where its values are others."""
-    subnet = largest_subnet(generator)
-    with evaluating(generator):
-        kept = generator.statistics(subnet).tensors
-    module = build_seeded(generator.space, subnet.architecture)
-    own = {n: p.detach() for n, p in module.named_parameters() if not p.requires_grad}
-    own |= dict(module.named_buffers())
+def _check_frozen(generator: Generator, trained: Trained) -> None:
+    """Refuse parameters that require no gradient where the builder, whose they are, has others."""
+    module = build_seeded(generator.space, generator.space.largest())
     wrong = [
-        f"{name}: {_distance(buffer, trained.buffers[name]):.2g} away"
-        for name, buffer in own.items()
+        f"{name}: {distance:.2g} away"
+        for name, own in module.named_parameters()
         if name in trained.buffers
-        and name not in kept
-        and _distance(buffer, trained.buffers[name]) > _TOLERANCE
+        and (distance := _distance(own, trained.buffers[name])) > _TOLERANCE
     ]
     if wrong:
         raise ValueError(
-            "the builder makes these tensors, and the start's are others:\n  "
+            "the builder makes these parameters, which require no gradient, and the start's are others:\n  "
             + "\n  ".join(wrong)
-            + "\nOf buffers generators keep only norm statistics, and no parameters that require no "
-            "gradient: let the builder give them the values of the start."
+            + "\nLet the builder give them the values of the start."
         )
 
 
