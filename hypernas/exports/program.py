@@ -47,10 +47,13 @@ def followed(module: nn.Module) -> Iterator[None]:
     except (ExportError, OSError):
         raise
     except Exception as error:
-        why = str(error).strip().partition("\n\n")[0]
+        first: BaseException = error  # which exporters wrap in advice on themselves
+        while first.__cause__ is not None:
+            first = first.__cause__
+        why = str(first).strip().partition("\n\n")[0]
         raise ExportError(
             f"torch.export cannot follow {type(module).__name__} for any batch size.\n"
-            f"{type(error).__name__}: {why}\nIts forward must not make a Python number of the batch size "
+            f"{type(first).__name__}: {why}\nIts forward must not make a Python number of the batch size "
             f"(write x.shape[0] for len(x)) or of a tensor's values; .safetensors holds weights alone and "
             f"needs nothing of it."
         ) from error
