@@ -56,6 +56,28 @@ class Choice:
         )
 
 
+def check_conditions(choices: Mapping[str, Choice]) -> None:
+    """Check that each choice depends only on values of choices before it.
+
+    Raises:
+        ValueError: naming every choice that does not.
+    """
+    problems = []
+    before: dict[str, Choice] = {}
+    for name, choice in choices.items():
+        for parent, allowed in choice.when.items():
+            if parent not in before:
+                problems.append(f"{name}: depends on {parent!r}, which does not stand before it")
+            elif stray := [v for v in allowed if v not in before[parent].values]:
+                problems.append(
+                    f"{name}: is active when {parent} is one of {stray}, "
+                    f"but {parent} is one of {list(before[parent].values)}"
+                )
+        before[name] = choice
+    if problems:
+        raise ValueError("the choices do not form a search space:\n  " + "\n  ".join(problems))
+
+
 def _numbers(values: Sequence[Any]) -> list[int | float]:
     return [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from hypernas.space.architecture import Architecture, Value, freeze
 from hypernas.space.census import Census
-from hypernas.space.choice import Choice, listed
+from hypernas.space.choice import Choice, check_conditions, listed
 from hypernas.space.enumeration import every
 from hypernas.space.random_source import below, unit
 
@@ -58,25 +58,7 @@ class SearchSpace:
             raise TypeError(f"build must be a function architecture -> nn.Module, got {build!r}.")
         if isinstance(layouts, str) and not self.auto_layouts:
             raise ValueError(f"layouts must be 'auto' or a mapping, got {layouts!r}.")
-        self._check_conditions()
-
-    def _check_conditions(self) -> None:
-        problems = []
-        before: dict[str, Choice] = {}
-        for name, choice in self.choices.items():
-            for parent, allowed in choice.when.items():
-                if parent not in before:
-                    problems.append(
-                        f"{name}: depends on {parent!r}, which does not stand before it"
-                    )
-                elif stray := [v for v in allowed if v not in before[parent].values]:
-                    problems.append(
-                        f"{name}: is active when {parent} is one of {stray}, "
-                        f"but {parent} is one of {list(before[parent].values)}"
-                    )
-            before[name] = choice
-        if problems:
-            raise ValueError("the choices do not form a search space:\n  " + "\n  ".join(problems))
+        check_conditions(self.choices)
 
     # --- values in and out ---------------------------------------------------------------------
 
