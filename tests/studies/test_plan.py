@@ -171,7 +171,7 @@ def test_every_arm_of_every_study_composes_and_can_be_compared(name, scale):
 @pytest.mark.usefixtures("_composing")
 def test_everything_that_is_wrong_is_told_at_once():
     with pytest.raises(ValueError, match=r"(?s)measure: .*split: .*seeds: .*budgets: "):
-        plan("study.measure=loss", "split=train", "seeds=[]", "budgets=[-1]")
+        plan("study.measure=speed", "split=train", "seeds=[]", "budgets=[-1]")
 
 
 @pytest.mark.usefixtures("_composing")
