@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from hypernas.data import draws
 from hypernas.events import Stateful
 from hypernas.generators import Generator, late_buffers, padding_rows
+from hypernas.training.upgrade import upgraded
 
 _KEPT = 2  # the newest, and one before it
-_FORMAT = 2  # format 1 had no "parts"
+_FORMAT = 3  # format 1 had no "parts"; for 2 see `upgraded`
 
 
 class CheckpointError(ValueError):
@@ -140,6 +141,7 @@ def load(checkpoint: Checkpoint, *, generator: Generator) -> "State":
             f"open it with the version of hypernas that wrote it, or a newer one."
         )
     _check_space(checkpoint, record["space"], json.loads(generator.space.to_json()))
+    tensors, changed = upgraded(tensors, generator, since=record["format"])
     weights = _part(tensors, "generator.")
     _check_parameters(checkpoint, weights, generator)
     try:
@@ -147,7 +149,12 @@ def load(checkpoint: Checkpoint, *, generator: Generator) -> "State":
     except (RuntimeError, ValueError) as error:  # of generators whose parameters come and go
         raise CheckpointError(f"{checkpoint.folder} does not fit: {error}") from error
     return State(
-        record["step"], record["figures"], record["optimizer"], record.get("parts", {}), tensors
+        record["step"],
+        record["figures"],
+        record["optimizer"],
+        record.get("parts", {}),
+        tensors,
+        changed,
     )
 
 
@@ -165,6 +172,7 @@ class State:
     _optimizer: dict[str, Any]
     _parts: dict[str, dict[str, object]]
     _tensors: dict[str, Tensor]
+    _changed: list[str]  # parameters of an earlier format, which learn at another rate now
 
     def part(self, name: str) -> dict[str, object]:
         """The state of a callback, a sampler or the like, by the name it was saved under."""
@@ -188,8 +196,14 @@ class State:
             holds: which parameters it is to move, where ranks divide them; None for all.
 
         Raises:
-            CheckpointError: if its groups are of other sizes.
+            CheckpointError: if its groups are of other sizes, or what was saved is of an earlier format
+                in which parameters learned at other rates.
         """
+        if self._changed:
+            raise CheckpointError(
+                f"training cannot go on from a checkpoint of an earlier version of hypernas, in which "
+                f"{self._changed} learned at another rate: evaluate or export it, or train anew."
+            )
         saved = _part(self._tensors, "optimizer.") | self._optimizer["state"]
         entries: dict[int, dict[str, Any]] = {}
         for name, value in saved.items():

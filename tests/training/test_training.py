@@ -62,16 +62,16 @@ def test_students_send_no_gradient_to_their_teacher():
 
 
 def test_decay_and_learning_rate_follow_the_generators_groups():
-    generator = generators.hypernas(space(), coefficient_lr_scale=0.1)
+    generator = generators.mip_hypernetwork(space(), network_lr_scale=0.1)
     groups = Groups(generator, ADAMW)
     groups.set_lr(0.5)
     by_size = {
         sum(p.numel() for p in group["params"]): (group["lr"], group["weight_decay"])
         for group in groups.optimizer.param_groups
     }
-    source = sum(p.numel() for p in generator.source.parameters())
-    matrices = sum(p.numel() for p in generator.bank.parameters() if p.dim() > 2)
-    assert by_size[source] == (pytest.approx(0.0005), 0.0)
+    network = sum(p.numel() for p in generator.network.parameters())
+    matrices = sum(p.numel() for p in generator.theta_0.parameters() if p.dim() > 1)
+    assert by_size[network] == (pytest.approx(0.0005), 0.0)
     assert by_size[matrices] == (pytest.approx(0.005), 0.01)
     assert groups.lr == pytest.approx(0.005)
 

@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,11 @@ class CoefficientHypernetwork(CoefficientSource):
     θ_0 would repeat the bank and stays where it starts. Otherwise the common part drifts: with Adam
     it moves by the sum of all hidden units a step. `centre=False` is the parametrization as published.
 
+    The last layer is stored divided by `lr_scale` and used times it. The function at the start is the same
+    for any, its gradients are `lr_scale` times as large, and what a step of the last layer does to coefficients
+    is `lr_scale` times as much under Adam, its square under plain descent: as large as a
+    step of a weight, with any optimizer, where the scale is one over the number of hidden units.
+
     Args:
         supernet: the largest shapes.
         num_features: D, of the encoding and of the condition beside it.
@@ -51,10 +57,12 @@ class CoefficientHypernetwork(CoefficientSource):
         centre: take off the mean over the space: over all architectures where there are up to 64, else
             over 64 drawn as in training, choice by choice, among them the largest and the smallest; with a
             condition of zeros.
+        lr_scale: factor of what the last layer emits, above 0.
         rng: of the initialisation.
     """
 
     taxonomy = Taxonomy("generate once")
+    _version = 2  # torch keeps it in state dicts; in version 1 the last layer was not divided
     bias: Tensor
     _space: Tensor
 
@@ -73,9 +81,11 @@ class CoefficientHypernetwork(CoefficientSource):
         encode: bool,
         normalize: bool,
         centre: bool,
+        lr_scale: float,
         rng: torch.Generator,
     ) -> None:
         super().__init__()
+        self.lr_scale = lr_scale
         self.base, self.encode, self.normalize = base, encode, normalize
         activate(torch.zeros(1), gate)  # refuses an unknown one now
         self.gate: Gate = gate
@@ -112,6 +122,7 @@ class CoefficientHypernetwork(CoefficientSource):
         self._sizes = [num * len(names) for num, names in self._gated.items()]
         self._sizes += [num for _, num in later]
         self._start_gates(gates, gate_scale=gate_scale, rng=rng)
+        self.register_load_state_dict_pre_hook(_divide_undivided)
 
     @torch.no_grad()
     def _start_gates(
@@ -127,7 +138,7 @@ class CoefficientHypernetwork(CoefficientSource):
         )
         for num, rows, biases in parts:
             # half of a hidden unit's second moment passes its activation
-            deviation = gate_scale * math.sqrt(2 / (num * self.weight.shape[1]))
+            deviation = gate_scale * math.sqrt(2 / (num * self.weight.shape[1])) / self.lr_scale
             rows.normal_(0, deviation, generator=rng)
             if not self.base and self.gate != "softmax":  # sums of 1, as those of a softmax
                 rows -= rows.mean(0)
@@ -143,7 +154,7 @@ class CoefficientHypernetwork(CoefficientSource):
             hidden = hidden - samples.mean(0)
         else:
             hidden = self.trunk(encoded)
-        emitted = nn.functional.linear(hidden, self.weight, self.bias)
+        emitted = nn.functional.linear(self.lr_scale * hidden, self.weight, self.bias)
         return [self._cut(row) for row in emitted.unbind(0)]
 
     def _encoded(self, features: Tensor) -> Tensor:
@@ -178,6 +189,15 @@ class CoefficientHypernetwork(CoefficientSource):
         parts += ["gains of channels"] if "gain_out" in wanted else []
         parts += ["offset"] if "offset" in wanted else []
         return " + ".join(parts)
+
+
+def _divide_undivided(
+    source: nn.Module, state: dict[str, Tensor], prefix: str, metadata: dict[str, Any], *_: Any
+) -> None:
+    """Divide the last layer of a state dict of version 1; one that tells none is of the present."""
+    name = f"{prefix}weight"
+    if metadata.get("version") == 1 and name in state:
+        state[name] = state[name] / cast(CoefficientHypernetwork, source).lr_scale
 
 
 def _pieces(

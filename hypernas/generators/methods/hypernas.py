@@ -31,7 +31,7 @@ def hypernas(
     encode: bool = True,
     normalize: bool = False,
     centre: bool = True,
-    coefficient_lr_scale: float = 0.3,
+    coefficient_lr_scale: float = 0.03,
     condition_dim: int = 0,
     seed: int = 0,
     start: Start | None = None,
@@ -60,16 +60,19 @@ def hypernas(
         spread: how far experts start from zero (see `PerParameterBank`); not 0 where `gate_scale` is.
         hidden_dims: of the hypernetwork.
         encode, normalize, centre: see `CoefficientHypernetwork`.
-        coefficient_lr_scale: learning rate of the hypernetwork, relative to that of the bank. With Adam a
-            coefficient moves by the sum of all hidden units a step, a weight by one: at a scale of 1 a
-            language model on little text trained far worse than by sharing (see experiments/gap_transformer).
+        coefficient_lr_scale: factor of what the last layer of the hypernetwork emits, which is stored divided
+            by it: with Adam, its learning rate relative to that of the bank, whatever groups an optimizer is
+            given. A coefficient moves by the sum of all hidden units a step, a weight by one: the default is
+            about one over their number, so that both move alike. Faster coefficients fall behind sharing in
+            short training without a warm-up (see experiments/plain_optimizer).
         condition_dim: numbers the hypernetwork reads beside the architecture (see `Generator`); with
             `encode` best in [0, 1].
         seed: of the initialisation.
         start: a trained module that the largest subnet starts as (see `start_at`).
 
     Raises:
-        ValueError: if a pattern matches no parameter, or experts could never learn, or never differ.
+        ValueError: if a pattern matches no parameter, experts could never learn, or never differ, or the
+            scale is not above 0.
     """
     dead = base and gate == "linear"  # gates start at zero
     if experts is not None and gate_scale == 0 and spread == 0 and (dead or num_experts > 1):
@@ -79,6 +82,11 @@ def hypernas(
         raise ValueError(
             f"gate_scale and spread are both 0: experts {told}. "
             f"Give one of them, as by default spread=1."
+        )
+    if not coefficient_lr_scale > 0:
+        raise ValueError(
+            f"coefficient_lr_scale must be above 0, got {coefficient_lr_scale}: the last layer is stored "
+            f"divided by it. To hold coefficients, set requires_grad=False on generator.source."
         )
     supernet = Supernet(space)
     matrices = [name for name, shape in supernet.shapes.items() if len(shape) > 1]
@@ -100,9 +108,9 @@ def hypernas(
             encode=encode,
             normalize=normalize,
             centre=centre,
+            lr_scale=coefficient_lr_scale,
             rng=torch.Generator().manual_seed(seed),
         ),
-        coefficient_lr_scale=coefficient_lr_scale,
         condition_dim=condition_dim,
     )
     return start_at(generator, start)
