@@ -127,6 +127,37 @@ def test_heads_of_plain_axes_move_as_wholes():
     }
 
 
+class Shared(nn.Module):
+    """Attention in which two heads share a key and a value."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.n = n
+        self.i, self.o = nn.Linear(6, 2 * n * 3), nn.Linear(2 * n * 3, 6)
+        self.j, self.k = nn.Linear(6, n * 3), nn.Linear(6, n * 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        i, j, k = (
+            layer(x).unflatten(-1, (-1, 3)).transpose(1, 2) for layer in (self.i, self.j, self.k)
+        )
+        j, k = (y.repeat_interleave(2, 1) for y in (j, k))
+        y = nn.functional.scaled_dot_product_attention(i, j, k)
+        return self.o(y.transpose(1, 2).flatten(2))
+
+
+def test_groups_of_heads_move_with_the_keys_and_values_that_they_share():
+    space = SearchSpace({"n": [2, 4]}, lambda a: Shared(a["n"]))
+    module = Shared(4)
+    (found,), left = groups(Probe(module, torch.randn(2, 5, 6)), shrinking(space, module))
+    assert {(f.name, f.axis, f.size, f.sizes[f.place + 1]) for f in found} == {
+        *((f"i.{kind}", 0, 4, 6) for kind in ("weight", "bias")),
+        *((f"k.{kind}", 0, 4, 3) for kind in ("weight", "bias")),
+        ("j.weight", 0, 4, 3),
+        ("o.weight", 1, 4, 6),
+    }
+    assert [factor.name for factor in left] == ["j.bias"]  # which no softmax tells
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_dimensions_of_heads_move_only_where_positions_do_not_tell_them_apart(turned):
     layouts = {f"{name}.weight": "(n d) model" for name in "ijk"}
