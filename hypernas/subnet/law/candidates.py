@@ -93,17 +93,17 @@ def _solve(axis: Sum, names: Sizes, which: int, total: int) -> dict[str, int] | 
 
 
 def _blocks(names: Sizes, free: str) -> Iterator[Sum]:
-    """A number of blocks of what is left."""
+    """Blocks of what is left, and two or three of them in each block."""
     yield [[free]]
     for factor in (*_WORDS, *names):
         yield [[factor, free]]
+    for word, name in itertools.product(_WORDS, names):
+        yield [[word, name, free]]
+        yield [[name, word, free]]
 
 
 def _products(names: Sizes, free: str) -> Iterator[Sum]:
     """Blocks of blocks of what is left, then products of which that is another factor."""
-    for word, name in itertools.product(_WORDS, names):
-        yield [[word, name, free]]
-        yield [[name, word, free]]
     for first, second in itertools.permutations(names, 2):
         yield [[first, second, free]]
     for word, (first, second) in itertools.product(_WORDS, itertools.permutations(names, 2)):

@@ -54,6 +54,7 @@ class Pair:
             name: _drawn(name, tuple(shape), norm=_is_vector(shape))
             for name, shape in self.small.target.shapes.items()
         } | {name: p.detach() for name, p in self.small.target.fixed.parameters.items()}
+        self._candidates: dict[object, list[Candidate]] = {}
         self._untrained = set(self.small.target.fixed.parameters)
         self._calls: dict[tuple[str, int], Call] = {}
         self._inputs: dict[tuple[str, int], list[Tensor]] = {}
@@ -151,7 +152,11 @@ class Pair:
     def candidates(self, unit: Unit) -> list[Candidate]:
         """The ways to write an axis, the simplest first."""
         large, small = self.pair(unit)
-        return list(candidates(large, small, self.names(unit[0], large), free=f"axis{unit[1]}"))
+        names = self.names(unit[0], large)
+        key = large, small, tuple(names.items()), unit[1]
+        if key not in self._candidates:
+            self._candidates[key] = list(candidates(large, small, names, free=f"axis{unit[1]}"))
+        return self._candidates[key]
 
     # --- the law -------------------------------------------------------------------------------
 
