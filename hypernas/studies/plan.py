@@ -15,7 +15,7 @@ from hypernas.studies.composer import Composer, Layer
 from hypernas.studies.jobs import Spec
 from hypernas.studies.rows import Row, Rows
 from hypernas.studies.settings import ALONE, check_comparable, study_settings
-from hypernas.studies.work import parts_of
+from hypernas.studies.work import check_measure, parts_of
 from hypernas.training import check_teacher
 
 
@@ -56,6 +56,7 @@ class Plan:
         arms = {arm: self._arm_settings(arm, **first) for arm in self.arms}
         check_comparable(base, {**arms, "recipe": self._alone_settings(**first)})
         parts = parts_of(base)
+        check_measure(told["measure"], parts)
         inputs = parts.data.example(num=1)
         self.subnets = stratified_subnets(
             parts.space,

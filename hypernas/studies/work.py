@@ -16,6 +16,7 @@ from hypernas.runs.settings import Settings
 from hypernas.studies.cell import run_cell
 from hypernas.studies.memory import measure_memory
 from hypernas.studies.step_cost import measure_steps
+from hypernas.subnet.arguments import Arguments
 from hypernas.training import Diverged
 from hypernas.training.optimizer import Groups
 
@@ -24,6 +25,24 @@ def work(spec: dict[str, Any]) -> Any:
     """The result of a job; see the functions below."""
     kinds = {"reference": _reference, "cell": _cell, "cost": _cost, "memory": _memory}
     return kinds[spec["kind"]](spec)
+
+
+@torch.no_grad()
+def check_measure(name: str, parts: Parts) -> None:
+    """Refuse a measure that the objective of a study does not give.
+
+    Raises:
+        ValueError: naming those that it gives.
+    """
+    inputs, targets = next(parts.data.in_order("validation", batch_size=2))
+    given = Arguments.of(inputs if parts.condition is None else parts.condition.rest(inputs))
+    module = parts.space.build(parts.space.smallest()).eval()
+    found = parts.objective.measures(module(*given.positional, **given.keywords), targets)
+    if name not in found:
+        raise ValueError(
+            f"the study cannot be run:\n  measure: expected one of {list(found)}, of "
+            f"{type(parts.objective).__name__}, got {name!r}"
+        )
 
 
 def parts_of(settings: Settings) -> Parts:

@@ -161,7 +161,7 @@ def test_a_users_own_space_and_data_come_in_by_target(run, monkeypatch, tmp_path
 
 
 def test_an_unknown_command_is_refused_with_those_there_are(run):
-    assert "'train', 'evaluate', 'export'" in refused(run("teach"))
+    assert "'train', 'check', 'evaluate', 'export'" in refused(run("teach"))
 
 
 def test_a_misspelt_key_is_refused_with_those_there_are(run):
@@ -233,7 +233,8 @@ def test_a_builder_whose_subnets_do_not_fit_is_refused_by_parameter(run, monkeyp
         "from torch import nn\n"
         "from hypernas import SearchSpace\n"
         "def build(a):\n"
-        "    return nn.Sequential(nn.Flatten(), nn.Linear(64, 80 - a['width']))\n"
+        "    w = a['width']\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(64, 80 - w), nn.Linear(80 - w, w))\n"
         "def space():\n"
         "    return SearchSpace({'width': [4, 8]}, build)\n"
     )
@@ -242,8 +243,7 @@ def test_a_builder_whose_subnets_do_not_fit_is_refused_by_parameter(run, monkeyp
     empty.mkdir()
     own = ["space=own", "space._target_=misfit.space", "space._partial_=false"]
     message = refused(run("train", *FAST, *own, folder=empty))
-    assert "1.weight: (76, 64) does not fit inside (72, 64)" in message
-    assert "1.bias: (76,) does not fit inside (72,)" in message
+    assert "2.weight: (4, 76) does not fit inside (8, 72)" in message
     assert not files()
 
 

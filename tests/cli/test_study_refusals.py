@@ -30,7 +30,10 @@ def refused(result: tuple[int, str]) -> str:
         ("+study.tuning={-1:[1]}", "tuning: expected positive budgets"),
         ("scale=tpu", "scale must be one of ['cpu', 'gpu'], got 'tpu'"),
         ("split=train", "split: expected validation or test, got 'train'"),
-        ("study.measure=loss", "measure: expected one of ['accuracy', 'cross_entropy']"),
+        (
+            "study.measure=loss",
+            "measure: expected one of ['accuracy', 'cross_entropy'], of CrossEntropy",
+        ),
         ("study.plateau_subnets=4", "plateau_subnets: expected at most the 3 subnets, got 4"),
         ("study.subnets=30", "as many as the space has, got 30"),
         ("study.reference_steps=0", "reference_steps: expected 1 or more, got 0"),

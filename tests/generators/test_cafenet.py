@@ -298,7 +298,8 @@ def test_channels_that_cannot_be_tied_are_refused(tied, message):
 def test_an_axis_in_two_groups_and_one_made_of_factors_are_refused():
     with pytest.raises(ValueError, match="axis 0 is in the groups of"):
         cafenet(net_space(), channels=[BLOCK, {"blocks.0.expand.weight": 0}])
-    space = SearchSpace({"n": [2, 4]}, lambda a: nn.Linear(3, 2 * a["n"]), {"weight": "(2 n) in"})
+    layouts = {"weight": "(2 n) in", "bias": "(2 n)"}
+    space = SearchSpace({"n": [2, 4]}, lambda a: nn.Linear(3, 2 * a["n"]), layouts)
     with pytest.raises(ValueError, match="weight: axis 0 is made of factors"):
         cafenet(space, channels=[{"weight": 0}])
 

@@ -97,7 +97,7 @@ def test_training_a_main_network_lowers_its_loss_on_every_condition(main_generat
     hnet = as_hypnettorch(main_generator, tasks(main_generator.space))
     x, labels = batch(build)
     mnet = build(main_generator.space.largest())
-    optimizer = torch.optim.Adam(hnet.parameters(), 3e-3)
+    optimizer = torch.optim.Adam(hnet.parameters(), 1e-2)
 
     def losses() -> Tensor:
         return torch.stack(
@@ -108,7 +108,7 @@ def test_training_a_main_network_lowers_its_loss_on_every_condition(main_generat
         )
 
     before = losses()
-    for _ in range(10):
+    for _ in range(30):
         optimizer.zero_grad()
         losses().sum().backward()
         optimizer.step()

@@ -338,5 +338,5 @@ def test_a_checkpoint_of_the_first_format_is_gone_on_from_and_a_later_one_is_ref
     fit(resumed, short(6), callbacks=[], resume=tmp_path)
     assert_close(resumed.state_dict(), whole.state_dict(), rtol=0, atol=0)
     path.write_text(json.dumps(record | {"format": 9}))
-    with pytest.raises(checkpoint.CheckpointError, match="has the format 9, expected 2 or less"):
+    with pytest.raises(checkpoint.CheckpointError, match="has the format 9, expected 3 or less"):
         fit(resumed, short(6), callbacks=[], resume=tmp_path)

@@ -8,6 +8,7 @@ No name of a module or parameter counts; sizes with names only order the candida
 
 import itertools
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -196,7 +197,9 @@ def _written(pair: Pair) -> dict[str, str]:
             candidate = pair.taken.get((name, i))
             free = _free(i, len(shape), len(space_axes))
             axis = [[f"axis{i}"]] if candidate is None else candidate.axis
-            axes.append([[free if f == f"axis{i}" else f for f in part] for part in axis])
+            axes.append(
+                [[free if re.fullmatch(r"axis\d+", f) else f for f in part] for part in axis]
+            )
         texts[name] = written(axes)
     found: dict[str, str] = {}
     for name in pair.large.target.shapes:  # in their own order

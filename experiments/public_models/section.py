@@ -1,0 +1,88 @@
+"""What the results say: a table of models."""
+
+from pandas import DataFrame
+
+from hypernas.reports import Part, Section, Study, csv_file
+from hypernas.reports.table import Cell, number, table, word
+
+NUMBERS = ("parameters", "verdicts", "holds", "cured", "undecided", "seconds")
+
+
+def section(study: Study) -> Section:
+    rows = csv_file.read(study.path, dict.fromkeys(NUMBERS, csv_file.finite))
+    parts = (
+        Part("models", "Models", lambda: [models_table(rows)]),
+        Part("layouts", "Layouts", lambda: [layouts_table(rows)]),
+        Part("undecided", "Undecided and refused", lambda: [undecided_table(rows)]),
+    )
+    return Section(study.name, study.title, parts, lead=study.question)
+
+
+def models_table(rows: DataFrame) -> DataFrame:
+    lines = [
+        {
+            "model: choices": word(f"{row['model'].split(':')[0]}: {row['choices']}"),
+            "architectures": number(row["verdicts"], 0),
+            "law holds": number(row["holds"], 0),
+            "under layouts found": number(row["cured"], 0),
+            "undecided": number(row["undecided"], 0),
+            "check (s)": number(row["seconds"], 1),
+            "loss": word(row["trains"].replace(" to ", " → ")),
+            "start": word(_short(row["start"]).replace(" ", ", ")),
+            "exports": word(
+                ", ".join(_short(row[kind]) for kind in ("safetensors", "pt2", "onnx"))
+            ),
+        }
+        for row in rows.to_dict("records")
+    ]
+    lines.append(_total(rows))
+    return table(
+        lines,
+        "Architectures that were put to the law (the smallest, each other value of each choice, four random ones); loss of the smallest "
+        "subnet over 20 steps; largest difference of outputs at a start from a module (`shared`, `hypernas`, `mos_layer`) and of exports "
+        "(.safetensors, .pt2, .onnx) from `generator.call`.",
+    )
+
+
+def _total(rows: DataFrame) -> dict[str, Cell]:
+    sums = {key: number(rows[key].sum(), 0) for key in ("verdicts", "holds", "cured", "undecided")}
+    return {
+        "model: choices": word(f"all {len(rows)}"),
+        "architectures": sums["verdicts"],
+        "law holds": sums["holds"],
+        "under layouts found": sums["cured"],
+        "undecided": sums["undecided"],
+        "check (s)": number(rows["seconds"].sum(), 1),
+        "loss": word(""),
+        "start": word(""),
+        "exports": word(""),
+    }
+
+
+def layouts_table(rows: DataFrame) -> DataFrame:
+    lines = [
+        {"model": word(row["model"]), "layouts found": word(row["layouts"], code=True)}
+        for row in rows.to_dict("records")
+        if row["layouts"]
+    ]
+    return table(lines, "Layouts under which the law holds, found without a name.")
+
+
+def undecided_table(rows: DataFrame) -> DataFrame:
+    lines = []
+    for row in rows.to_dict("records"):
+        if row["because"]:
+            lines.append({"model": word(row["model"]), "what": word(f"law: {row['because']}")})
+        lines += [
+            {"model": word(row["model"]), "what": word(f"{kind}: {row[kind]}")}
+            for kind in ("trains", "start", "safetensors", "pt2", "onnx")
+            if "Error" in row[kind]
+        ]
+    return table(
+        lines,
+        "Reasons of what is undecided (the first of each model) and words of what is refused.",
+    )
+
+
+def _short(text: str) -> str:
+    return "refused" if "Error" in text else text
