@@ -278,6 +278,24 @@ def test_without_inputs_that_suit_a_verdict_is_undecided_and_asks_for_them():
     assert all(verdict.state == "holds" for verdict in check(space, inputs=inputs).verdicts)
 
 
+def test_a_layer_that_reads_only_the_shape_of_what_differs_is_no_fault():
+    class Positions(nn.Embedding):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(torch.arange(x.shape[1]))
+
+    class Placed(nn.Module):
+        def __init__(self, w: int) -> None:
+            super().__init__()
+            self.one, self.two, self.at = nn.Linear(5, w), nn.Linear(w, 3), Positions(9, w)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.one(x)
+            return self.two(x + self.at(x[:, :, -1]))
+
+    space = SearchSpace({"w": [4, 8]}, lambda a: Placed(a["w"]), inputs=X)
+    assert all(verdict.state == "holds" for verdict in check(space).verdicts)
+
+
 def test_absent_blocks_of_a_stream_that_is_normed_afterwards_pass_on_what_they_read():
     class After(nn.Module):
         def __init__(self, w: int) -> None:
