@@ -5,6 +5,7 @@ are there already are kept.
 """
 
 import csv
+import re
 import sys
 import tempfile
 import time
@@ -78,7 +79,8 @@ def attempt(work: Callable[[], str]) -> str:
     try:
         return work()
     except Exception as error:
-        return f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"
+        first = re.sub(r"\S*/(net\.\w+)", r"\1", str(error).splitlines()[0])
+        return f"{type(error).__name__}: {first[:160]}"
 
 
 def tensors(outputs: Any) -> list[Tensor]:
