@@ -1,6 +1,7 @@
 """The law of slices holds, is broken with a layout that cures it, or is undecided; no name can fool it."""
 
 import math
+import warnings
 
 import pytest
 import torch
@@ -294,6 +295,23 @@ def test_a_layer_that_reads_only_the_shape_of_what_differs_is_no_fault():
 
     space = SearchSpace({"w": [4, 8]}, lambda a: Placed(a["w"]), inputs=X)
     assert all(verdict.state == "holds" for verdict in check(space).verdicts)
+
+
+def test_making_a_generator_draws_no_random_number_and_passes_on_no_warning():
+    class Noisy(nn.Module):
+        def __init__(self, w: int) -> None:
+            super().__init__()
+            self.one, self.two = nn.Linear(5, w), nn.Linear(w, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            warnings.warn("this is no good", stacklevel=1)
+            return self.two(self.one(x)) + torch.randn(())
+
+    space = SearchSpace({"w": [4, 8]}, lambda a: Noisy(a["w"]), inputs=X)
+    before = torch.get_rng_state()
+    generators.shared(space)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert check(space).verdicts[0].state == "holds"
 
 
 def test_absent_blocks_of_a_stream_that_is_normed_afterwards_pass_on_what_they_read():

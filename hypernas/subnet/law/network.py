@@ -1,6 +1,7 @@
 """A network on given weights, watched module by module."""
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -66,6 +67,10 @@ class Network:
         noting = self._noting = Noting(scalars, lambda: self._paths[-1], follow=follow)
         with contextlib.ExitStack() as stack:
             stack.enter_context(torch.no_grad())
+            stack.enter_context(warnings.catch_warnings())
+            stack.enter_context(torch.random.fork_rng(devices=[]))
+            warnings.simplefilter("ignore")  # nobody asked for this run
+            torch.default_generator.manual_seed(0)
             stack.enter_context(_plain_attention())
             for handle in self._watched(before, after):
                 stack.callback(handle.remove)
