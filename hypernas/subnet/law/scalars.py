@@ -50,6 +50,11 @@ class Noting(TorchDispatchMode):
         self.scalars, self.place, self.follow = scalars, place, follow
         self._times: dict[Any, int] = {}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Torch's compiler has no part in this: importing it and passing it by take longer than the law."""
+        return False
+
     def forget(self, path: str) -> None:
         """Count the operations of a module's call from the first again, as it was only a trial."""
         self._times = {key: n for key, n in self._times.items() if key[0][0] != path}
