@@ -74,7 +74,7 @@ class Layout:
                 continue
             names = dict.fromkeys(factor for part in parts for factor in part)
             known = {f: self._size(f, name, module, architecture) for f in names}
-            sizes = _solved(parts, {f: s for f, s in known.items() if s is not None}, total)
+            sizes = solved(parts, {f: s for f, s in known.items() if s is not None}, total)
             if sizes is None:
                 raise ValueError(
                     f"{name}: the layout {self.pattern!r} does not tell the factors of an axis of "
@@ -106,7 +106,7 @@ def _sum(word: str) -> Sum | None:
     return parts if fits else None
 
 
-def _solved(parts: Sum, known: Mapping[str, int], total: int) -> dict[str, int] | None:
+def solved(parts: Sum, known: Mapping[str, int], total: int) -> dict[str, int] | None:
     """The size of every factor, of which one may be unknown; None where the total tells none."""
     unknown = {factor for part in parts for factor in part} - set(known)
     fixed = each = 0  # total = fixed + each * unknown
@@ -154,6 +154,15 @@ def layout_of(name: str, layouts: Mapping[str, Any]) -> Layout | str | None:
 def plain_name(name: str) -> str:
     """The name under which a parametrized tensor is known: `conv.weight`."""
     return re.sub(r"(^|\.)parametrizations\.(\w+)\.original\d*$", r"\1\2", name)
+
+
+def layout_of_statistic(name: str, layouts: Mapping[str, Any]) -> Layout | str | None:
+    """The layout of a norm's statistic: its own, or that of the norm's weight."""
+    owner, _, leaf = name.rpartition(".")
+    if leaf == "num_batches_tracked":
+        return None
+    weight = f"{owner}.weight" if owner else "weight"
+    return layout_of(name, layouts) or layout_of(weight, layouts)
 
 
 def owners(module: nn.Module, name: str) -> Iterator[nn.Module]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hypernas.slicing import Layout, Slice, layout_of, slice_of
 from hypernas.slicing.fused import cut_blocks, own_layout
+from hypernas.slicing.layout import layout_of_statistic
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 from hypernas.subnet.law import Examination, examine, few, written
@@ -18,7 +19,8 @@ from hypernas.subnet.subnet import Slices
 from hypernas.subnet.target import generated_shapes
 
 _NUM_PROBES = 4  # random architectures whose fit is checked before training
-_EXAMINED: WeakKeyDictionary[SearchSpace, Examination] = WeakKeyDictionary()
+# the last verdicts on a space, and the layouts that they are of
+_EXAMINED: WeakKeyDictionary[SearchSpace, tuple[dict[str, Any], Examination]] = WeakKeyDictionary()
 
 
 class Supernet:
@@ -95,10 +97,11 @@ class Supernet:
                     self._take_in(architecture, module, new=False)
 
     def _examine(self) -> None:
-        """Put the slices to the law, once for each space; where it is broken, layouts are wanted or taken."""
-        if self.space not in _EXAMINED:
-            _EXAMINED[self.space] = examine(self.space, few(self.space))
-        found = _EXAMINED[self.space]
+        """Put the slices to the law, once for a space's layouts; where it is broken, others are wanted or taken."""
+        space = self.space
+        if _EXAMINED.get(space, (None,))[0] != space.layouts:
+            _EXAMINED[space] = dict(space.layouts), examine(space, few(space))
+        _, found = _EXAMINED[space]
         self._proved = found.decided
         prefix = 'A layout of plain names, such as "rows columns", says that a prefix is meant.'
         for verdict in found.verdicts:
@@ -114,7 +117,8 @@ class Supernet:
                     f"those of the largest network ({verdict.because}), and two choices together make their "
                     f"number. Write\n  {written(verdict.doubts)}\nif they are laid out so. {prefix}"
                 )
-        self.space.layouts.update(found.layouts)
+        space.layouts.update(found.layouts)
+        _EXAMINED[space] = dict(space.layouts), found
 
     def _check_dtypes(self) -> None:
         dtype = torch.get_default_dtype()
@@ -207,13 +211,7 @@ class Supernet:
 
     def layout(self, name: str) -> Layout | str | None:
         """The layout of a parameter or statistic; that of a norm's statistics is its weight's."""
-        if name in self.shapes:
-            return layout_of(name, self.space.layouts)
-        owner, _, leaf = name.rpartition(".")
-        if leaf == "num_batches_tracked":
-            return None
-        weight = f"{owner}.weight" if owner else "weight"
-        return layout_of(name, self.space.layouts) or layout_of(weight, self.space.layouts)
+        return (layout_of if name in self.shapes else layout_of_statistic)(name, self.space.layouts)
 
     def draw(self, seed: int, num: int = 0) -> dict[str, Tensor]:
         """Parameters of the largest shapes as the user's builder initialises them.

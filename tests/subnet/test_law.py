@@ -242,6 +242,37 @@ def test_a_written_layout_is_tested_and_never_changed():
     generators.shared(wanted)  # a prefix is meant, the user says
 
 
+def test_layouts_that_are_written_after_a_refusal_are_taken():
+    space = space_of({"f": [4, 8]}, lambda w, a: Gated(w, a["f"], alternating=False))
+    with pytest.raises(ValueError, match="under other layouts they do"):
+        generators.shared(space)
+    space.layouts |= {"c.*.p.weight": "(two f) in", "c.*.p.bias": "(two f)"}
+    assert generators.shared(space)({"d": 1, "f": 4})["c.0.p.weight"].shape == (8, 8)
+
+
+def test_the_name_of_a_class_does_not_tell_which_axis_it_puts_out():
+    class Linear(nn.Module):  # stores its matrix the other way round
+        def __init__(self, n: int, m: int) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(n, m))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x @ self.weight
+
+    class Halves(nn.Module):
+        def __init__(self, f: int) -> None:
+            super().__init__()
+            self.p, self.q = Linear(5, 2 * f), Linear(f, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            one, two = self.p(x).chunk(2, -1)
+            return self.q(one * two.sigmoid())
+
+    space = SearchSpace({"f": [4, 8]}, lambda a: Halves(a["f"]), layouts="auto", inputs=X)
+    generators.shared(space)
+    assert space.layouts == {"p.weight": "rows (two columns)"}
+
+
 def test_what_no_slice_can_give_is_undecided_and_says_where():
     space = space_of({"b": [1, 2]}, lambda w, a: Grouped(w, 4, a["b"], 4))
     (verdict,) = examine(space, [Probe("b", space.smallest())]).verdicts

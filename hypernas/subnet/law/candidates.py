@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from hypernas.slicing.layout import Sum
+from hypernas.slicing.layout import Sum, solved
 from hypernas.slicing.slice import Axis, joined
 
 _WORDS = {"two": 2, "three": 3}
@@ -56,40 +56,19 @@ def candidates(
 
 def _taken(axis: Sum, names: Sizes, totals: tuple[int, int]) -> Axis | None:
     """Entries that a small axis takes of a large one under an expression; None where sizes do not fit."""
-    solved = [_solve(axis, names, i, total) for i, total in enumerate(totals)]
-    if solved[0] is None or solved[1] is None:
+    large, small = (
+        solved(axis, _WORDS | {name: pair[i] for name, pair in names.items()}, total)
+        for i, total in enumerate(totals)
+    )
+    if large is None or small is None:
         return None
     parts = []
     for product in axis:
-        big, part = ([own[factor] for factor in product] for own in solved if own is not None)
+        big, part = ([own[factor] for factor in product] for own in (large, small))
         if any(p > b for b, p in zip(big, part, strict=True)):
             return None
         parts.append(Axis(tuple(big), tuple(slice(0, p) for p in part)))
     return joined(parts)
-
-
-def _solve(axis: Sum, names: Sizes, which: int, total: int) -> dict[str, int] | None:
-    """Factor -> size in one of the two networks, of which the one without a name is what is left."""
-    fixed = each = 0
-    sizes: dict[str, int] = {}
-    free: str | None = None
-    for product in axis:
-        known, open_ = 1, False
-        for factor in product:
-            if factor in _WORDS:
-                sizes[factor] = _WORDS[factor]
-            elif factor in names:
-                sizes[factor] = names[factor][which]
-            else:
-                free, open_ = factor, True
-                continue
-            known *= sizes[factor]
-        fixed, each = (fixed, each + known) if open_ else (fixed + known, each)
-    if free is None:
-        return sizes if fixed == total else None
-    if (total - fixed) % each or total <= fixed:
-        return None
-    return {**sizes, free: (total - fixed) // each}
 
 
 def _blocks(names: Sizes, free: str) -> Iterator[Sum]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from torch import nn
 
-from hypernas.slicing.layout import layout_of, owners, plain_name, written
+from hypernas.slicing.layout import layout_of, layout_of_statistic, owners, plain_name, written
 from hypernas.slicing.slice import Slice, misfit, prefix, slice_of, spatial_axes
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
@@ -87,34 +87,27 @@ def _slices(
     """Slices under the layouts, prefixes where these do not fit, and what does not fit at all."""
     found: dict[str, Slice] = {}
     misfits: list[str] = []
+    statistics = norm_statistics(small)
     big = {**dict(large.named_parameters()), **norm_statistics(large)}
-    for name, tensor in {**dict(small.named_parameters()), **norm_statistics(small)}.items():
+    for name, tensor in {**dict(small.named_parameters()), **statistics}.items():
         if name not in big:
             misfits.append(f"{name} is not in the largest network")
             continue
         shapes = tuple(big[name].shape), tuple(tensor.shape)
+        layout = (layout_of_statistic if name in statistics else layout_of)(name, layouts)
         try:
-            found[name] = slice_of(
-                large, small, name, _layout(name, layouts), architectures=architectures
-            )
+            found[name] = slice_of(large, small, name, layout, architectures=architectures)
         except ValueError as error:
             fits = len(shapes[0]) == len(shapes[1]) and all(
                 s <= b for b, s in zip(*shapes, strict=True)
             )
             if not fits and not tensor.requires_grad:
                 continue  # fixed parameters are no slices of each other
-            if not fits or layout_of(name, layouts) is not None:
+            if not fits or layout is not None:
                 misfits.append(str(error) if fits else misfit(name, *shapes))
                 continue
             found[name] = prefix(*shapes)
     return found, misfits
-
-
-def _layout(name: str, layouts: Mapping[str, Any]) -> Any:
-    owner, _, leaf = name.rpartition(".")
-    if leaf in ("running_mean", "running_var"):
-        return layout_of(f"{owner}.weight" if owner else "weight", layouts)
-    return layout_of(name, layouts)
 
 
 def _followed(probe: Probe, pair: Pair, space: SearchSpace, layouts: Mapping[str, Any]) -> Verdict:

@@ -32,6 +32,7 @@ class Pair:
     Attributes:
         taken: what a unit takes instead of its slice's axis, with the expression that says so.
         solved: layer, with its numbers left open -> expressions that made one like it right.
+        departing: `taken` as it was where the networks departed last.
         order: paths of layers in the order of the small network's calls.
     """
 
@@ -47,6 +48,7 @@ class Pair:
         self.architectures, self.arguments = architectures, arguments
         self.slices, self.fixed = slices, fixed
         self.taken: dict[Unit, Candidate] = {}
+        self.departing: dict[Unit, Candidate] = {}
         self.solved: dict[str, dict[Unit, Sum]] = {}
         self.scalars = Scalars()
         self.order: list[str] = []

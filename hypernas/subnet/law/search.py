@@ -3,6 +3,9 @@
 import itertools
 from collections.abc import Iterator, Mapping
 
+from torch import nn
+from torch.nn.modules.conv import _ConvNd
+
 from hypernas.subnet.law.candidates import Candidate
 from hypernas.subnet.law.classes import Unit, pattern_of, trials_of
 from hypernas.subnet.law.pair import Pair
@@ -84,9 +87,11 @@ def _rows(pair: Pair, path: str) -> list[Unit]:
     """The axes of a layer that its outputs run over, as far as their sizes tell."""
     units = pair.shrinking(path)
     layer = pair.large.module.get_submodule(path)
-    known = {"Linear": 0, "Conv1d": 0, "Conv2d": 0, "Conv3d": 0, "Embedding": 1}
-    axis = known.get(type(layer).__name__)
-    if axis is None:
+    if isinstance(layer, nn.Linear | _ConvNd):
+        axis = int(getattr(layer, "transposed", False))
+    elif isinstance(layer, nn.Embedding):
+        axis = 1
+    else:
         return units
     return [u for u in units if u[1] == axis or len(pair.slices[u[0]].axes) == 1]
 
