@@ -1,30 +1,19 @@
 """Distillation of the relations among a frozen teacher's token states."""
 
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hypernas.objectives.frozen_teacher import FrozenTeacher
 from hypernas.objectives.logits import logits_of
-from hypernas.objectives.objective import Objective
-from hypernas.objectives.taught import Taught
-from hypernas.subnet.arguments import Arguments
+from hypernas.objectives.teacher_states import States, TeacherStates
 
 # Legend: states (N, T, D) of N examples with T tokens, masks (N, T), truthy where a token is.
 
 
-class States(NamedTuple):
-    """A teacher's states, and which of them are of tokens; None for all."""
-
-    states: Tensor  # shape: (N, T, D)
-    mask: Tensor | None  # shape: (N, T)
-
-
-class TeacherRelations(Objective, Taught):
+class TeacherRelations(TeacherStates):
     """The divergence of self-relations of tokens: of any two widths, with no projection to learn.
 
     Relations are softmax(S Sᵀ / √(D / heads)) of the states of each head; the loss is the mean of
@@ -52,18 +41,17 @@ class TeacherRelations(Objective, Taught):
     ) -> None:
         if num_heads < 1:
             raise ValueError(f"num_heads must be 1 or more, got {num_heads}.")
-        self.output, self.num_heads, self.mask = output, num_heads, mask
-        read = partial(logits_of, output=teacher_output)
-        self.teacher = FrozenTeacher(teacher, read=read, num_stored=num_stored)
-
-    def teach(self, inputs: Any) -> States:
-        return States(self.teacher(inputs), Arguments.of(inputs).keywords.get(self.mask))
+        self.num_heads = num_heads
+        super().__init__(
+            teacher=teacher,
+            output=output,
+            teacher_output=teacher_output,
+            mask=mask,
+            num_stored=num_stored,
+        )
 
     def loss(self, outputs: Any, targets: Any, teacher: Any = None) -> Tensor:
         return self._divergences(outputs, teacher).mean()
-
-    def measures(self, outputs: Any, targets: Any) -> dict[str, Tensor]:
-        return {}
 
     def fidelity(self, outputs: Any, targets: Any, teacher: Any) -> dict[str, Tensor]:
         return {"relation_divergence": self._divergences(outputs, teacher)}

@@ -1,21 +1,16 @@
 """Distillation of the similarities of a frozen teacher's examples."""
 
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hypernas.objectives.frozen_teacher import FrozenTeacher
 from hypernas.objectives.logits import logits_of
-from hypernas.objectives.objective import Objective
-from hypernas.objectives.taught import Taught
-from hypernas.objectives.teacher_relations import States
-from hypernas.subnet.arguments import Arguments
+from hypernas.objectives.teacher_states import States, TeacherStates
 
 
-class TeacherSimilarities(Objective, Taught):
+class TeacherSimilarities(TeacherStates):
     """The mean squared difference of cosine similarities between the examples of a batch.
 
     Of examples, not of tokens: states (N, D) are taken as they are, states (N, T, D) are averaged over
@@ -40,18 +35,16 @@ class TeacherSimilarities(Objective, Taught):
         mask: str = "attention_mask",
         num_stored: int = 0,
     ) -> None:
-        self.output, self.mask = output, mask
-        read = partial(logits_of, output=teacher_output)
-        self.teacher = FrozenTeacher(teacher, read=read, num_stored=num_stored)
-
-    def teach(self, inputs: Any) -> States:
-        return States(self.teacher(inputs), Arguments.of(inputs).keywords.get(self.mask))
+        super().__init__(
+            teacher=teacher,
+            output=output,
+            teacher_output=teacher_output,
+            mask=mask,
+            num_stored=num_stored,
+        )
 
     def loss(self, outputs: Any, targets: Any, teacher: Any = None) -> Tensor:
         return self._errors(outputs, teacher).mean()
-
-    def measures(self, outputs: Any, targets: Any) -> dict[str, Tensor]:
-        return {}
 
     def fidelity(self, outputs: Any, targets: Any, teacher: Any) -> dict[str, Tensor]:
         return {"similarity_error": self._errors(outputs, teacher)}

@@ -1,6 +1,7 @@
 """The start of a generator at a trained module."""
 
 import warnings
+from collections.abc import Mapping
 from typing import TypeVar
 
 import torch
@@ -74,12 +75,7 @@ def hold(generator: Generator, trained: Trained) -> None:
 def _check_weights(generator: Generator, trained: Trained) -> None:
     with evaluating(generator):
         made = generator(largest_subnet(generator))
-    wrong = [
-        f"{name}: {distance:.2g} away"
-        for name, weight in made.items()
-        if name in trained.weights
-        and (distance := _distance(weight, trained.weights[name])) > _TOLERANCE
-    ]
+    wrong = _apart(made, trained.weights)
     if wrong:
         raise ValueError(
             "the largest subnet would not have the weights of the start:\n  " + "\n  ".join(wrong)
@@ -90,18 +86,20 @@ def _check_weights(generator: Generator, trained: Trained) -> None:
 def _check_frozen(generator: Generator, trained: Trained) -> None:
     """Refuse parameters that require no gradient where the builder, whose they are, has others."""
     module = build_seeded(generator.space, generator.space.largest())
-    wrong = [
-        f"{name}: {distance:.2g} away"
-        for name, own in module.named_parameters()
-        if name in trained.buffers
-        and (distance := _distance(own, trained.buffers[name])) > _TOLERANCE
-    ]
+    wrong = _apart(dict(module.named_parameters()), trained.buffers)
     if wrong:
         raise ValueError(
             "the builder makes these parameters, which require no gradient, and the start's are others:\n  "
             + "\n  ".join(wrong)
             + "\nLet the builder give them the values of the start."
         )
+
+
+def _apart(own: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> list[str]:
+    """The tensors that differ from those of the same name, and by how much."""
+    both = {name: (tensor, others[name]) for name, tensor in own.items() if name in others}
+    distances = {name: _distance(*pair) for name, pair in both.items()}
+    return [f"{name}: {d:.2g} away" for name, d in distances.items() if d > _TOLERANCE]
 
 
 def _distance(tensor: Tensor, other: Tensor) -> float:
