@@ -15,7 +15,7 @@ from hypernas.spaces import mlp
 
 GROUPS = [
     *("data", "space", "generator", "growth", "sampling", "objective", "condition", "optimizer"),
-    *("schedule", "training"),
+    *("schedule", "training", "cost"),
 ]
 FILES = [
     (group, path.stem)
@@ -34,14 +34,15 @@ def composed(*overrides: str, command: str = "train"):
 @pytest.mark.parametrize(("group", "name"), FILES)
 def test_a_config_gives_every_argument_its_default(group, name):
     command = "grow" if group == "growth" else "train"
-    config = composed(f"{group}={name}", command=command)[group]
+    added = "+" if group == "cost" else ""  # which training has none of
+    config = composed(f"{added}{group}={name}", command=command)[group]
     target = get_object(config._target_)
     given = {key: value for key, value in OmegaConf.to_container(config).items() if key not in META}
     parameters = inspect.signature(target).parameters
     if config._target_.startswith("torch."):  # a few of many
         assert set(given) <= set(parameters)
         return
-    left_to_the_caller = {"space", "input_shape", "num_classes", "start"}
+    left_to_the_caller = {"space", "input_shape", "num_classes", "start", "example"}
     assert set(given) == set(parameters) - left_to_the_caller
     for key, value in given.items():
         default = parameters[key].default

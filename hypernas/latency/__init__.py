@@ -1,0 +1,1 @@
+"""Latencies of subnets, measured on a device."""

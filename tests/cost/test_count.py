@@ -1,0 +1,105 @@
+"""Counts of architectures are those of their modules, and memory is that of a count by hand."""
+
+import pytest
+import torch
+from example_spaces import EXAMPLES, conv, tied
+from torch import nn
+
+from hypernas import SearchSpace
+from hypernas.cost import Flops, Memory, Parameters, flops, num_parameters, peak_memory
+
+FLOAT = 4  # bytes
+
+
+def test_costs_are_those_of_the_modules_in_their_order():
+    space, inputs = conv()
+    architectures = [space.largest(), space.smallest(), space.largest()]
+    modules = [space.build(a) for a in architectures]
+    assert Parameters(space)(architectures) == [num_parameters(m) for m in modules]
+    assert Flops(space, inputs)(architectures) == [flops(m, inputs) for m in modules]
+    assert Memory(space, inputs)(architectures) == [peak_memory(m, inputs) for m in modules]
+
+
+def test_a_tied_parameter_counts_once():
+    space, _ = tied()
+    (found,) = Parameters(space)([space.smallest()])
+    assert found == 11 * 4 + 2 * 4 + (4 * 8 + 8) + (8 * 4 + 4)
+
+
+def test_an_architecture_is_counted_once():
+    num_built = []
+
+    def build(architecture):
+        num_built.append(architecture)
+        return nn.Linear(3, architecture["width"])
+
+    space = SearchSpace({"width": [1, 2]}, build)
+    cost = Parameters(space)
+    cost([space.largest()])
+    cost([{"width": 2}, space.smallest()])
+    assert num_built == [{"width": 2}, {"width": 1}]
+
+
+def test_memory_of_a_chain_is_the_inputs_and_the_two_largest_neighbours():
+    net = nn.Sequential(nn.Linear(5, 40), nn.ReLU(), nn.Linear(40, 7))
+    # held by the caller: 6 x 5; at the activation: its inputs and its outputs
+    assert peak_memory(net, torch.zeros(6, 5)) == FLOAT * 6 * (5 + 40 + 40)
+
+
+def test_views_and_operations_in_place_need_no_memory():
+    net = nn.Sequential(
+        nn.Flatten(), nn.Linear(6, 8), nn.ReLU(inplace=True), nn.Unflatten(1, (2, 4))
+    )
+    assert peak_memory(net, torch.zeros(3, 2, 3)) == FLOAT * 3 * (6 + 8)
+
+
+def test_a_residual_holds_its_inputs_until_they_are_added():
+    class Residual(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.wide, self.narrow = nn.Linear(4, 16, bias=False), nn.Linear(16, 4, bias=False)
+
+        def forward(self, x):
+            x = x * 2
+            return x + self.narrow(torch.relu(self.wide(x)))
+
+    # inputs, their double, and within the branch two of 16
+    assert peak_memory(Residual(), torch.zeros(1, 4)) == FLOAT * (4 + 4 + 16 + 16)
+
+
+def test_memory_follows_the_type_of_numbers():
+    net = nn.Sequential(nn.Linear(5, 40), nn.ReLU())
+    half = peak_memory(net.bfloat16(), torch.zeros(6, 5, dtype=torch.bfloat16))
+    assert half == peak_memory(net.float(), torch.zeros(6, 5)) / 2
+
+
+class Reads(nn.Module):
+    """A network that asks what its inputs are, so that it cannot be followed by shapes alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(5, 40), nn.ReLU())
+
+    def forward(self, x):
+        return self.layers(x) if float(x.sum()) < 1 else x
+
+
+def test_a_module_that_reads_values_is_computed_in_earnest():
+    plain = nn.Sequential(nn.Linear(5, 40), nn.ReLU())
+    assert peak_memory(Reads(), torch.zeros(6, 5)) == peak_memory(plain, torch.zeros(6, 5))
+
+
+def test_what_is_wrong_with_a_module_is_told():
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        peak_memory(nn.Linear(5, 4), torch.zeros(2, 6))
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_memory_by_shapes_is_that_of_computing(name, monkeypatch):
+    space, inputs = EXAMPLES[name]()
+    for architecture in (space.smallest(), space.largest()):
+        module = space.build(architecture)
+        by_shapes = peak_memory(module, inputs)
+        with monkeypatch.context() as patch:
+            patch.setattr("hypernas.cost.memory.FakeTensorMode", None)
+            assert peak_memory(module, inputs) == by_shapes
