@@ -13,6 +13,7 @@ LAYERS = [  # each may import those after it
     {"reports"},
     {"studies"},
     {"runs"},
+    {"search"},
     {"evaluation"},
     {"latency"},
     {"exports", "growth"},

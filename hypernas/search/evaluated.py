@@ -1,0 +1,20 @@
+"""An architecture with what was measured of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hypernas.space import Architecture
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """An architecture with what was measured of it.
+
+    Args:
+        values: by the name of the measure.
+        intervals: ends of an interval of some of the values.
+    """
+
+    architecture: Architecture
+    values: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)

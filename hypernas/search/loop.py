@@ -1,0 +1,84 @@
+"""The loop of a search: ask, measure, record, tell."""
+
+from collections.abc import Iterator, Sequence
+
+from hypernas.search.evaluated import Evaluated
+from hypernas.search.history import History
+from hypernas.search.measure import Measure
+from hypernas.search.search import Search
+from hypernas.space import Architecture
+
+
+def run(
+    search: Search,
+    measures: Sequence[Measure],
+    *,
+    num_evaluations: int,
+    num_at_once: int = 8,
+    history: History | None = None,
+) -> Iterator[list[Evaluated]]:
+    """Yield what was evaluated, batch by batch, until there were `num_evaluations` or the search ends.
+
+    What the history has already is told, not measured again; as a search is deterministic, that
+    resumes one which was interrupted, if it has the same arguments and the same `num_at_once`.
+
+    Args:
+        search: a new one.
+        measures: of every objective and constraint.
+        num_at_once: architectures that are asked for and measured together; latencies take turns
+            among them, several processes share them.
+        history: where evaluations are kept; None keeps them in `search.told` alone.
+
+    Raises:
+        ValueError: if a measure is missing, or gives other than one finite number for each.
+    """
+    check_measures(search.problem.names, measures)
+    names = [measure.name for measure in measures]
+    record = History(search.problem.space, names) if history is None else history
+    while (left := num_evaluations - len(search.told)) > 0:
+        asked = search.ask(min(left, num_at_once))
+        if not asked:
+            return
+        new = [architecture for architecture in asked if record.get(architecture) is None]
+        record.add(measured(new, measures))
+        batch = [one for a in asked if (one := record.get(a)) is not None]
+        search.tell(batch)
+        yield batch
+
+
+def check_measures(names: Sequence[str], measures: Sequence[Measure]) -> None:
+    """Refuse measures that lack one of the names, or have one twice.
+
+    Raises:
+        ValueError: naming those that are missing, and those there are.
+    """
+    there = [measure.name for measure in measures]
+    missing = [name for name in names if name not in there]
+    if missing or len(set(there)) != len(there):
+        raise ValueError(
+            f"objectives and constraints need one measure each: {missing or 'none'} missing, there "
+            f"are {there}."
+        )
+
+
+def measured(architectures: Sequence[Architecture], measures: Sequence[Measure]) -> list[Evaluated]:
+    """Every measure of some architectures.
+
+    Raises:
+        ValueError: if a measure gives other than one finite number for each.
+    """
+    if not architectures:
+        return []
+    columns = {measure.name: list(measure(architectures)) for measure in measures}
+    misfits = [
+        f"{name}: expected {len(architectures)} finite numbers, got {column}"
+        for name, column in columns.items()
+        if len(column) != len(architectures)
+        or any(abs(value) == float("inf") or value != value for value in column)
+    ]
+    if misfits:
+        raise ValueError("measures do not give one number for each:\n  " + "\n  ".join(misfits))
+    return [
+        Evaluated(architecture, {name: float(column[i]) for name, column in columns.items()})
+        for i, architecture in enumerate(architectures)
+    ]

@@ -1,0 +1,24 @@
+"""Measures: architectures -> numbers."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from hypernas.space import Architecture
+
+
+class Measure(Protocol):
+    """Anything that gives one finite number for each architecture: a cost, a judge of accuracy."""
+
+    @property
+    def name(self) -> str:
+        """By which objectives and constraints ask for it."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """Such as "ms"; empty for shares and counts."""
+        ...
+
+    def __call__(self, architectures: Sequence[Architecture]) -> list[float]:
+        """The number of each, in order."""
+        ...

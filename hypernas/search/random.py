@@ -1,0 +1,24 @@
+"""Random search."""
+
+import numpy as np
+
+from hypernas.search.problem import Problem
+from hypernas.search.region import Region
+from hypernas.search.search import Search
+from hypernas.space import Architecture
+
+
+class Random(Search):
+    """Distinct architectures, each of those that meet the known constraints as likely as any other.
+
+    Args:
+        seed: of the draws.
+    """
+
+    def __init__(self, problem: Problem, *, seed: int = 0) -> None:
+        super().__init__(problem)
+        self._region = Region(problem)
+        self._rng = np.random.default_rng(seed)
+
+    def propose(self, num: int) -> list[Architecture]:
+        return self._region.draw(num, self._rng, self.asked)

@@ -1,0 +1,119 @@
+"""The region of a space in which the constraints on known measures hold."""
+
+from collections.abc import Container, Iterator, Sequence
+from typing import Any
+
+from hypernas.search.evaluated import Evaluated
+from hypernas.search.infeasible import Infeasible
+from hypernas.search.problem import Problem
+from hypernas.space import Architecture
+from hypernas.space.random_source import below
+
+_SMALL = 1 << 12  # architectures of a space that may be gone through
+_TRIES = 1000  # draws that may fail one after the other
+
+
+class Region:
+    """The architectures of a problem's space that meet its constraints on known measures.
+
+    Args:
+        problem: its known measures are called once for each architecture.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._limits = [part for part in problem.constraints if part.name in problem.known]
+        self._looked_at: dict[Architecture, Evaluated] = {}
+
+    def violations(self, architectures: Sequence[Architecture]) -> list[float]:
+        """The sum of what the constraints are exceeded by, of each; 0 inside."""
+        new = [a for a in dict.fromkeys(architectures) if a not in self._looked_at]
+        names = dict.fromkeys(part.name for part in self._limits)
+        columns = {name: self._problem.known[name](new) for name in names} if new else {}
+        for i, architecture in enumerate(new):
+            values = {name: column[i] for name, column in columns.items()}
+            self._looked_at[architecture] = Evaluated(architecture, values)
+        return [
+            sum(part.excess(self._looked_at[a].values[part.name]) for part in self._limits)
+            for a in architectures
+        ]
+
+    def inside(self, architectures: Sequence[Architecture]) -> list[Architecture]:
+        """Those that meet the constraints."""
+        if not self._limits:
+            return list(architectures)
+        found = zip(architectures, self.violations(architectures), strict=True)
+        return [architecture for architecture, violation in found if not violation]
+
+    def infeasible(self) -> Infeasible:
+        """The error of constraints that nothing which was looked at meets."""
+        return Infeasible(self._limits, list(self._looked_at.values()))
+
+    def draw(self, num: int, rng: Any, without: Container[Architecture] = ()) -> list[Architecture]:
+        """Distinct random architectures inside; fewer than `num` where no more are found.
+
+        Uniform draws that are thrown away outside; where too many are, the rest of a small space, or
+        a random walk inside a large one.
+
+        Raises:
+            Infeasible: if nothing inside is found.
+        """
+        space = self._problem.space
+        found: dict[Architecture, None] = {}
+        failed = 0
+        while len(found) < num and failed < _TRIES:
+            batch = [space.sample(rng) for _ in range(num)]
+            before = len(found)
+            found |= dict.fromkeys(a for a in self.inside(batch) if a not in without)
+            failed = failed + num if len(found) == before else 0
+        if len(found) < num:
+            more = self._rest(rng) if space.size <= _SMALL else self._walk(rng)
+            for architecture in more:
+                if len(found) == num:
+                    break
+                if architecture not in without:
+                    found[architecture] = None
+        return list(found)[:num]
+
+    def _rest(self, rng: Any) -> Iterator[Architecture]:
+        """All inside, in random order."""
+        every = list(self._problem.space.enumerate())
+        inside = self.inside(every)
+        if not inside:
+            raise self.infeasible()
+        while inside:
+            yield inside.pop(below(rng, len(inside)))
+
+    def _walk(self, rng: Any) -> Iterator[Architecture]:
+        """Neighbours of what is inside, and of those again, until there are no new ones for long."""
+        space = self._problem.space
+        inside = [self._nearest(rng)]
+        yield inside[0]
+        known = set(inside)
+        failed = 0
+        while failed < _TRIES:
+            step = space.mutate(inside[below(rng, len(inside))], rng)
+            failed += 1
+            if step not in known and self.inside([step]):
+                failed = 0
+                known.add(step)
+                inside.append(step)
+                yield step
+
+    def _nearest(self, rng: Any) -> Architecture:
+        """One that is inside, found by going downhill from the least violation that was seen."""
+        space = self._problem.space
+        starts = [space.smallest(), space.largest(), *self._looked_at]
+        violations = self.violations(starts)
+        least = min(violations)
+        place = starts[violations.index(least)]
+        for _ in range(_TRIES):
+            if not least:
+                return place
+            step = space.mutate(place, rng)
+            violation = self.violations([step])[0]
+            if violation <= least:
+                place, least = step, violation
+        if not least:
+            return place
+        raise self.infeasible()

@@ -1,0 +1,62 @@
+"""The history of a search."""
+
+import numpy as np
+import pytest
+from toys import conditional, plain
+
+from hypernas.search import Evaluated, History
+
+NAMES = ["accuracy", "ms"]
+
+
+def some(space, num: int) -> list[Evaluated]:
+    rng = np.random.default_rng(0)
+    every = list(space.enumerate())[:num]
+    return [Evaluated(a, {name: float(rng.normal() * 1e-7) for name in NAMES}) for a in every]
+
+
+def test_what_is_read_is_what_was_written_to_the_last_bit(tmp_path):
+    space = conditional()
+    history = History(space, NAMES, tmp_path / "run" / "search.csv")
+    for one in some(space, 20):
+        history.add([one])
+    again = History(space, NAMES, tmp_path / "run" / "search.csv")
+    assert list(again) == some(space, 20)
+    assert again.get(space.smallest()) == some(space, 1)[0]
+
+
+@pytest.mark.parametrize("cut", [1, 5, 60])
+def test_a_row_that_was_cut_off_is_dropped_and_the_next_one_is_whole(tmp_path, cut):
+    space, path = conditional(), tmp_path / "search.csv"
+    evaluated = some(space, 3)
+    History(space, NAMES, path).add(evaluated)
+    path.write_bytes(path.read_bytes()[:-cut])
+    opened = History(space, NAMES, path)
+    assert list(opened) == evaluated[:2]
+    opened.add(evaluated[2:])
+    assert list(History(space, NAMES, path)) == evaluated
+
+
+def test_a_file_without_a_whole_row_of_names_starts_anew(tmp_path):
+    path = tmp_path / "search.csv"
+    path.write_text("archi")
+    assert list(History(plain(), NAMES, path)) == []
+    assert path.read_text() == "architecture,accuracy,ms\n"
+
+
+def test_a_file_of_another_space_or_of_other_measures_is_refused(tmp_path):
+    path = tmp_path / "search.csv"
+    History(conditional(), NAMES, path).add(some(conditional(), 2))
+    with pytest.raises(ValueError, match=r"expected the columns \['architecture', 'ms'\]"):
+        History(conditional(), ["ms"], path)
+    with pytest.raises(ValueError, match=r"(?s)line 2: .*line 3: "):
+        History(plain(), NAMES, path)
+
+
+def test_an_architecture_is_recorded_once():
+    space = plain()
+    history = History(space, NAMES)
+    history.add(some(space, 1))
+    with pytest.raises(ValueError, match="not recorded"):
+        history.add(some(space, 1))
+    assert len(history) == 1
