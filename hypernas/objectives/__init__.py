@@ -1,9 +1,10 @@
 """Objectives: losses that subnets are trained with, and measures of their predictions."""
 
+from hypernas.objectives.assessment import Moments, assess, moments
 from hypernas.objectives.counted import Counted
 from hypernas.objectives.cross_entropy import CrossEntropy
 from hypernas.objectives.distillation import InPlaceDistillation
-from hypernas.objectives.objective import Objective, assess
+from hypernas.objectives.objective import Objective
 from hypernas.objectives.own_loss import OwnLoss
 from hypernas.objectives.taught import Taught, teacher_of
 from hypernas.objectives.teacher_logits import TeacherLogits
@@ -14,6 +15,7 @@ __all__ = [
     "Counted",
     "CrossEntropy",
     "InPlaceDistillation",
+    "Moments",
     "Objective",
     "OwnLoss",
     "Taught",
@@ -21,5 +23,6 @@ __all__ = [
     "TeacherRelations",
     "TeacherSimilarities",
     "assess",
+    "moments",
     "teacher_of",
 ]

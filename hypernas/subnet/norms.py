@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.averages import RUNNING, averaging
-from hypernas.subnet.target import call
+from hypernas.subnet.target import Target, check_weights
 
 
 def norm_statistics(module: nn.Module) -> dict[str, Tensor]:
@@ -48,17 +48,14 @@ def calibrate(
     Raises:
         ValueError: if there are norms to calibrate and no batch, or the weights do not fit.
     """
+    target = Target(module)
+    check_weights(target.shapes, weights)
 
     def run(batch: Any, buffers: dict[str, Tensor]) -> None:
         given = Arguments.of(batch)
-        call(module, weights, *given.positional, buffers=buffers, **given.keywords)
+        target.run(weights, *given.positional, buffers=buffers, **given.keywords)
 
-    return average_statistics(
-        module,
-        run,
-        batches,
-        buffers,
-    )
+    return average_statistics(module, run, batches, buffers)
 
 
 @torch.no_grad()

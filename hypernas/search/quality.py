@@ -1,0 +1,44 @@
+"""Qualities: what a judge measures, as measures of a search."""
+
+from collections.abc import Sequence
+
+from hypernas.search.judge import Judging, Verdict
+from hypernas.space import Architecture
+
+
+class Verdicts:
+    """A judge's verdicts, each asked for once.
+
+    Args:
+        judging: a judge, or several that share the work.
+    """
+
+    def __init__(self, judging: Judging) -> None:
+        self._judging = judging
+        self._known: dict[Architecture, Verdict] = {}
+
+    def __call__(self, architectures: Sequence[Architecture]) -> list[Verdict]:
+        new = [a for a in dict.fromkeys(architectures) if a not in self._known]
+        if new:
+            self._known |= dict(zip(new, self._judging(new), strict=True))
+        return [self._known[architecture] for architecture in architectures]
+
+
+class Quality:
+    """One measure of an objective, such as accuracy, on the validation split: a `Measure`.
+
+    Args:
+        name: of the measure.
+        verdicts: shared by the qualities of one search, so that a subnet is judged once for all of them.
+    """
+
+    def __init__(self, name: str, verdicts: Verdicts, *, unit: str = "") -> None:
+        self.name, self.unit, self._verdicts = name, unit, verdicts
+
+    def __call__(self, architectures: Sequence[Architecture]) -> list[float]:
+        return [verdict[self.name].mean for verdict in self._verdicts(architectures)]
+
+    def intervals(self, architectures: Sequence[Architecture]) -> list[tuple[float, float]]:
+        """The mean of each, less and more 1.96 standard errors over the predictions of the split."""
+        found = [verdict[self.name] for verdict in self._verdicts(architectures)]
+        return [(m.mean - 1.96 * m.error, m.mean + 1.96 * m.error) for m in found]
