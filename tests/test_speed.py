@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from hypernas import generators
+
 FOLDER = Path(__file__).parent.parent / "experiments" / "speed"
 
 
@@ -52,3 +54,22 @@ def test_targets_are_as_large_as_they_are_said_to_be(module):
     assert size("mlp") == 269_322
     assert size("resnet20") == 272_474
     assert 21e6 < size("vit_small") < 23e6
+
+
+@pytest.mark.parametrize("name", ["mlp", "resnet20", "vit_small", "transformer"])
+def test_the_elastic_baseline_computes_what_a_subnet_with_shared_weights_does(module, name):
+    task = {task.name: task for task in module("targets").tasks(torch.device("cpu"))}[name]
+    space, elastic = task.make(), module("elastic").ELASTIC[name]()
+    generator = generators.shared(space)
+    weights = generator(space.largest())
+    own = dict(elastic.named_parameters())
+    assert set(own) == set(weights)
+    with torch.no_grad():
+        for key, parameter in own.items():
+            parameter.copy_(weights[key])
+        inputs = task.inputs(torch.device("cpu"))[:2]
+        for architecture in (space.smallest(), space.sample(torch.Generator().manual_seed(0))):
+            elastic.resize(architecture)
+            torch.testing.assert_close(
+                elastic(inputs), generator.call(architecture, inputs), rtol=0, atol=0
+            )

@@ -6,8 +6,18 @@ from functools import partial
 
 import torch
 from clock import Clock, Ready
+from elastic import ELASTIC
 from peers import PEERS
-from steps import FULL, GENERATORS, HYPERNAS, ON_LARGE, generator_step, plain_step, steps_of
+from steps import (
+    FULL,
+    GENERATORS,
+    HYPERNAS,
+    ON_LARGE,
+    elastic_step,
+    generator_step,
+    plain_step,
+    steps_of,
+)
 from targets import Task
 from torch import Tensor, nn
 
@@ -42,6 +52,16 @@ def steps(clock: Clock, task: Task, *, names: Sequence[str] = tuple(GENERATORS))
     for name in [name for name in names if name in FULL]:  # each alone: they fill the caches
         arms = steps_of(task, [name], architectures, inputs)
         clock.measure("step_over_plain", task.name, arms, seconds=task.seconds / 4)
+
+
+def elastic(clock: Clock, task: Task) -> None:
+    """(a') Steps against an ordinary elastic module's, gradients clipped in both as in training."""
+    architectures, inputs = distinct(task.make(), 200), task.inputs(clock.device)
+    arms = {"elastic": elastic_step(ELASTIC[task.name](), architectures, inputs, clip=True)}
+    for name in ("shared", "hypernas"):
+        generator = GENERATORS[name](task.make())
+        arms[name] = generator_step(generator, architectures, inputs, clip=True)
+    clock.measure("step_over_elastic", task.name, arms, seconds=task.seconds)
 
 
 def mixing(clock: Clock) -> None:

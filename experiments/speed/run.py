@@ -16,13 +16,24 @@ import measures
 import torch
 from clock import Clock, Row
 from compiling import compiling
+from elastic import ELASTIC
 from memory import memory
 from targets import tasks
 
 from hypernas.evaluation import write_csv
 
 RESULTS = Path(__file__).parent / "results.csv"
-MEASURES = ("steps", "peers", "mixing", "growth", "skeletons", "search", "memory", "compiling")
+MEASURES = (
+    "steps",
+    "elastic",
+    "peers",
+    "mixing",
+    "growth",
+    "skeletons",
+    "search",
+    "memory",
+    "compiling",
+)
 LONG = ("memory", "compiling")  # processes of their own, a compiler
 
 
@@ -50,6 +61,9 @@ def main() -> None:
             for task in targets:
                 names = ("shared", "hypernas") if quick else tuple(measures.GENERATORS)
                 measures.steps(clock, task, names=names)
+        elif name == "elastic":
+            for task in [task for task in targets if task.name in ELASTIC]:
+                measures.elastic(clock, task)
         elif name == "peers":
             for task in targets[1 if quick else 0 : 2]:
                 measures.peers(clock, task)

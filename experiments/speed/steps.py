@@ -56,7 +56,11 @@ def plain_step(space: SearchSpace, architectures: Sequence[Architecture], inputs
 
 
 def generator_step(
-    generator: Generator, architectures: Sequence[Architecture], inputs: Tensor
+    generator: Generator,
+    architectures: Sequence[Architecture],
+    inputs: Tensor,
+    *,
+    clip: bool = False,
 ) -> Ready:
     """An architecture's module is built as in training, where none is remembered."""
     generator.to(inputs.device).train()
@@ -64,7 +68,25 @@ def generator_step(
 
     def ready(i: int) -> Work:
         architecture = architectures[i % len(architectures)]
-        return partial(_step, lambda: generator.call(architecture, inputs), optimizer, inputs)
+        run = partial(generator.call, architecture, inputs)
+        return partial(_step, run, optimizer, inputs, clip=clip)
+
+    return ready
+
+
+def elastic_step(
+    module: nn.Module, architectures: Sequence[Architecture], inputs: Tensor, *, clip: bool
+) -> Ready:
+    """Of a module whose sizes are set in the step."""
+    module.to(inputs.device).train()
+    optimizer = adamw(list(module.parameters()))
+
+    def ready(i: int) -> Work:
+        def run() -> Tensor:
+            module.resize(architectures[i % len(architectures)])
+            return module(inputs)
+
+        return partial(_step, run, optimizer, inputs, clip=clip)
 
     return ready
 
@@ -78,10 +100,19 @@ def functional_step(
     return lambda i: partial(_step, lambda: run(inputs), optimizer, inputs)
 
 
-def _step(run: Callable[[], Tensor], optimizer: torch.optim.Optimizer, inputs: Tensor) -> None:
+def _step(
+    run: Callable[[], Tensor],
+    optimizer: torch.optim.Optimizer,
+    inputs: Tensor,
+    *,
+    clip: bool = False,
+) -> None:
     with autocast(inputs):
         found = loss(run())
     found.backward()
+    if clip:  # as in training
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        nn.utils.clip_grad_norm_(parameters, 1.0)
     optimizer.step()
     optimizer.zero_grad()
 

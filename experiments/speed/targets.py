@@ -28,7 +28,7 @@ class Task:
     large: bool = False
 
     def inputs(self, device: torch.device) -> Tensor:
-        if self.shape == (64,):
+        if len(self.shape) == 1 and self.name != "mlp":
             return torch.randint(VOCABULARY, (self.batch, *self.shape), device=device)
         return torch.randn(self.batch, *self.shape, device=device)
 
@@ -74,6 +74,18 @@ def _transformer_lm() -> SearchSpace:
     return spaces.transformer_lm(input_shape=(64,), num_classes=VOCABULARY)
 
 
+def _transformer() -> SearchSpace:
+    """6 layers of 8 heads, 256 channels, 1,024 hidden units are its largest."""
+    return spaces.transformer_lm(
+        input_shape=(128,),
+        num_classes=VOCABULARY,
+        depths=(4, 5, 6),
+        embed_dims=(192, 224, 256),
+        heads=(6, 7, 8),
+        ratios=(3, 3.5, 4),
+    )
+
+
 def tasks(device: torch.device) -> list[Task]:
     """All targets; on a GPU a ViT-S has the batch of 256 that is usual there."""
     vit = 256 if device.type == "cuda" else 8
@@ -83,4 +95,5 @@ def tasks(device: torch.device) -> list[Task]:
         Task("mobilenet", _mobilenet, (3, 32, 32), 32),
         Task("vit_small", _vit, (3, 64, 64), vit, seconds=45, large=True),
         Task("transformer_lm", _transformer_lm, (64,), 16, large=True),
+        Task("transformer", _transformer, (128,), 8, seconds=45, large=True),
     ]
