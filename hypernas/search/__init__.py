@@ -1,6 +1,7 @@
 """Search: from a space and measures to the architectures that are best in them."""
 
 from hypernas.search.evaluated import Evaluated
+from hypernas.search.evolution import Evolution
 from hypernas.search.exhaustive import Exhaustive
 from hypernas.search.front import Front, non_dominated
 from hypernas.search.genome import Genome
@@ -9,6 +10,7 @@ from hypernas.search.hypervolume import hypervolume
 from hypernas.search.infeasible import Infeasible
 from hypernas.search.loop import run
 from hypernas.search.measure import Measure
+from hypernas.search.nsga2 import Nsga2
 from hypernas.search.problem import Constraint, Objective, Problem
 from hypernas.search.random import Random
 from hypernas.search.search import Search
@@ -16,12 +18,14 @@ from hypernas.search.search import Search
 __all__ = [
     "Constraint",
     "Evaluated",
+    "Evolution",
     "Exhaustive",
     "Front",
     "Genome",
     "History",
     "Infeasible",
     "Measure",
+    "Nsga2",
     "Objective",
     "Problem",
     "Random",

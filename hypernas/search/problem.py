@@ -74,6 +74,19 @@ class Problem:
         both = (*self.objectives, *self.constraints)
         return list(dict.fromkeys(part.name for part in both))
 
+    def check_single(self) -> None:
+        """Refuse more than one objective.
+
+        Raises:
+            ValueError: naming those there are.
+        """
+        if len(self.objectives) > 1:
+            raise ValueError(
+                f"this search has one objective, the others are constraints; got "
+                f"{[objective.name for objective in self.objectives]}. Use nsga2 or linas, or bound all "
+                f"but one."
+            )
+
     def losses(self, values: Mapping[str, float]) -> tuple[float, ...]:
         """The value of each objective, such that lower is better."""
         return tuple(objective.loss(values[objective.name]) for objective in self.objectives)

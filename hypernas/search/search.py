@@ -70,3 +70,12 @@ class Search(ABC):
         num: int,  # at least 1
     ) -> list[Architecture]:
         """Up to `num` architectures of the space that are not in `asked`, best first."""
+
+    @final
+    def ranked(self) -> list[Evaluated]:
+        """What was told, by violation of the constraints, then by the first objective."""
+        problem = self.problem
+        return sorted(
+            self.told,
+            key=lambda one: (problem.violation(one.values), problem.losses(one.values)[0]),
+        )
