@@ -8,6 +8,7 @@ from hypernas.search.genome import Genome
 from hypernas.search.history import History
 from hypernas.search.hypervolume import hypervolume
 from hypernas.search.infeasible import Infeasible
+from hypernas.search.linas import Linas
 from hypernas.search.loop import run
 from hypernas.search.measure import Measure
 from hypernas.search.nsga2 import Nsga2
@@ -24,6 +25,7 @@ __all__ = [
     "Genome",
     "History",
     "Infeasible",
+    "Linas",
     "Measure",
     "Nsga2",
     "Objective",

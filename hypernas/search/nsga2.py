@@ -1,5 +1,8 @@
 """NSGA-II."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 from pymoo.algorithms.moo.nsga2 import NSGA2, binary_tournament
 from pymoo.core.evaluator import Evaluator
@@ -25,8 +28,8 @@ class Nsga2(Search):
     take its place.
 
     Args:
-        population: architectures of a generation. The smallest and the largest are in the first, the
-            others of it are random.
+        population: architectures of a generation.
+        start: those of the first generation that are not random, where constraints allow them.
         crossover: probability that a child has two parents.
         mutation: probability that a child is mutated.
         seed: of all draws.
@@ -37,12 +40,14 @@ class Nsga2(Search):
         problem: Problem,
         *,
         population: int = 20,
+        start: Sequence[Mapping[str, Any] | str] = ("smallest", "largest"),
         crossover: float = 0.9,
         mutation: float = 0.6,
         seed: int = 0,
     ) -> None:
         super().__init__(problem)
         self._population = population
+        self._start = [problem.space.named(one) for one in start]
         self._genome = Genome(problem.space)
         self._region = Region(problem)
         self._rng = np.random.default_rng(seed)
@@ -70,10 +75,8 @@ class Nsga2(Search):
         return found
 
     def _first(self) -> list[Architecture]:
-        space = self.problem.space
-        ends = self._region.inside(list(dict.fromkeys([space.smallest(), space.largest()])))
-        others = self._region.draw(self._population - len(ends), self._rng, ends)
-        return [*ends, *others][: self._population]
+        start = self._region.inside(list(dict.fromkeys(self._start)))[: self._population]
+        return [*start, *self._region.draw(self._population - len(start), self._rng, start)]
 
     def _children(self) -> list[Architecture]:
         """The next generation, once the present one was told."""

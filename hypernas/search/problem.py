@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hypernas.search.measure import Measure
+from hypernas.search.memory import Memory
 from hypernas.space import Architecture, SearchSpace
 
 
@@ -48,7 +49,7 @@ class Problem:
         objectives: one or more, of different names.
         constraints: each on a measure that is evaluated or known.
         known: by name, measures that cost next to nothing, such as parameters: methods call them on
-            architectures that they never ask for.
+            architectures that they never ask for, once for each.
 
     Raises:
         ValueError: if there is no objective, or two of one name.
@@ -62,6 +63,8 @@ class Problem:
     def __post_init__(self) -> None:
         object.__setattr__(self, "objectives", tuple(self.objectives))
         object.__setattr__(self, "constraints", tuple(self.constraints))
+        known = {name: Memory.of(measure) for name, measure in self.known.items()}
+        object.__setattr__(self, "known", known)
         names = [objective.name for objective in self.objectives]
         if not names or len(set(names)) != len(names):
             raise ValueError(
@@ -102,13 +105,4 @@ class Problem:
         }
         return [
             {name: column[i] for name, column in columns.items()} for i in range(len(architectures))
-        ]
-
-    def known_violations(self, architectures: Sequence[Architecture]) -> list[float]:
-        """As `violation`, of the constraints on known measures alone."""
-        limits = [part for part in self.constraints if part.name in self.known]
-        columns = {part.name: self.known[part.name](architectures) for part in limits}
-        return [
-            sum(part.excess(columns[part.name][i]) for part in limits)
-            for i in range(len(architectures))
         ]

@@ -17,7 +17,7 @@ class Region:
     """The architectures of a problem's space that meet its constraints on known measures.
 
     Args:
-        problem: its known measures are called once for each architecture.
+        problem: with known measures, or none.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -27,16 +27,11 @@ class Region:
 
     def violations(self, architectures: Sequence[Architecture]) -> list[float]:
         """The sum of what the constraints are exceeded by, of each; 0 inside."""
-        new = [a for a in dict.fromkeys(architectures) if a not in self._looked_at]
-        names = dict.fromkeys(part.name for part in self._limits)
-        columns = {name: self._problem.known[name](new) for name in names} if new else {}
-        for i, architecture in enumerate(new):
-            values = {name: column[i] for name, column in columns.items()}
-            self._looked_at[architecture] = Evaluated(architecture, values)
-        return [
-            sum(part.excess(self._looked_at[a].values[part.name]) for part in self._limits)
-            for a in architectures
-        ]
+        found = self._problem.known_values(architectures)
+        self._looked_at |= {
+            a: Evaluated(a, values) for a, values in zip(architectures, found, strict=True)
+        }
+        return [sum(part.excess(values[part.name]) for part in self._limits) for values in found]
 
     def inside(self, architectures: Sequence[Architecture]) -> list[Architecture]:
         """Those that meet the constraints."""

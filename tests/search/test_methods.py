@@ -40,7 +40,18 @@ def test_a_config_gives_every_argument_its_default(name):
     parameters.pop("problem")
     assert list(given) == list(parameters)
     given.pop("seed", None)
-    assert given == {key: parameters[key].default for key in given}
+    made = {key: instantiate(value) for key, value in given.items()}
+    defaults = {key: parameters[key].default for key in given}
+    assert {key: plainly(value) for key, value in made.items()} == {
+        key: plainly(value) for key, value in defaults.items()
+    }
+
+
+def plainly(value):
+    """Lists for tuples, and what a partial without arguments calls."""
+    if isinstance(value, functools.partial) and not value.keywords:
+        return value.func
+    return list(value) if isinstance(value, tuple) else value
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -90,12 +101,12 @@ def test_every_method_ends_once_it_has_nothing_new_to_ask(name):
 
 @pytest.mark.parametrize("name", sorted(FILES.keys() - SINGLE - {"random", "exhaustive"}))
 def test_methods_for_fronts_come_closer_to_the_true_one_than_random_search(name):
-    space, reference = plain(7), {"good": 0.0, "dear": 90.0}
+    space, reference = plain(6), {"good": 0.0, "dear": 70.0}
     volumes = []
     for chosen in (name, "random"):
         problem, measures = task(chosen, space)
         search = method(chosen)(problem)
-        list(run(search, measures, num_evaluations=150, num_at_once=10))
+        list(run(search, measures, num_evaluations=60, num_at_once=10))
         volumes.append(Front.of(problem, search.told).hypervolume(reference))
     assert volumes[0] > volumes[1]
 
