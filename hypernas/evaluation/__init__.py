@@ -6,6 +6,7 @@ from hypernas.evaluation.estimate import Estimate, average, estimate, paired
 from hypernas.evaluation.gap import MEASURES, Measure, absolute_gap, gaps, signed_gap
 from hypernas.evaluation.noise import Noise, attainable_tau, noise
 from hypernas.evaluation.plateau import Plateau, find_plateau
+from hypernas.evaluation.prediction import Prediction, judge
 from hypernas.evaluation.ranking import kendall_tau, precision_at_k, regret, spearman, stability
 from hypernas.evaluation.references import Recipe, References
 from hypernas.evaluation.subnets import Evaluation, evaluate, mean, write_csv
@@ -19,6 +20,7 @@ __all__ = [
     "Measure",
     "Noise",
     "Plateau",
+    "Prediction",
     "Recipe",
     "References",
     "absolute_gap",
@@ -30,6 +32,7 @@ __all__ = [
     "evaluate",
     "find_plateau",
     "gaps",
+    "judge",
     "kendall_tau",
     "mean",
     "noise",

@@ -28,4 +28,16 @@ class Predictor(ABC):
 
     @abstractmethod
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write what was learned to a file, whole or not at all; `load` of the same class reads it."""
+        """Write what was learned to a file, whole or not at all: safetensors, no pickle.
+
+        Raises:
+            ValueError: if nothing was fitted.
+        """
+
+    @abstractmethod
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Take what a predictor of the same kind, settings and space saved.
+
+        Raises:
+            ValueError: if the file is torn, or that of something else.
+        """
