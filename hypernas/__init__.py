@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hypernas.runs.export import export
     from hypernas.runs.grow import grow
     from hypernas.runs.load import load
+    from hypernas.runs.search import find
     from hypernas.runs.train import train
     from hypernas.space import SearchSpace
     from hypernas.space.architecture import Architecture
@@ -26,6 +27,7 @@ __all__ = [
     "check",
     "evaluate",
     "export",
+    "find",
     "generators",
     "grow",
     "load",
@@ -41,6 +43,7 @@ _LAZY = {  # name -> "module:name", or the module that it is, imported when it i
     "check": "hypernas.subnet.law:check",
     "evaluate": "hypernas.runs.evaluate:evaluate",
     "export": "hypernas.runs.export:export",
+    "find": "hypernas.runs.search:find",
     "generators": "hypernas.generators",
     "grow": "hypernas.runs.grow:grow",
     "load": "hypernas.runs.load:load",

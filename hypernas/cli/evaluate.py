@@ -17,8 +17,8 @@ from hypernas.runs.console import say
 from hypernas.runs.evaluate import (
     SPLITS,
     chosen_subnets,
-    free_path,
     measure,
+    place_of,
     rows,
     standalone_training,
 )
@@ -34,8 +34,9 @@ def evaluate_command(config: DictConfig) -> None:
     _check(settings)
     use_threads(settings["threads"])
     asked = settings["architecture"]
+    asked = asked if isinstance(asked, list) else [] if asked is None else [asked]
     run = load(settings["run"])
-    out = _place(settings, run.folder)
+    out = _place(settings, run.folder, asked)
     alone = None
     if settings["standalone"]:
         alone = standalone_training(
@@ -47,7 +48,7 @@ def evaluate_command(config: DictConfig) -> None:
         )
     chosen = chosen_subnets(
         run,
-        asked if isinstance(asked, list) else [] if asked is None else [asked],
+        asked,
         num=settings["subnets"],
         seed=settings["seed"],
         spread=alone is not None,
@@ -90,10 +91,10 @@ def _check(settings: dict[str, Any]) -> None:
     check_whole(settings, subnets=0, calibration_batches=1, seed=0)
 
 
-def _place(settings: dict[str, Any], folder: Path) -> Path:
-    """The file to write: `out`, or a new one in the folder of the run."""
+def _place(settings: dict[str, Any], folder: Path, asked: Sequence[Any]) -> Path:
+    """The file to write: `out`, or a new one in the folder of the run, or beside a front."""
     if settings["out"] is None:
-        return free_path(folder / "evaluation.csv")
+        return place_of(folder, asked, settings["split"])
     out = Path(settings["out"])
     if not out.parent.is_dir():
         raise FileNotFoundError(f"out={out}: there is no folder {out.parent}.")

@@ -19,7 +19,8 @@ from hypernas.runs.console import next_steps, value
 from hypernas.runs.folder import read_overrides
 from hypernas.runs.phases import growth_around
 
-_RUNS = ("train", "grow")  # have a folder, and go on with it by resume=
+_RUNS = ("train", "grow", "search")  # have a folder, and go on with it by resume=
+_OF_RANKS = ("train", "search")  # may be started by torchrun
 _SWEEP = {"--multirun", "-m"}
 _LONGEST = 120  # characters of a folder's name, of which systems of files allow 255 bytes
 
@@ -43,7 +44,7 @@ def run(command: str, arguments: Sequence[str], function: Callable[[DictConfig],
     """Call the function of a command with its settings, for each job of a sweep if it is one."""
     if command in _RUNS:
         arguments = _resumed(command, arguments)
-    if command == "train":
+    if command in _OF_RANKS:
         arguments = _ranked(arguments)
     elif launched().size > 1:
         raise ValueError(f"hypernas {command} runs in one process: start it without torchrun.")

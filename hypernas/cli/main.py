@@ -10,6 +10,7 @@ from hypernas.runs.config_files import configs
 _COMMANDS = {  # name -> "module:function", imported when it is run; and what it does
     "train": ("hypernas.cli.train:train_command", "train a generator over a search space"),
     "check": ("hypernas.cli.check:check_command", "prove that a space's subnets are cut rightly"),
+    "search": ("hypernas.cli.search:search_command", "find the best subnets within limits"),
     "evaluate": (
         "hypernas.cli.evaluate:evaluate_command",
         "measure subnets of a trained generator",

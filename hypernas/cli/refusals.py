@@ -49,10 +49,10 @@ def check(command: str, config: DictConfig, choices: Mapping[str, str | None]) -
     for package, (group, names) in groups.items():
         for name in names:
             if name not in options(group):  # a file of the user's own
-                known[package] = None
+                _merge(known, _under(package, None))
                 continue
             file = read(configs() / group / f"{name}.yaml", package)
-            _merge(known, {package: file.values} if file.package else file.values)
+            _merge(known, _under(package, file.values) if file.package else file.values)
     given: Any = OmegaConf.to_container(config)
     wrong = [*_unlike(known, given, "", tuple(groups)), *misfits(given)]
     if wrong:
@@ -125,6 +125,14 @@ def _unlike(known: Mapping, given: Mapping, at: str, groups: Sequence[str]) -> I
             wrong = misfit(value, [type(default), *([type(None)] if target else [])])
             if wrong:
                 yield f"{name}: {wrong}"
+
+
+def _under(package: str, values: object) -> dict:
+    """Values in the place that a dotted name says."""
+    first, *inner = package.split(".")
+    for key in reversed(inner):
+        values = {key: values}
+    return {first: values}
 
 
 def _merge(known: dict, more: Mapping) -> None:

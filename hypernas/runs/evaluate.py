@@ -11,6 +11,7 @@ from hypernas.evaluation import evaluate as measured
 from hypernas.evaluation.standalone import StandaloneTraining, stratified
 from hypernas.runs.assembly import part, strategy_of, training_of
 from hypernas.runs.folder import check_present
+from hypernas.runs.fronts import names_front, point_of, points_of, test_table
 from hypernas.runs.load import Run, opened
 from hypernas.runs.settings import merged
 from hypernas.sampling import sample_subnets
@@ -19,7 +20,8 @@ from hypernas.space.architecture import Architecture
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-Described = Mapping[str, Any] | str  # an architecture: choices, largest, smallest, or JSON
+# an architecture: choices, largest, smallest, JSON, or FRONT.json:POINT
+Described = Mapping[str, Any] | str
 SPLITS = ("train", "validation", "test")
 
 
@@ -38,7 +40,7 @@ def evaluate(
     Args:
         run: or its folder.
         subnets: random architectures beside the smallest and the largest.
-        architectures: these instead.
+        architectures: these instead; the file of a front stands for all of its points.
         split: train, validation or test.
         calibration_batches: training batches for the statistics of batch norms.
         seed: of the random architectures.
@@ -65,19 +67,27 @@ def chosen_subnets(
         spread: take random ones spread over FLOPs, without the smallest and the largest.
     """
     if architectures:
-        found = [described(run, architecture) for architecture in architectures]
-        return {f"subnet_{i}": architecture for i, architecture in enumerate(found)}
+        found: dict[str, Architecture] = {}
+        for i, given in enumerate(architectures):
+            if isinstance(given, str) and names_front(given):
+                found |= points_of(run.space, given)
+            else:
+                found[f"subnet_{i}"] = described(run, given)
+        return found
     if spread:
         return stratified(run.space, run.data, num, seed=seed)
     return sample_subnets(run.space, num, seed=seed)
 
 
 def described(run: Run, architecture: Described) -> Architecture:
-    """An architecture of a run, as a mapping, a word, or the JSON that tables hold.
+    """An architecture of a run, as a mapping, a word, the JSON that tables hold, or a front's point.
 
     Raises:
         ValueError: if it is none.
+        FileNotFoundError: if a front's file is not there.
     """
+    if isinstance(architecture, str) and names_front(architecture):
+        return point_of(run.space, architecture)
     if isinstance(architecture, str) and architecture.lstrip().startswith("{"):
         return run.space.architecture(Architecture.from_json(architecture))
     return run.space.named(architecture)
@@ -156,6 +166,15 @@ def rows(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
     """
     alike = all(found.inherited == found.calibrated for found in evaluations)
     return [found.row(alike=alike) for found in evaluations]
+
+
+def place_of(folder: Path, architectures: Sequence[Described], split: str) -> Path:
+    """A file for the table: in the folder of the run; of a front on test beside it, once.
+
+    Raises:
+        FileExistsError: see `test_table`.
+    """
+    return test_table(architectures, split) or free_path(folder / "evaluation.csv")
 
 
 def free_path(path: Path) -> Path:

@@ -1,7 +1,7 @@
 """Measures: architectures -> numbers."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from hypernas.space import Architecture
 
@@ -21,4 +21,13 @@ class Measure(Protocol):
 
     def __call__(self, architectures: Sequence[Architecture]) -> list[float]:
         """The number of each, in order."""
+        ...
+
+
+@runtime_checkable
+class Uncertain(Protocol):
+    """A second interface of measures: those that know how far to trust their numbers."""
+
+    def intervals(self, architectures: Sequence[Architecture]) -> list[tuple[float, float]]:
+        """The ends of an interval of the number of each, in order."""
         ...

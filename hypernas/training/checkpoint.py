@@ -115,12 +115,26 @@ def newest(folder: str | os.PathLike[str]) -> Checkpoint:
     Raises:
         CheckpointError: if there is none.
     """
+    return last(folder, 1)[0]
+
+
+def last(folder: str | os.PathLike[str], num: int) -> list[Checkpoint]:
+    """The last `num` checkpoints in a folder, the newest first.
+
+    Raises:
+        CheckpointError: if there are not as many.
+    """
     found = _complete(Path(folder))
     if not found:
         raise CheckpointError(
             f"there is no checkpoint in {folder}: give the folder of a run that has saved one."
         )
-    return Checkpoint(found[-1], int(found[-1].name))
+    if len(found) < num:
+        raise CheckpointError(
+            f"expected {num} checkpoints in {folder}, which has {len(found)}: ask for as many. A run keeps "
+            f"the newest {_KEPT}."
+        )
+    return [Checkpoint(place, int(place.name)) for place in found[: -num - 1 : -1]]
 
 
 def load(checkpoint: Checkpoint, *, generator: Generator) -> "State":

@@ -12,12 +12,12 @@ from hypernas.reports.plain import plain_table
 from hypernas.reports.run.figures import curves, gate_map
 from hypernas.reports.run.folder import Run, labels
 from hypernas.reports.run.gates import Gates
+from hypernas.reports.run.searches import parts_of, searches_of
 from hypernas.reports.section import Missing, Part, Section
 from hypernas.reports.style import looks
 from hypernas.reports.table import number, table, word
 
 _TABLES = {
-    "search*.csv": "Subnets that hypernas search found, as it wrote them.",
     "evaluation*.csv": "Subnets that hypernas evaluate measured, as it wrote them: inherited "
     "weights, before and after calibration where there is anything to calibrate.",
 }
@@ -35,7 +35,7 @@ def section_of(runs: Sequence[Run]) -> Section:
     parts = [Part("curves", "Training curves", lambda: [_curve_table(named)], (figure,))]
     for name, run in named.items():
         owner = name if len(named) > 1 else ""
-        parts += [*_written(run, owner), _gates(run, owner)]
+        parts += [*_searches(run, owner), *_written(run, owner), _gates(run, owner)]
     return Section(
         "runs" if len(named) > 1 else next(iter(named)),
         f"{len(named)} runs" if len(named) > 1 else next(iter(named)),
@@ -53,6 +53,17 @@ def _place(name: str, owner: str) -> str:
 
 def _title(words: str, owner: str) -> str:
     return f"{words}, {owner}" if owner else words
+
+
+def _searches(run: Run, owner: str) -> list[Part]:
+    """The parts of each search of the run that has ended."""
+    found = searches_of(run.folder)
+    parts = []
+    for position, search in enumerate(found, start=1):
+        words = f"Search {position}: {search.aim}" if len(found) > 1 else f"Search: {search.aim}"
+        place = _place(f"search-{search.folder.name}", owner)
+        parts += parts_of(search, place, _title(words, owner))
+    return parts
 
 
 def _written(run: Run, owner: str) -> list[Part]:

@@ -1,0 +1,47 @@
+"""hypernas search."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from hypernas.cli.plain import given_overrides, plain, run_folder
+from hypernas.distributed import join
+from hypernas.reports.run.searches import draw
+from hypernas.runs.console import next_steps, say
+from hypernas.runs.fronts import front_text
+from hypernas.runs.search import FRONT, search
+from hypernas.training import Interrupted
+
+_DONE = """
+search    {folder}
+"""
+_FOUND = """\
+best      {bin}hypernas export run=RUN architecture={quoted}:best out=best.onnx
+test      {bin}hypernas evaluate run=RUN architecture={quoted}
+page      {bin}hypernas report RUN
+"""
+
+
+def search_command(config: DictConfig) -> None:
+    """Search in the folder that Hydra made; ranks of torchrun judge together, for rank 0."""
+    with join(timeout=config.rank_timeout) as ranks:
+        folder = Path(ranks.broadcast_object(str(run_folder())))
+        console = Console(stderr=True, quiet=not ranks.first)
+        try:
+            front = search(
+                plain(config),
+                folder,
+                resume=config.resume is not None,
+                overrides=given_overrides(),
+                ranks=ranks,
+                watch=lambda progress: say(console, str(progress)),
+            )
+        except KeyboardInterrupt:
+            advice = next_steps("go on by: hypernas search resume={quoted}", folder)
+            raise Interrupted(f"stopped; {advice}") from None
+    if front is not None:
+        draw(folder)
+        print(front_text(front))
+        print(next_steps(_DONE, folder), end="")
+        print(next_steps(_FOUND, folder / FRONT).replace("RUN", str(config.run)), end="")

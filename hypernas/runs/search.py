@@ -1,0 +1,225 @@
+"""Search of a run: the subnets of its generator that are best in some measures, within limits."""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from hypernas.cost import Cost
+from hypernas.distributed import ProcessGroup
+from hypernas.distributed.device import use_threads
+from hypernas.runs.assembly import part
+from hypernas.runs.console import next_steps
+from hypernas.runs.folder import check_resumed, write_settings
+from hypernas.runs.judges import Judges
+from hypernas.runs.load import Run, load, opened
+from hypernas.runs.measures import Measures, counts
+from hypernas.runs.settings import Settings, check_whole, resolved
+from hypernas.search import Evaluated, Front, History, Measure, Problem, Random, Search
+from hypernas.search import run as searched
+from hypernas.search.aim import Aim, problem_of
+from hypernas.search.measure import Uncertain
+from hypernas.search.progress import Progress, Watch, reference_point
+from hypernas.search.quality import Quality, Verdicts
+from hypernas.search.ranks import RankJudging
+from hypernas.storage.files import write_whole
+
+EVALUATIONS, FRONT, REFERENCE = "search.csv", "front.json", "reference.json"
+Method = Callable[[Problem], Search]
+
+
+def find(
+    run: Run | str | os.PathLike[str],
+    *,
+    objectives: Sequence[str],
+    constraints: Mapping[str, float] = MappingProxyType({}),
+    method: Method = Random,
+    costs: Iterable[Cost] = (),
+    num_evaluations: int = 200,
+    judges: Judges | None = None,
+    folder: str | os.PathLike[str] | None = None,
+) -> Front:
+    """The front of a run's subnets, on validation.
+
+    Args:
+        run: or its folder.
+        objectives: measures of the run's objective and costs, such as ["accuracy", "parameters"].
+        constraints: bounds, such as {"parameters": 50_000}.
+        method: of `hypernas.search`, or its constructor with arguments, as a `functools.partial`.
+        costs: beside `parameters`, `flops` and `memory`.
+        judges: the way in which subnets are judged.
+        folder: for the evaluations and the front; one that was interrupted is gone on with.
+
+    Raises:
+        ValueError: see `problem_of`; `Infeasible` if nothing meets the constraints.
+    """
+    run, judges = opened(run), judges or Judges()
+    aim = Aim(objectives=objectives, constraints=constraints, num_evaluations=num_evaluations)
+    judge = judges.judge(run)
+    with judges.begun(judge, run, ProcessGroup()) as judging:
+        found = {cost.name: cost for cost in [*counts(run), *costs]}
+        measures = {**qualities(judging, judge.measures()), **found}
+        hunt = Hunt(run, aim, measures, method, None if folder is None else Path(folder))
+        for _ in hunt.steps():
+            pass
+        return hunt.end()
+
+
+def search(
+    settings: Settings,
+    folder: str | os.PathLike[str],
+    *,
+    resume: bool = False,
+    overrides: Sequence[str] = (),
+    ranks: ProcessGroup | None = None,
+    watch: Callable[[Progress], object] = lambda progress: None,
+) -> Front | None:
+    """Search by settings, in a folder that holds all of it, or go on with what is there.
+
+    Args:
+        settings: nested plain values, with the keys that `hypernas search --cfg job` prints.
+        folder: of the search: its settings, evaluations and front.
+        resume: go on; the settings must be those of the search.
+        overrides: of a command line, to be kept.
+        ranks: the processes that judge together; None is this one.
+        watch: is told the progress after each batch.
+
+    Returns:
+        The front; None on ranks other than the first.
+
+    Raises:
+        FileExistsError: if the folder holds a search, and that is not to be gone on with.
+        ValueError: if settings are wrong, or are not those of the search.
+    """
+    settings, folder, ranks = resolved(settings), Path(folder), ranks or ProcessGroup()
+    _check(settings, folder, resume, overrides)
+    use_threads(settings["threads"])
+    run = load(settings["run"])
+    judges = Judges(
+        calibration_batches=settings["calibration_batches"],
+        checkpoints=settings["checkpoints"],
+        processes=settings["processes"],
+        device=settings["device"],
+    )
+    judge = judges.judge(run)
+    if not ranks.first:
+        RankJudging(judge, ranks).serve()
+        return None
+    aim = Aim(
+        objectives=settings["objectives"],
+        constraints={n: b for n, b in settings["constraints"].items() if b is not None},
+        num_evaluations=settings["evaluations"],
+        num_at_once=settings["at_once"],
+    )
+    with judges.begun(judge, run, ranks) as judging:
+        measures = Measures(qualities(judging, judge.measures()), settings["costs"], run)
+        hunt = Hunt(run, measures.named(aim), measures, part(settings, "search"), folder)
+        write_settings(folder, settings, overrides)
+        for progress in hunt.steps():
+            watch(progress)
+        return hunt.end()
+
+
+class Hunt:
+    """One search of a run, from its aim to its front.
+
+    Args:
+        measures: all there are, by name.
+        method: makes the search of a problem.
+        folder: for evaluations, reference point and front; None keeps nothing.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        aim: Aim,
+        measures: Mapping[str, Measure],
+        method: Method,
+        folder: Path | None,
+    ) -> None:
+        self.problem = problem_of(run.space, aim, measures)
+        self._aim, self._folder = aim, folder
+        self._measures = [measures[name] for name in self.problem.names]
+        self._search = method(self.problem)
+        path = None if folder is None else folder / EVALUATIONS
+        self._history = History(run.space, self.problem.names, path)
+
+    def steps(self) -> Iterator[Progress]:
+        """Search, telling the progress after each batch."""
+        watch = Watch(
+            self.problem,
+            num_evaluations=self._aim.num_evaluations,
+            reference=self._reference(),
+        )
+        watch.begin(len(self._history))
+        batches = searched(
+            self._search,
+            self._measures,
+            num_evaluations=self._aim.num_evaluations,
+            num_at_once=self._aim.num_at_once,
+            history=self._history,
+        )
+        for _ in batches:
+            yield watch(self._search.told)
+
+    def end(self) -> Front:
+        """The front of what was told, its values with intervals, written if there is a folder.
+
+        Raises:
+            Infeasible: if nothing meets the constraints.
+        """
+        front = Front.of(self.problem, self._search.told)
+        architectures = [point.architecture for point in front.points]
+        known = {
+            measure.name: measure.intervals(architectures)
+            for measure in self._measures
+            if isinstance(measure, Uncertain)
+        }
+        points = [
+            Evaluated(one.architecture, one.values, {n: ends[i] for n, ends in known.items()})
+            for i, one in enumerate(front.points)
+        ]
+        front = replace(front, points=tuple(points))
+        if self._folder is not None:
+            front.write(self._folder / FRONT, self.problem.space)
+        return front
+
+    def _reference(self) -> dict[str, float] | None:
+        """The reference point of the hypervolume, the same when a search is gone on with."""
+        if len(self.problem.objectives) == 1:
+            return None
+        path = None if self._folder is None else self._folder / REFERENCE
+        if path is not None:
+            with suppress(FileNotFoundError):
+                return json.loads(path.read_text())
+        space = self.problem.space
+        found = reference_point(self.problem, self._measures, [space.smallest(), space.largest()])
+        if path is not None:
+            write_whole(path, json.dumps(found) + "\n")
+        return found
+
+
+def qualities(judging: Any, names: Iterable[str]) -> dict[str, Measure]:
+    """The measures of a run's objective, by name."""
+    verdicts = Verdicts(judging)
+    return {name: Quality(name, verdicts) for name in names}
+
+
+def _check(settings: Settings, folder: Path, resume: bool, overrides: Sequence[str]) -> None:
+    """Refuse settings that are wrong before anything is loaded."""
+    if (folder / EVALUATIONS).exists() and not resume:
+        raise FileExistsError(
+            next_steps(
+                "{folder} already holds a search: go on with it by resume={quoted}, or choose another "
+                "folder by hydra.run.dir=FOLDER.",
+                folder,
+            )
+        )
+    if resume:
+        check_resumed(settings, folder, overrides)
+    least = {"evaluations": 1, "at_once": 1, "processes": 1, "checkpoints": 1, "seed": 0}
+    check_whole(settings, calibration_batches=1, **least)
