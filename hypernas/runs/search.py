@@ -19,7 +19,7 @@ from hypernas.runs.judges import Judges
 from hypernas.runs.load import Run, load, opened
 from hypernas.runs.measures import Measures, counts
 from hypernas.runs.settings import Settings, check_whole, resolved
-from hypernas.search import Evaluated, Front, History, Measure, Problem, Random, Search
+from hypernas.search import Evaluated, Front, History, Linas, Measure, Problem, Search
 from hypernas.search import run as searched
 from hypernas.search.aim import Aim, problem_of
 from hypernas.search.measure import Uncertain
@@ -37,7 +37,7 @@ def find(
     *,
     objectives: Sequence[str],
     constraints: Mapping[str, float] = MappingProxyType({}),
-    method: Method = Random,
+    method: Method = Linas,
     costs: Iterable[Cost] = (),
     num_evaluations: int = 200,
     judges: Judges | None = None,

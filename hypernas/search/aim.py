@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hypernas.cost import Cost, Count
+from hypernas.cost import Cost, Parameters
 from hypernas.evaluation import MEASURES
 from hypernas.search.measure import Measure
 from hypernas.search.problem import Constraint, Objective, Problem
@@ -34,7 +34,10 @@ class Aim:
 
 
 def problem_of(space: SearchSpace, aim: Aim, measures: Mapping[str, Measure]) -> Problem:
-    """The problem of an aim, in which costs that are counted on modules without weights are known.
+    """The problem of an aim, in which the number of parameters is known.
+
+    Other costs take long enough that a method had better learn to predict them than ask for them of
+    thousands of architectures.
 
     Args:
         measures: all there are, by name.
@@ -75,7 +78,7 @@ def problem_of(space: SearchSpace, aim: Aim, measures: Mapping[str, Measure]) ->
             Constraint(_name(text), float(bound), at_most=not upwards[_name(text)])
             for text, bound in constraints.items()
         ],
-        {name: m for name in upwards if isinstance(m := measures[name], Count)},
+        {name: m for name in upwards if isinstance(m := measures[name], Parameters)},
     )
 
 

@@ -73,7 +73,7 @@ class Search(ABC):
 
     @final
     def ranked(self) -> list[Evaluated]:
-        """What was told, by violation of the constraints, then by the first objective."""
+        """All that was told, by violation of the constraints, then by the first objective."""
         problem = self.problem
         return sorted(
             self.told,
