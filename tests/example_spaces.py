@@ -1,6 +1,7 @@
 """Small search spaces that between them hold every difficulty a user's module may bring."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -168,13 +169,14 @@ def attention() -> Example:
     space = SearchSpace(
         {"model": [4, 8], "heads": [1, 2, 3], "dim": [2, 4]},
         AttentionNet,
+        inputs=_normal(4, 3, 6),
         layouts={
             "*.qkv.weight": "(three heads dim) model",
             "*.qkv.bias": "(three heads dim)",
             "*.project.weight": "model (heads dim)",
         },
     )
-    return Example(space, _normal(4, 3, 6))
+    return Example(space, space.inputs)
 
 
 def _normal(*shape: int) -> Tensor:
@@ -182,5 +184,5 @@ def _normal(*shape: int) -> Tensor:
 
 
 EXAMPLES: dict[str, Callable[[], Example]] = {
-    example.__name__: example for example in (conv, mlp, tied, categorical, attention)
+    example.__name__: cache(example) for example in (conv, mlp, tied, categorical, attention)
 }

@@ -1,6 +1,7 @@
 """The ready-made spaces, of a size for tests, each with a batch of inputs."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -121,7 +122,7 @@ def small_seq2seq() -> Ready:
 
 
 READY: dict[str, Callable[[], Ready]] = {
-    make.__name__.removeprefix("small_"): make
+    make.__name__.removeprefix("small_"): cache(make)  # so that the law looks at each space once
     for make in (
         small_mlp,
         small_conv1d,

@@ -21,7 +21,7 @@ from fnmatch import fnmatchcase
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from hypernas.slicing.layout import Layout, owners, plain_name
+from hypernas.slicing.layout import PREFIX, Layout, owners, plain_name
 
 _STACKED = {  # torch's own modules that stack matrices along the first axis of these parameters
     nn.MultiheadAttention: ("in_proj_*", 3),
@@ -52,6 +52,13 @@ def own_layout(module: nn.Module, name: str) -> Layout | None:
                 columns = ["(2 axis0)"]
             return Layout(" ".join([f"({count} rows)", *columns]))
     return None
+
+
+def ruling_layout(module: nn.Module, name: str, given: Layout | str | None) -> Layout | None:
+    """The layout that a parameter is cut by: the given one, else that of torch's own stacked matrices."""
+    if given is None or given == PREFIX:
+        return own_layout(module, name)
+    return given if isinstance(given, Layout) else Layout(str(given))
 
 
 def cut_groups(large: nn.Module, small: nn.Module, name: str) -> str | None:

@@ -12,6 +12,8 @@ from torch.nn.utils.parametrize import ParametrizationList
 
 _NUMBER_WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8}
 
+PREFIX = "..."  # the layout of any parameter that says a prefix is meant
+
 Product = list[str]  # names of factors, the slowest first
 Sum = list[Product]  # parts that stand one behind the other
 
@@ -26,6 +28,8 @@ class Layout:
     is, in this order: in `sizes`; a number or a number word; the architecture's choice of that
     name; an integer attribute of that name of the module which owns the parameter, or of one around
     it, or of the `config` of one of these; and for one factor of each axis what is left.
+
+    `"..."` stands for any axes without factors: it says that a subnet takes the first of each, and is meant to.
 
     Args:
         pattern: one name or one expression in parentheses for each axis of the parameter.
@@ -43,6 +47,8 @@ class Layout:
         Raises:
             ValueError: if the pattern cannot be read, or names another number of axes.
         """
+        if self.pattern == PREFIX:
+            return [[[f"axis{i}"]] for i in range(dim)]
         words = re.findall(r"\([^()]*\)|[^\s()]+|[()]", self.pattern)
         axes = [_sum(word) for word in words]
         if any(axis is None for axis in axes):
@@ -139,13 +145,14 @@ def layout_of(name: str, layouts: Mapping[str, Any]) -> Layout | str | None:
     """The layout whose pattern matches the parameter's name, if there is one.
 
     A pattern for `conv.weight` is also that of what a parametrization makes it of, such as
-    `conv.parametrizations.weight.original1`.
+    `conv.parametrizations.weight.original1`. A layout "..." gives way to any other that matches.
 
     Raises:
         ValueError: if two match.
     """
     plain = plain_name(name)
-    matches = [p for p in layouts if fnmatchcase(name, p) or fnmatchcase(plain, p)]
+    every = [p for p in layouts if fnmatchcase(name, p) or fnmatchcase(plain, p)]
+    matches = [p for p in every if layouts[p] != PREFIX] or every[:1]
     if len(matches) > 1:
         raise ValueError(f"{name} matches the layouts {matches}: write patterns that exclude it.")
     return layouts[matches[0]] if matches else None

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hypernas.slicing.fused import cut_groups, own_layout
+from hypernas.slicing.fused import cut_groups, ruling_layout
 from hypernas.slicing.layout import Layout, owners, plain_name
 
 _LARGE = 2**17  # numbers from which on it pays to write each just once
@@ -197,7 +197,7 @@ def slice_of(
     if len(shapes[0]) != len(shapes[1]):
         raise ValueError(misfit(name, *shapes))
     spatial = spatial_axes(next(owners(small, name)), name)
-    layout = layout or own_layout(large, name)
+    layout = ruling_layout(large, name, layout)
     if layout is None:
         if any(part > size for size, part in zip(*shapes, strict=True)):
             raise ValueError(misfit(name, *shapes))
@@ -208,7 +208,6 @@ def slice_of(
             for i, (big, part) in enumerate(zip(*shapes, strict=True))
         ]
         return Slice(tuple(taken))
-    layout = layout if isinstance(layout, Layout) else Layout(str(layout))
     sizes = [
         layout.factors(name, shape, module, architecture)
         for shape, module, architecture in zip(shapes, (large, small), architectures, strict=True)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hypernas.slicing import PREFIX
 from hypernas.space import SearchSpace
 from hypernas.space.choice import Choice
 from hypernas.spaces.attention import CrossAttention, SelfAttention
@@ -198,7 +199,9 @@ def seq2seq(
         padding=padding,
         dropout=dropout,
     )
-    return SearchSpace(choices, build)
+    # Heads that divide the same channels otherwise, and layers that attend to fewer, compute what no
+    # part of the largest network does: prefixes are meant, as in HAT.
+    return SearchSpace(choices, build, layouts={"*": PREFIX})
 
 
 def _build(

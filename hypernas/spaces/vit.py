@@ -129,7 +129,8 @@ def vit(
         pool=pool,
         dropout=dropout,
     )
-    return SearchSpace(choices, build, layouts=FUSED_QKV)
+    images = torch.randn(1, *input_shape, generator=torch.Generator().manual_seed(0))
+    return SearchSpace(choices, build, layouts=FUSED_QKV, inputs=images)
 
 
 def _build(

@@ -2,25 +2,22 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
 from hypernas.slicing import Layout, Slice, layout_of, slice_of
-from hypernas.slicing.fused import cut_blocks, own_layout
+from hypernas.slicing.fused import cut_blocks, ruling_layout
 from hypernas.slicing.layout import layout_of_statistic
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
-from hypernas.subnet.law import Examination, examine, few, written
+from hypernas.subnet.law import caution, enforce
 from hypernas.subnet.norms import norm_statistics
 from hypernas.subnet.skeleton import build_seeded, build_skeleton
 from hypernas.subnet.subnet import Slices
 from hypernas.subnet.target import generated_shapes
 
 _NUM_PROBES = 4  # random architectures whose fit is checked before training
-# the last verdicts on a space, and the layouts that they are of
-_EXAMINED: WeakKeyDictionary[SearchSpace, tuple[dict[str, Any], Examination]] = WeakKeyDictionary()
 
 
 class Supernet:
@@ -57,9 +54,10 @@ class Supernet:
             raise ValueError(
                 f"the layouts {unused} match none of the parameters {list(self.shapes)}."
             )
-        self._examine()
+        self._proved = enforce(space)
         for architecture, module in [*self._references, *probes]:
             self.place(architecture, module)
+        caution(space)
 
     def _take_in(self, architecture: Architecture, module: nn.Module, *, new: bool = True) -> None:
         """Keep a module as the home of what it has in the largest shape so far.
@@ -96,30 +94,6 @@ class Supernet:
                     self._references.append((architecture, module))
                     self._take_in(architecture, module, new=False)
 
-    def _examine(self) -> None:
-        """Put the slices to the law, once for a space's layouts; where it is broken, others are wanted or taken."""
-        space = self.space
-        if _EXAMINED.get(space, (None,))[0] != space.layouts:
-            _EXAMINED[space] = dict(space.layouts), examine(space, few(space))
-        _, found = _EXAMINED[space]
-        self._proved = found.decided
-        prefix = 'A layout of plain names, such as "rows columns", says that a prefix is meant.'
-        for verdict in found.verdicts:
-            if verdict.layouts and not self.space.auto_layouts:
-                raise ValueError(
-                    f"slices of the largest network's weights do not compute what it computes with them, "
-                    f"{verdict.because} of {verdict.subject}; under other layouts they do. Write\n  "
-                    f'{written(found.layouts)}\nor layouts="auto" for what is found. {prefix}'
-                )
-            if verdict.doubts:
-                raise ValueError(
-                    f"nothing tells how the columns of {', '.join(verdict.doubts)} belong to "
-                    f"those of the largest network ({verdict.because}), and two choices together make their "
-                    f"number. Write\n  {written(verdict.doubts)}\nif they are laid out so. {prefix}"
-                )
-        space.layouts.update(found.layouts)
-        _EXAMINED[space] = dict(space.layouts), found
-
     def _check_dtypes(self) -> None:
         dtype = torch.get_default_dtype()
         wrong = [
@@ -153,10 +127,9 @@ class Supernet:
         """
         architecture, module = self._home[name]
         shape = _tensor(module, name).shape
-        layout = self.layout(name) or own_layout(module, name)
+        layout = ruling_layout(module, name, self.layout(name))
         if layout is None:
             return tuple((size,) for size in shape)
-        layout = layout if isinstance(layout, Layout) else Layout(layout)
         parts = layout.factors(name, tuple(shape), module, architecture)
         if any(len(axis) > 1 for axis in parts):
             raise ValueError(

@@ -91,7 +91,8 @@ def test_a_parameter_that_was_listed_before_it_was_registered_is_followed():
         def forward(self, x: Tensor) -> Tensor:
             return self.all[0] * x.sum()
 
-    generator = generators.shared(SearchSpace({"width": [2, 3]}, lambda a: Early(a["width"])))
+    space = SearchSpace({"width": [2, 3]}, lambda a: Early(a["width"]), inputs=torch.ones(2))
+    generator = generators.shared(space)
     generator.call({"width": 2}, torch.ones(2)).sum().backward()
     (bank,) = generator.parameters()
     assert_close(bank.grad[0], torch.tensor([2.0, 2.0, 0.0]))

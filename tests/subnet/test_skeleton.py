@@ -17,7 +17,8 @@ from hypernas.subnet.target import skeleton
 
 
 def space_of(make) -> SearchSpace:
-    return SearchSpace({"width": [2, 4]}, lambda architecture: make(architecture["width"]))
+    choices = {"width": [2, 4]}
+    return SearchSpace(choices, lambda a: make(a["width"]), layouts={"*": "..."})
 
 
 def assert_alike(found: nn.Module, expected: nn.Module) -> None:

@@ -119,6 +119,7 @@ def test_a_value_may_make_some_tensors_larger_and_others_smaller(ordered):
     space = SearchSpace(
         {"patch": Choice([2, 3, 6], ordered=ordered), "width": [4, 8]},
         lambda a: Patches(a["patch"], a["width"]),
+        layouts={"*": "..."},
     )
     supernet = Supernet(space)
     assert supernet.shapes["embed.weight"] == (8, 1, 6)

@@ -13,7 +13,7 @@ from hypernas.generators.generator import Generator, ParameterGroup
 from hypernas.generators.start.start import hold, start_at
 from hypernas.generators.start.startable import Startable
 from hypernas.generators.start.trained import Start, Trained
-from hypernas.slicing import layout_of
+from hypernas.slicing import PREFIX, layout_of
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 from hypernas.subnet.norms import tracks
@@ -135,7 +135,8 @@ def _part_of(
         if any(layout_of(name, {pattern: layout}) for name in own)
     }
     build = partial(_build_part, space=space, patterns=tuple(patterns), position=position)
-    return SearchSpace(space.choices, build, layouts)
+    # The whole space was put to the law before, and a part of its parameters computes nothing.
+    return SearchSpace(space.choices, build, {"*": PREFIX, **layouts})
 
 
 def _position(name: str, patterns: Sequence[str]) -> int:

@@ -1,10 +1,11 @@
-"""Guesses of inputs on which the networks of a space can be run."""
+"""Inputs on which the networks of a space are run: guesses, and copies of those that are given."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from hypernas.subnet.arguments import Arguments
 
@@ -61,3 +62,8 @@ def _inputs_of(layer: nn.Module, rng: torch.Generator) -> Iterator[Tensor]:
             yield torch.randn(_EXAMPLES, _POSITIONS, layer.embed_dim, generator=rng)
         case nn.LayerNorm():
             yield torch.randn(_EXAMPLES, _POSITIONS, *layer.normalized_shape, generator=rng)
+
+
+def copied(given: Arguments) -> Arguments:
+    """Arguments with tensors of their own."""
+    return tree_map(lambda leaf: leaf.clone() if isinstance(leaf, Tensor) else leaf, given)

@@ -16,6 +16,7 @@ from typing import Any
 
 from torch import nn
 
+from hypernas.slicing.fused import own_layout
 from hypernas.slicing.layout import layout_of, layout_of_statistic, owners, plain_name, written
 from hypernas.slicing.slice import Slice, misfit, prefix, slice_of, spatial_axes
 from hypernas.space import SearchSpace
@@ -25,7 +26,7 @@ from hypernas.subnet.law.classes import pattern_of
 from hypernas.subnet.law.inputs import guesses
 from hypernas.subnet.law.network import Network
 from hypernas.subnet.law.pair import Pair
-from hypernas.subnet.law.search import cure
+from hypernas.subnet.law.search import cure, suspected
 from hypernas.subnet.law.verdict import Verdict
 from hypernas.subnet.law.watch import Departed, Incomparable
 from hypernas.subnet.norms import norm_statistics
@@ -65,6 +66,14 @@ def judge(
     if misfits:
         return Verdict(probe.subject, "undecided", "; ".join(misfits))
     fixed = {name for name in slices if layout_of(name, layouts) is not None}
+    at_risk = tuple(
+        name
+        for name, where in slices.items()
+        if name in small.target.shapes
+        and name not in fixed
+        and not where.whole
+        and own_layout(large.module, name) is None
+    )
     why = "no inputs were given and none of those guessed suit the network: give inputs=..."
     for given in [Arguments.of(inputs)] if inputs is not None else guesses(large.module):
         try:
@@ -72,10 +81,18 @@ def judge(
             return _followed(probe, pair, space, layouts)
         except Incomparable:
             why = "the outputs of the two networks cannot be compared"
-        except Exception as error:  # of the user's module, on inputs that it cannot take
+        except Exception as error:
+            refusal = large.refusal(given) or small.refusal(given)
+            if refusal is None:
+                why = f"looking at it failed by a fault of hypernas, {_words(error)}: please report it"
+                break
             if inputs is not None:
-                why = f"the network fails on the inputs: {type(error).__name__}: {error}"
-    return Verdict(probe.subject, "undecided", why)
+                why = f"the network fails on the inputs: {_words(refusal)}"
+    return Verdict(probe.subject, "undecided", why, at_risk=at_risk)
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _slices(
@@ -116,9 +133,13 @@ def _followed(probe: Probe, pair: Pair, space: SearchSpace, layouts: Mapping[str
     if fault is None and not pair.taken:
         return Verdict(probe.subject, "holds")
     if fault is not None and not cure(pair, fault):
-        doubts = _doubts(pair, fault.path) if fault.inputs else {}
         return Verdict(
-            probe.subject, "undecided", _reason(pair, fault), doubts=doubts, place=fault.path
+            probe.subject,
+            "undecided",
+            _reason(pair, fault),
+            doubts=_doubts(pair, fault.path) if fault.inputs else {},
+            at_risk=suspected(pair, fault),
+            place=fault.path,
         )
     found = _written(pair)
     again, misfits = _slices(
@@ -132,7 +153,10 @@ def _followed(probe: Probe, pair: Pair, space: SearchSpace, layouts: Mapping[str
             place = fault.path if fault else next(iter(pair.taken))[0]
             reason = f"first at {place or 'what it puts out'}"
             return Verdict(probe.subject, "broken", reason, found, place=place)
-    return Verdict(probe.subject, "undecided", f"the layouts {found} cure only a part of it")
+    why = f"the layouts {found} cure only a part of it"
+    return Verdict(
+        probe.subject, "undecided", why, at_risk=tuple(dict.fromkeys(n for n, _ in pair.taken))
+    )
 
 
 def _fault(pair: Pair) -> Departed | None:

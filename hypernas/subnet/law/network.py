@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hypernas.subnet.arguments import Arguments
+from hypernas.subnet.law.inputs import copied
 from hypernas.subnet.law.scalars import Noting, Place, Scalars
+from hypernas.subnet.law.weights import drawn
 from hypernas.subnet.target import Target
 
 Before = Callable[[str, int, nn.Module, Arguments], None]
@@ -66,18 +68,26 @@ class Network:
         self._paths, self._times = [("", 0)], {}
         noting = self._noting = Noting(scalars, lambda: self._paths[-1], follow=follow)
         with contextlib.ExitStack() as stack:
-            stack.enter_context(torch.no_grad())
-            stack.enter_context(warnings.catch_warnings())
-            stack.enter_context(torch.random.fork_rng(devices=[]))
-            warnings.simplefilter("ignore")  # nobody asked for this run
-            torch.default_generator.manual_seed(0)
-            stack.enter_context(_plain_attention())
+            stack.enter_context(_undisturbed())
             for handle in self._watched(before, after):
                 stack.callback(handle.remove)
             stack.enter_context(noting)
             return self.target.run(
                 weights, *arguments.positional, buffers=buffers, **arguments.keywords
             )
+
+    def refusal(self, arguments: Arguments) -> Exception | None:
+        """The error that the network raises on inputs by itself, unwatched; None where it takes them."""
+        weights = {name: drawn(name, s) for name, s in self.target.shapes.items()}
+        weights |= {name: p.detach() for name, p in self.target.fixed.parameters.items()}
+        buffers = {name: buffer.clone() for name, buffer in self.module.named_buffers()}
+        given = copied(arguments)
+        try:
+            with _undisturbed():
+                self.target.run(weights, *given.positional, buffers=buffers, **given.keywords)
+        except Exception as error:  # whatever the user's module raises
+            return error
+        return None
 
     def _watched(self, before: Before, after: After) -> Iterator[Any]:
         def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
@@ -123,6 +133,16 @@ def _own(module: nn.Module) -> list[str]:
     if isinstance(module, nn.MultiheadAttention):
         found += [f"out_proj.{name}" for name, _ in module.out_proj.named_parameters()]
     return found
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Run what nobody asked for: without gradients and warnings, and with draws that are the same each time."""
+    with torch.no_grad(), warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("ignore")
+        torch.default_generator.manual_seed(0)
+        with _plain_attention():
+            yield
 
 
 @contextlib.contextmanager

@@ -1,8 +1,7 @@
 """A small network followed, layer by layer, by the largest one that runs on its padded weights."""
 
 import math
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +12,12 @@ from hypernas.space.architecture import Architecture
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.law.candidates import Candidate, Sizes, candidates, named_sizes
 from hypernas.subnet.law.classes import Unit
+from hypernas.subnet.law.inputs import copied
 from hypernas.subnet.law.match import Unknown, compared, tensors
 from hypernas.subnet.law.network import Network
 from hypernas.subnet.law.scalars import Scalars
-from hypernas.subnet.law.watch import Call, Departed, Incomparable, Watch, copied
+from hypernas.subnet.law.watch import Call, Departed, Incomparable, Watch
+from hypernas.subnet.law.weights import drawn
 
 
 class Pair:
@@ -53,8 +54,7 @@ class Pair:
         self.scalars = Scalars()
         self.order: list[str] = []
         self._weights = {
-            name: _drawn(name, tuple(shape), norm=_is_vector(shape))
-            for name, shape in self.small.target.shapes.items()
+            name: drawn(name, shape) for name, shape in self.small.target.shapes.items()
         } | {name: p.detach() for name, p in self.small.target.fixed.parameters.items()}
         self._candidates: dict[object, list[Candidate]] = {}
         self._untrained = set(self.small.target.fixed.parameters)
@@ -219,15 +219,3 @@ class Pair:
     def call(self, path: str, time: int) -> Call | None:
         """The small network's call of a layer: what it read and put out."""
         return self._calls.get((path, time))
-
-
-def _is_vector(shape: Sequence[int]) -> bool:
-    return sum(size > 1 for size in shape) < 2
-
-
-def _drawn(name: str, shape: tuple[int, ...], *, norm: bool) -> Tensor:
-    """Random weights of a parameter, always the same: of a vector around 1, of a matrix by its inputs."""
-    rng = torch.Generator().manual_seed(zlib.crc32(name.encode()))
-    if norm:
-        return torch.rand(shape, generator=rng) + 0.5
-    return torch.randn(shape, generator=rng) / math.sqrt(math.prod(shape[1:]))

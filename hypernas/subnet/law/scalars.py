@@ -96,7 +96,7 @@ class Noting(TorchDispatchMode):
             return func(*args, **(kwargs | {"scale": scale}))
         present = _PRESENT.get(name)
         if present is not None and args[0].shape != own[0]:
-            result = present(func, args, kwargs, tuple(own[0]))
+            result = present(func, args, kwargs, own)
             if result is not None:
                 return result
             self.scalars.mixing.append(self.place()[0])
@@ -130,9 +130,9 @@ def _kept(x: Tensor, dim: int, count: int) -> Tensor | None:
     return found if len(found) == count else None
 
 
-def _softmax(func: Any, args: tuple[Any, ...], kwargs: Any, own: tuple[int, ...]) -> Any:
+def _softmax(func: Any, args: tuple[Any, ...], kwargs: Any, own: tuple[Any, ...]) -> Any:
     x, dim = args[0], args[1]
-    kept = _kept(x, dim, own[dim])
+    kept = _kept(x, dim, own[0][dim])
     if kept is None:
         return None
     part = func(x.index_select(dim, kept), *args[1:], **kwargs)
@@ -141,22 +141,22 @@ def _softmax(func: Any, args: tuple[Any, ...], kwargs: Any, own: tuple[int, ...]
     return whole.index_copy_(dim, kept, part)
 
 
-def _mean(func: Any, args: tuple[Any, ...], kwargs: Any, own: tuple[int, ...]) -> Any:
+def _mean(func: Any, args: tuple[Any, ...], kwargs: Any, own: tuple[Any, ...]) -> Any:
     x = args[0]
     dims = args[1] if len(args) > 1 and args[1] else range(x.dim())
     ratio = 1.0
     for dim in [dims] if isinstance(dims, int) else dims:
-        ratio *= x.shape[dim] / own[dim]
+        ratio *= x.shape[dim] / own[0][dim]
     return func(*args, **kwargs) * ratio
 
 
-def _layer_norm(func: Any, args: tuple[Any, ...], kwargs: Any, own: tuple[int, ...]) -> Any:
+def _layer_norm(func: Any, args: tuple[Any, ...], kwargs: Any, own: tuple[Any, ...]) -> Any:
     x, shape, weight, bias, *rest = args
-    if len(shape) != 1 or (kept := _kept(x, -1, own[-1])) is None:
+    if len(shape) != 1 or (kept := _kept(x, -1, own[0][-1])) is None:
         return None
     part, *moments = func(
         x.index_select(-1, kept),
-        [own[-1]],
+        [own[0][-1]],
         None if weight is None else weight.index_select(0, kept),
         None if bias is None else bias.index_select(0, kept),
         *rest,
@@ -165,9 +165,10 @@ def _layer_norm(func: Any, args: tuple[Any, ...], kwargs: Any, own: tuple[int, .
     return torch.zeros_like(x).index_copy_(-1, kept, part), *moments
 
 
-def _group_norm(func: Any, args: tuple[Any, ...], kwargs: Any, own: tuple[int, ...]) -> Any:
-    x, weight, bias, batch, _, positions, groups, eps = args
-    kept = _kept(x, 1, own[1])
+def _group_norm(func: Any, args: tuple[Any, ...], kwargs: Any, own: tuple[Any, ...]) -> Any:
+    x, weight, bias, batch, _, positions, _, eps = args
+    own_channels, own_groups = own[0][1], own[6]
+    kept = _kept(x, 1, own_channels)
     if kept is None:
         return None
     part, *moments = func(
@@ -175,13 +176,20 @@ def _group_norm(func: Any, args: tuple[Any, ...], kwargs: Any, own: tuple[int, .
         None if weight is None else weight.index_select(0, kept),
         None if bias is None else bias.index_select(0, kept),
         batch,
-        own[1],
+        own_channels,
         positions,
-        groups,
+        own_groups,
         eps,
         **kwargs,
     )
     return torch.zeros_like(x).index_copy_(1, kept, part), *moments
+
+
+def _weight_norm(func: Any, args: tuple[Any, ...], kwargs: Any, own: tuple[Any, ...]) -> Any:
+    weight, norms = func(*args, **kwargs)
+    return weight.masked_fill(
+        norms == 0, 0.0
+    ), norms  # an absent row, divided by its length of zero
 
 
 _PRESENT = {
@@ -190,4 +198,5 @@ _PRESENT = {
     "mean": _mean,
     "native_layer_norm": _layer_norm,
     "native_group_norm": _group_norm,
+    "_weight_norm_interface": _weight_norm,
 }

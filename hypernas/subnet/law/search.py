@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
+from hypernas.slicing.fused import own_layout
 from hypernas.subnet.law.candidates import Candidate
 from hypernas.subnet.law.classes import Unit, pattern_of, trials_of
 from hypernas.subnet.law.pair import Pair
@@ -31,6 +32,20 @@ def cure(pair: Pair, fault: Departed) -> bool:
             return True
         fault = later
     return False
+
+
+def suspected(pair: Pair, fault: Departed) -> tuple[str, ...]:
+    """The parameters whose slices may be at fault.
+
+    None are where no axis near the fault is cut without a layout, nor where the networks have other layers: depth
+    without a residual stream is a matter of what is computed, not of what is cut.
+    """
+    if set(pair.small.layers) != set(pair.large.layers):
+        return ()
+    units = [*pair.shrinking(fault.path)] if fault.path and not fault.inputs else []
+    units += [unit for units in _suspects(pair, fault) for unit in units]
+    names = dict.fromkeys(name for name, _ in units)
+    return tuple(name for name in names if own_layout(pair.large.module, name) is None)
 
 
 def _further(pair: Pair, fault: Departed) -> Departed | None:

@@ -18,6 +18,7 @@ class Verdict:
         because: the reason of what is undecided, and for what is broken the place.
         layouts: parameter pattern -> layout under which it holds, where it is broken.
         doubts: parameter -> layout that its sizes suggest, where none is proved and a prefix is as doubtful.
+        at_risk: sliced parameters of which nothing proves the slices right, and whose layout is not written.
         place: the layer at which the networks depart, if they do.
     """
 
@@ -26,6 +27,7 @@ class Verdict:
     because: str = ""
     layouts: Mapping[str, str] = field(default_factory=dict)
     doubts: Mapping[str, str] = field(default_factory=dict)
+    at_risk: tuple[str, ...] = ()
     place: str | None = None
 
     def __str__(self) -> str:

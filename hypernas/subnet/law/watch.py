@@ -10,6 +10,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.law.candidates import Candidate
 from hypernas.subnet.law.classes import Unit, pattern_of, trials_of
+from hypernas.subnet.law.inputs import copied
 from hypernas.subnet.law.match import Map, Unknown, compared, tensors
 from hypernas.subnet.law.scalars import Place
 
@@ -168,9 +169,3 @@ def _place(module: nn.Module, path: str, weights: Mapping[str, Tensor]) -> None:
     for name, weight in weights.items():
         owner, _, leaf = name.removeprefix(f"{path}." if path else "").rpartition(".")
         module.get_submodule(owner)._parameters[leaf] = weight  # pyright: ignore
-
-
-def copied(given: Arguments) -> Arguments:
-    """Arguments with tensors of their own."""
-    leaves, spec = tree_flatten(given)
-    return tree_unflatten([t.clone() if isinstance(t, Tensor) else t for t in leaves], spec)
