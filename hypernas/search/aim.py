@@ -34,9 +34,9 @@ class Aim:
 
 
 def problem_of(space: SearchSpace, aim: Aim, measures: Mapping[str, Measure]) -> Problem:
-    """The problem of an aim, in which the number of parameters is known.
+    """The problem of an aim, in which a number of parameters that is bounded is known.
 
-    Other costs take long enough that a method had better learn to predict them than ask for them of
+    Other measures take long enough that a method had better learn to predict them than ask for them of
     thousands of architectures.
 
     Args:
@@ -69,6 +69,7 @@ def problem_of(space: SearchSpace, aim: Aim, measures: Mapping[str, Measure]) ->
         for name in dict.fromkeys(names)
         if names.count(name) > 1
     ]
+    bounded = [_name(text) for text in constraints]
     if wrong:
         raise ValueError("\n".join(dict.fromkeys(wrong)) + ".")
     return Problem(
@@ -78,7 +79,7 @@ def problem_of(space: SearchSpace, aim: Aim, measures: Mapping[str, Measure]) ->
             Constraint(_name(text), float(bound), at_most=not upwards[_name(text)])
             for text, bound in constraints.items()
         ],
-        {name: m for name in upwards if isinstance(m := measures[name], Parameters)},
+        {name: m for name in bounded if isinstance(m := measures[name], Parameters)},
     )
 
 
