@@ -43,6 +43,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
         "similarity_error": Measure(
             name="similarity_error", lower_is_better=True, scale=1.0, unit="of squared cosines"
         ),
+        "cosine": Measure(name="cosine", lower_is_better=False, scale=1.0, unit="of the cosine"),
         "loss": Measure(name="loss", lower_is_better=True, scale=1.0, unit="of the loss"),
     }
 )  # what `hypernas.objectives` measure

@@ -1,6 +1,7 @@
 """Objectives: losses that subnets are trained with, and measures of their predictions."""
 
 from hypernas.objectives.assessment import Moments, assess, moments
+from hypernas.objectives.cosine import Cosine
 from hypernas.objectives.counted import Counted
 from hypernas.objectives.cross_entropy import CrossEntropy
 from hypernas.objectives.distillation import InPlaceDistillation
@@ -12,6 +13,7 @@ from hypernas.objectives.teacher_relations import TeacherRelations
 from hypernas.objectives.teacher_similarities import TeacherSimilarities
 
 __all__ = [
+    "Cosine",
     "Counted",
     "CrossEntropy",
     "InPlaceDistillation",

@@ -3,7 +3,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from hypernas.evaluation import MEASURES, absolute_gap, estimate, gaps, signed_gap
-from hypernas.objectives import CrossEntropy, OwnLoss
+from hypernas.objectives import Cosine, CrossEntropy, OwnLoss
 
 
 def test_the_gap_is_positive_where_inherited_weights_are_worse_in_either_direction():
@@ -46,7 +46,8 @@ def test_every_measure_of_the_objectives_has_a_direction():
     measured = CrossEntropy().measures(torch.zeros(1, 2), torch.zeros(1, dtype=torch.long))
     own = OwnLoss().measures(torch.zeros(()), None)
     taught = {"agreement", "relation_divergence", "similarity_error"}
-    assert {*measured, *own, *taught} == set(MEASURES)
+    embedded = Cosine().measures(torch.ones(1, 2), torch.ones(1, 2))
+    assert {*measured, *own, *taught, *embedded} == set(MEASURES)
     assert all(measure.name == name for name, measure in MEASURES.items())
 
 
