@@ -102,7 +102,7 @@ def step_flops(
     devices = [generator.device] if generator.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), counting() as counter:
         for architecture in itertools.chain(*steps[:first]):
-            outputs = shadow.call(architecture, *inputs.positional, **inputs.keywords)
+            outputs = shadow.call(architecture, inputs)
             objective.loss(outputs, batch[1], teacher).backward()
     cost = _forward(generator.space, data)
     every, some = (sum(map(cost, itertools.chain(*part))) for part in (steps, steps[:first]))

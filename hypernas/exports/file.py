@@ -116,7 +116,7 @@ def _called(
         subnet = generator.subnet(subnet)
     kept = None if statistics is None else {name: x.cpu() for name, x in statistics.items()}
     with evaluating(generator):
-        return generator.call(subnet, *arguments.positional, statistics=kept, **arguments.keywords)
+        return generator.call(subnet, arguments, statistics=kept)
 
 
 def _format(path: Path, generator: Generator, architecture: Architecture) -> Format:

@@ -17,6 +17,7 @@ from hypernas.generators.taxonomy import Taxonomy
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 from hypernas.space.encoding import Encoding
+from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.cache import Cache
 from hypernas.subnet.norms import calibrate
 from hypernas.subnet.skeleton import build_seeded, build_skeleton, compute_attributes
@@ -208,6 +209,8 @@ class Generator(nn.Module, ABC):
         """The output of the subnet of an architecture on inputs, in the generator's mode.
 
         Args:
+            inputs, keywords: the target's arguments. One that has keywords called as those below gets all of
+                them as `hypernas.subnet.arguments.Arguments`, in the place of inputs.
             weights: what `forward` or `many` returned before; by default they are generated now.
             statistics: those of batch norms, from `calibrate`; by default the generator's own,
                 which training mode updates.
@@ -220,7 +223,8 @@ class Generator(nn.Module, ABC):
             (weights,) = self.many([subnet])
         check_weights(target.shapes, weights, of=subnet.architecture)
         versions = target.versions(kept.tensors) if self.training else {}
-        outputs = target.run(weights, *inputs, buffers=kept.tensors, **keywords)
+        given = Arguments.called(inputs, keywords)
+        outputs = target.run(weights, given, buffers=kept.tensors)
         if self.training:
             kept.put_back()
             if changed := target.changed(versions):

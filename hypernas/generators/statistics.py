@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hypernas.slicing import Slice, prefix
+from hypernas.slicing import Slice
 from hypernas.space.architecture import Architecture
+from hypernas.subnet.moving import moving_buffers, strays
 from hypernas.subnet.norms import norm_statistics
 from hypernas.subnet.skeleton import build_skeleton
 from hypernas.subnet.subnet import Subnet
@@ -126,6 +127,7 @@ class SharedStatistics(nn.Module, BufferKeeper):
         super().__init__()
         self._supernet = supernet
         self._late: dict[str, torch.Size] = {}
+        _check_moving(supernet)
         self.register_buffer("_like", torch.empty(0), persistent=False)  # our device and dtype
         for name, buffer in supernet.statistics().items():
             self.register_buffer(name.replace(".", "/"), buffer)
@@ -188,7 +190,27 @@ class SharedStatistics(nn.Module, BufferKeeper):
         module = subnet.target.module
         own = {n: module.get_buffer(n).shape for n in names if n in subnet.target.buffers}
         _check_fit(subnet.architecture, own, self._late)
-        return {name: prefix(self._late[name], shape) for name, shape in own.items()}
+        place = self._supernet.place_buffer
+        return {name: place(subnet.architecture, module, name) for name in own}
+
+
+def _check_moving(supernet: Supernet) -> None:
+    """Refuse, before anything is trained, buffers of which training would keep the wrong part."""
+    space = supernet.space
+    if not (moving := moving_buffers(space)):
+        return
+    smallest = space.smallest()
+    large = build_skeleton(space, space.largest_like(smallest))
+    shapes = {name: buffer.shape for name, buffer in large.named_buffers()}
+    _check_fit(smallest, moving, shapes)
+    module = build_skeleton(space, smallest)
+    weights = supernet.place(smallest, module).weights
+    if wrong := strays(module, moving, shapes, weights, space.layouts):
+        raise ValueError(
+            f"training changes the buffers {wrong}, of which subnets would keep the first entries, but "
+            f"the weights beside them are cut otherwise. Write layouts for these buffers too, as for the "
+            f'weights, or "..." if their first entries are meant.'
+        )
 
 
 def _check_fit(

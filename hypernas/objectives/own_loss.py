@@ -24,10 +24,12 @@ class OwnLoss(Objective, Counted):
 
     Args:
         output: name or position of the logits among the outputs: see `logits_of`.
+        shifted: True for a module that shifts labels itself, so that the first of each sequence is no
+            prediction and does not count when batches and ranks are weighted.
     """
 
-    def __init__(self, *, output: str | int | None = None) -> None:
-        self.output = output
+    def __init__(self, *, output: str | int | None = None, shifted: bool = False) -> None:
+        self.output, self.shifted = output, shifted
 
     def loss(self, outputs: Any, targets: Any, teacher: Any = None) -> Tensor:
         found = outputs if isinstance(outputs, Tensor) else _named(outputs)
@@ -59,6 +61,8 @@ class OwnLoss(Objective, Counted):
         if not isinstance(targets, Tensor) or not targets.dim():
             return None
         classes = not targets.is_floating_point()
+        if classes and self.shifted and targets.dim() > 1:
+            targets = targets[:, 1:]
         return int(counted(targets).sum()) if classes else len(targets)
 
     def _predictions(

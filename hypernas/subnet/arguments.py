@@ -38,6 +38,16 @@ class Arguments(NamedTuple):
             return cls(tuple(inputs))
         return cls((inputs,))
 
+    @classmethod
+    def called(cls, inputs: tuple[Any, ...], keywords: Mapping[str, Any]) -> "Arguments":
+        """The arguments of a call: those given, or the one that is `Arguments` and says all.
+
+        By it a module can have keywords that the caller's own are called: `weights`, `statistics`, `buffers`.
+        """
+        if len(inputs) == 1 and not keywords and isinstance(inputs[0], Arguments):
+            return inputs[0]
+        return cls(inputs, keywords)
+
     @property
     def columns(self) -> tuple[Any, ...]:
         """All of them, in their order."""

@@ -52,8 +52,7 @@ def calibrate(
     check_weights(target.shapes, weights)
 
     def run(batch: Any, buffers: dict[str, Tensor]) -> None:
-        given = Arguments.of(batch)
-        target.run(weights, *given.positional, buffers=buffers, **given.keywords)
+        target.run(weights, Arguments.of(batch), buffers=buffers)
 
     return average_statistics(module, run, batches, buffers)
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hypernas.slicing import Layout, Slice, layout_of, slice_of
+from hypernas.slicing import PREFIX, Layout, Slice, layout_of, prefix, slice_of
 from hypernas.slicing.fused import cut_blocks, ruling_layout
 from hypernas.slicing.layout import layout_of_statistic
 from hypernas.space import SearchSpace
@@ -49,7 +49,8 @@ class Supernet:
         if any(self._outgrown(module) for _, module in probes):
             self._take_in_every_value()
         self._check_dtypes()
-        unused = [p for p in space.layouts if not any(layout_of(n, {p: 1}) for n in self._home)]
+        known = {*self._home, *(n for _, m in self._references for n, _ in m.named_buffers())}
+        unused = [p for p in space.layouts if not any(layout_of(n, {p: 1}) for n in known)]
         if unused:
             raise ValueError(
                 f"the layouts {unused} match none of the parameters {list(self.shapes)}."
@@ -181,6 +182,18 @@ class Supernet:
             {name: slices[name] for name in weights},
             {name: slices[name] for name in statistics},
         )
+
+    def place_buffer(self, architecture: Architecture, module: nn.Module, name: str) -> Slice:
+        """The index set of a buffer that is no statistic of a norm: a prefix, or what its layout says.
+
+        Raises:
+            ValueError: if its layout does not describe it.
+        """
+        layout = layout_of(name, self.space.layouts)
+        home, large = next((a, m) for a, m in self._references if name in dict(m.named_buffers()))
+        if layout is None or layout == PREFIX:
+            return prefix(tuple(large.get_buffer(name).shape), tuple(module.get_buffer(name).shape))
+        return slice_of(large, module, name, layout, architectures=(home, architecture))
 
     def layout(self, name: str) -> Layout | str | None:
         """The layout of a parameter or statistic; that of a norm's statistics is its weight's."""

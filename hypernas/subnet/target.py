@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hypernas.subnet.aliases import follow, kept_tensors
+from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.fixed import Fixed
 from hypernas.subnet.recomputation import Holding, recomputing
 
@@ -123,6 +124,10 @@ def call(
     return target.run(weights, *inputs, buffers=buffers, **keywords)
 
 
+class UnkeptBuffer(ValueError):
+    """A buffer that training replaces by one that cannot be kept in its place."""
+
+
 class Target:
     """A module, and where it keeps its tensors: what runs often is looked up once.
 
@@ -178,14 +183,18 @@ class Target:
     ) -> Any:
         """The module's output on weights that were checked before: see `call`.
 
+        Args:
+            inputs, keywords: the module's arguments, or all of them as one `Arguments`.
+
         Raises:
             ValueError: if the module has no such buffers.
         """
         if unknown := [name for name in buffers or () if name not in self.buffers]:
             raise ValueError(f"the module has no buffers {unknown}; it has {self.buffers}.")
+        given = Arguments.called(inputs, keywords)
         with self._holding(weights, buffers or {}):
             held = [owner._buffers[leaf] for owner, leaf, _ in self._registered]
-            outputs = self.module(*inputs, **keywords)
+            outputs = self.module(*given.positional, **given.keywords)
             self._write_replaced(held)
         return outputs
 
@@ -196,7 +205,7 @@ class Target:
             if new is buffer or buffer is None or not owner.training:
                 continue
             if new is None or new.shape != buffer.shape:
-                raise ValueError(
+                raise UnkeptBuffer(
                     f"while it trains, the target puts {_described(new)} in the place of its buffer {name} "
                     f"of shape {tuple(buffer.shape)}. A buffer that is to be kept has one shape; "
                     f"what is computed for a batch alone belongs in a variable of forward."

@@ -58,4 +58,4 @@ class ConditionedSubnet:
         given = inputs.as_inputs()
         subnet = self.generator.subnet(self.architecture, self.condition(given))
         rest = Arguments.of(self.condition.rest(given))
-        return self.generator.call(subnet, *rest.positional, statistics=statistics, **rest.keywords)
+        return self.generator.call(subnet, rest, statistics=statistics)

@@ -181,13 +181,7 @@ class _Pass:
         statistics: Mapping[str, Tensor] | None = None,
     ) -> Any:
         given = Arguments.of(inputs)
-        return self.generator.call(
-            self.subnets[i],
-            *given.positional,
-            weights=weights,
-            statistics=statistics,
-            **given.keywords,
-        )
+        return self.generator.call(self.subnets[i], given, weights=weights, statistics=statistics)
 
     def _autocast(self) -> AbstractContextManager[Any]:
         device = self.generator.device

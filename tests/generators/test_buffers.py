@@ -140,9 +140,49 @@ class Inverse(nn.Module):
     ("build", "words"),
     [(Growing, "its buffer cache of shape"), (Inverse, r"seen: \(6,\), in the largest \(4,\)")],
 )
-def test_buffers_that_cannot_be_kept_are_refused_by_name_before_training(build, words):
-    generator = generators.shared(space(build))
-    for width in (4, 6):
-        with pytest.raises(ValueError, match=words):
-            generator.call({"width": width}, torch.randn(3, 2))
-    generator.eval().call({"width": 4}, torch.randn(3, 2))
+def test_buffers_that_cannot_be_kept_are_refused_by_name_when_a_generator_is_made(build, words):
+    with pytest.raises(ValueError, match=words):
+        generators.shared(space(build))
+
+
+class TwoInputs(Growing):
+    """What no guess of inputs suits."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return super().forward(x + y)
+
+
+def test_without_inputs_that_suit_they_are_refused_before_the_first_step():
+    unknown = SearchSpace({"width": [4, 6]}, lambda a: TwoInputs(a["width"]), {"*": "..."})
+    generator, inputs = generators.shared(unknown), torch.randn(3, 2)
+    with pytest.raises(ValueError, match="its buffer cache of shape"):
+        generator.call({"width": 4}, inputs, inputs)
+    generator.eval().call({"width": 4}, inputs, inputs)
+
+
+class Blocks(nn.Module):
+    """Two blocks of rows that are read one beside the other, under spectral norm."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layer = parametrizations.spectral_norm(nn.Linear(2, 2 * width, bias=False))
+        self.head = nn.Linear(width, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        one, two = self.layer(x).chunk(2, -1)
+        return self.head(one * two)
+
+
+def test_vectors_of_spectral_norm_are_cut_as_the_weights_are_or_refused():
+    def blocks(**vectors: str) -> SearchSpace:
+        layouts = {"layer.weight": "(two rows) columns"} | vectors
+        return SearchSpace({"width": [4, 6]}, lambda a: Blocks(a["width"]), layouts)
+
+    vector = "layer.parametrizations.weight.0._u"
+    with pytest.raises(ValueError, match=rf"buffers \['{vector}'\].* Write layouts"):
+        generators.shared(blocks())
+    generators.shared(blocks(**{vector: "..."}))
+    generator = generators.shared(blocks(**{vector: "(two rows)"}))
+    generator.call({"width": 6}, torch.randn(3, 2))
+    large, small = (generator.statistics({"width": w}).tensors[vector] for w in (6, 4))
+    assert_close(small, large[[0, 1, 2, 3, 6, 7, 8, 9]])

@@ -136,3 +136,28 @@ def test_coefficients_of_single_channels_are_not_left_behind(factory):
 def test_channels_of_vectors_alone_cannot_be_sorted():
     with pytest.raises(ValueError, match="no matrix runs over these channels"):
         sort_channels(shared(space()), channels=[{"*.expand_norm.*": 0}])
+
+
+class Telling(nn.Module):
+    """Gives its hidden channels beside the output."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.one, self.two = nn.Linear(3, width), nn.Linear(width, 2)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        hidden = self.one(x).relu()
+        return {"hidden": hidden, "answer": self.two(hidden)}
+
+
+def test_outputs_that_are_the_channels_themselves_may_move():
+    generator = shared(SearchSpace({"width": [2, 5]}, lambda a: Telling(a["width"]))).eval()
+    channels, x = [{"one.*": 0, "two.weight": 1}], torch.randn(4, 3)
+    before = generator.call({"width": 5}, x)
+    with pytest.raises(ValueError, match="output="):
+        sort_channels(generator, channels=channels, inputs=x)
+    with pytest.raises(ValueError, match=r"output: expected one of .*\['hidden', 'answer'\]"):
+        sort_channels(generator, channels=channels, inputs=x, output="logits")
+    (order,) = sort_channels(generator, channels=channels, inputs=x, output="answer").values()
+    after = generator.call({"width": 5}, x)
+    assert_close(after, {"hidden": before["hidden"][:, order], "answer": before["answer"]})

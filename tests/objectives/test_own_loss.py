@@ -62,3 +62,17 @@ def test_without_targets_means_are_weighted_by_rows():
         ((torch.tensor(4.0), torch.ones(1)), None),
     ]
     assert assess(lambda *outputs: outputs, batches, OwnLoss()) == {"loss": 2.0}
+
+
+def test_first_labels_do_not_count_where_the_module_shifts_labels():
+    """By it the losses of parts of a batch, on ranks or in steps, are weighted."""
+    module, whole = Tagger(8, shift=True), batch(12, shift=True)
+    parts = [{key: value[i : i + 4] for key, value in whole.items()} for i in (0, 4, 8)]
+    parts[1]["labels"][:, 2:] = -100
+    whole["labels"][4:8, 2:] = -100
+    objective = OwnLoss(shifted=True)
+    counts = [objective.num_counted(part["labels"]) for part in parts]
+    losses = [module(**part)["loss"] for part in parts]
+    assert sum(counts) == objective.num_counted(whole["labels"])
+    mean = sum(n * loss for n, loss in zip(counts, losses, strict=True)) / sum(counts)
+    assert_close(mean, module(**whole)["loss"])

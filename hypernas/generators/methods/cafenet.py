@@ -88,7 +88,7 @@ def choose_channels(
     def measure() -> float:
         copies = generator.statistics(subnet).clones()
         with torch.random.fork_rng(devices=gpus):
-            outputs = generator.call(subnet, *given.positional, statistics=copies, **given.keywords)
+            outputs = generator.call(subnet, given, statistics=copies)
         return float(loss(outputs))
 
     for maker in makers(generator, subnet):

@@ -14,13 +14,17 @@ from hypernas.generators.mixture import Mixture
 from hypernas.generators.selection.channels import Channels, Tied, tied_channels
 from hypernas.mixing import PLAIN, Coefficients
 from hypernas.subnet.arguments import Arguments
-from hypernas.subnet.structure import named_tensors
+from hypernas.subnet.structure import named_tensors, part_at
 from hypernas.subnet.supernet import Supernet
 
 
 @torch.no_grad()
 def sort_channels(
-    generator: Mixture, *, channels: Sequence[Tied], inputs: Any = None
+    generator: Mixture,
+    *,
+    channels: Sequence[Tied],
+    inputs: Any = None,
+    output: str | int | None = None,
 ) -> dict[str, Tensor]:
     """Reorder tied channels, in place, by falling importance; the largest subnet stays the same.
 
@@ -33,6 +37,8 @@ def sort_channels(
     Args:
         channels: which axes run over the same channels, all of them: see `tied_channels`.
         inputs: of a batch, on which the largest subnet is compared before and after; None for none.
+        output: name or position of what is compared of the outputs, where others hold the channels
+            themselves, as hidden states do; None for all of them.
 
     Returns:
         First axis of each group -> the former places of its channels, shape (size,).
@@ -45,7 +51,7 @@ def sort_channels(
     supernet = Supernet(generator.space)
     groups = tied_channels(supernet, channels)
     _check(generator, supernet, groups)
-    before = None if inputs is None else _outputs(generator, inputs)
+    before = None if inputs is None else _outputs(generator, inputs, output)
     weights: dict[str, Tensor] = {}
     for reference in generator.space.references():
         weights = {**dict(generator.export(reference).named_parameters()), **weights}
@@ -54,13 +60,14 @@ def sort_channels(
     if inputs is None:
         return orders
     try:
-        assert_close(_outputs(generator, inputs), before, rtol=1e-4, atol=1e-5)
+        assert_close(_outputs(generator, inputs, output), before, rtol=1e-4, atol=1e-5)
     except AssertionError as error:
         undo = {name: order.argsort() for name, order in orders.items()}
         _reorder(generator, supernet, groups, undo)
         raise ValueError(
             "sorting changed the outputs of the largest subnet, so `channels` lacks some axis over "
-            f"the channels it names; nothing was sorted. {error}"
+            f"the channels it names, or some of the outputs are these channels (then name what has to stay, "
+            f"output=...); nothing was sorted. {error}"
         ) from None
     return orders
 
@@ -94,11 +101,18 @@ def _reorder(
             tensor.copy_(tensor.index_select(axis + weight, orders[group.name]))
 
 
-def _outputs(generator: Mixture, inputs: Any) -> dict[str, Tensor]:
-    """Those of the largest subnet, with the running statistics."""
+def _outputs(generator: Mixture, inputs: Any, output: str | int | None) -> dict[str, Tensor]:
+    """Those of the largest subnet, with the running statistics, that have to stay the same."""
     given = Arguments.of(inputs)
     module = generator.export(generator.space.largest())
-    return dict(named_tensors(module(*given.positional, **given.keywords)))
+    outputs = module(*given.positional, **given.keywords)
+    found = dict(named_tensors(outputs if output is None else part_at(outputs, output)))
+    if not found:
+        names = [name for name, _ in named_tensors(outputs)]
+        raise ValueError(
+            f"output: expected one of the outputs, of which the tensors are {names}, got {output!r}."
+        )
+    return found
 
 
 def _check(generator: Mixture, supernet: Supernet, groups: list[Channels]) -> None:

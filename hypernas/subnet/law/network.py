@@ -1,17 +1,15 @@
 """A network on given weights, watched module by module."""
 
 import contextlib
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.law.inputs import copied
 from hypernas.subnet.law.scalars import Noting, Place, Scalars
+from hypernas.subnet.law.trial import undisturbed
 from hypernas.subnet.law.weights import drawn
 from hypernas.subnet.target import Target
 
@@ -68,23 +66,20 @@ class Network:
         self._paths, self._times = [("", 0)], {}
         noting = self._noting = Noting(scalars, lambda: self._paths[-1], follow=follow)
         with contextlib.ExitStack() as stack:
-            stack.enter_context(_undisturbed())
+            stack.enter_context(undisturbed())
             for handle in self._watched(before, after):
                 stack.callback(handle.remove)
             stack.enter_context(noting)
-            return self.target.run(
-                weights, *arguments.positional, buffers=buffers, **arguments.keywords
-            )
+            return self.target.run(weights, arguments, buffers=buffers)
 
     def refusal(self, arguments: Arguments) -> Exception | None:
         """The error that the network raises on inputs by itself, unwatched; None where it takes them."""
         weights = {name: drawn(name, s) for name, s in self.target.shapes.items()}
         weights |= {name: p.detach() for name, p in self.target.fixed.parameters.items()}
         buffers = {name: buffer.clone() for name, buffer in self.module.named_buffers()}
-        given = copied(arguments)
         try:
-            with _undisturbed():
-                self.target.run(weights, *given.positional, buffers=buffers, **given.keywords)
+            with undisturbed():
+                self.target.run(weights, copied(arguments), buffers=buffers)
         except Exception as error:  # whatever the user's module raises
             return error
         return None
@@ -133,25 +128,3 @@ def _own(module: nn.Module) -> list[str]:
     if isinstance(module, nn.MultiheadAttention):
         found += [f"out_proj.{name}" for name, _ in module.out_proj.named_parameters()]
     return found
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Run what nobody asked for: without gradients and warnings, and with draws that are the same each time."""
-    with torch.no_grad(), warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-        warnings.simplefilter("ignore")
-        torch.default_generator.manual_seed(0)
-        with _plain_attention():
-            yield
-
-
-@contextlib.contextmanager
-def _plain_attention() -> Iterator[None]:
-    """Attention and transformer layers of torch in single operations, whose scalars can be seen."""
-    before = torch.backends.mha.get_fastpath_enabled()
-    try:
-        torch.backends.mha.set_fastpath_enabled(False)
-        with sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]):
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(before)
