@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from hypernas.reports.report import report
     from hypernas.runs.evaluate import evaluate
     from hypernas.runs.export import export
+    from hypernas.runs.finetune import finetune
     from hypernas.runs.grow import grow
     from hypernas.runs.load import load
     from hypernas.runs.search import find
@@ -28,6 +29,7 @@ __all__ = [
     "evaluate",
     "export",
     "find",
+    "finetune",
     "generators",
     "grow",
     "load",
@@ -44,6 +46,7 @@ _LAZY = {  # name -> "module:name", or the module that it is, imported when it i
     "evaluate": "hypernas.runs.evaluate:evaluate",
     "export": "hypernas.runs.export:export",
     "find": "hypernas.runs.search:find",
+    "finetune": "hypernas.runs.finetune:finetune",
     "generators": "hypernas.generators",
     "grow": "hypernas.runs.grow:grow",
     "load": "hypernas.runs.load:load",

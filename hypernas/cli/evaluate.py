@@ -60,7 +60,7 @@ def evaluate_command(config: DictConfig) -> None:
         calibration_batches=settings["calibration_batches"],
         device=settings["device"],
     )
-    found = list(_tracked(measured, len(chosen), "evaluating"))
+    found = list(tracked(measured, len(chosen), "evaluating"))
     console = Console() if sys.stdout.isatty() else Console(width=150)
     table = rows(found)
     title = f"{settings['run']}, step {run.step}, {settings['split']} split"
@@ -73,7 +73,7 @@ def evaluate_command(config: DictConfig) -> None:
         compared = alone.compare(
             found,
             split=settings["split"],
-            track=lambda jobs, num: _tracked(jobs, num, "training subnets alone"),
+            track=lambda jobs, num: tracked(jobs, num, "training subnets alone"),
         )
         say(console, compared.note)
         say(console, compared.text())
@@ -103,7 +103,8 @@ def _place(settings: dict[str, Any], folder: Path, asked: Sequence[Any]) -> Path
     return out
 
 
-def _tracked(items: Iterable[Item], num: int, doing: str) -> Iterable[Item]:
+def tracked(items: Iterable[Item], num: int, doing: str) -> Iterable[Item]:
+    """The items, with a bar on a terminal."""
     return track(
         items,
         description=doing,

@@ -15,6 +15,10 @@ _COMMANDS = {  # name -> "module:function", imported when it is run; and what it
         "hypernas.cli.evaluate:evaluate_command",
         "measure subnets of a trained generator",
     ),
+    "finetune": (
+        "hypernas.cli.finetune:finetune_command",
+        "train a subnet on, and beside it alone",
+    ),
     "export": ("hypernas.cli.export:export_command", "write one subnet as a plain module"),
     "grow": ("hypernas.cli.grow:grow_command", "grow a large network from trained small ones"),
     "study": ("hypernas.cli.study:study_command", "compare generators at equal compute"),

@@ -8,7 +8,8 @@ from hypernas.evaluation.noise import Noise, attainable_tau, noise
 from hypernas.evaluation.plateau import Plateau, find_plateau
 from hypernas.evaluation.prediction import Prediction, judge
 from hypernas.evaluation.ranking import kendall_tau, precision_at_k, regret, spearman, stability
-from hypernas.evaluation.references import Recipe, References
+from hypernas.evaluation.recipe import Recipe
+from hypernas.evaluation.references import References
 from hypernas.evaluation.subnets import Evaluation, evaluate, mean, write_csv
 from hypernas.evaluation.tuning import tuned_at
 

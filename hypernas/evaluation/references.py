@@ -1,11 +1,9 @@
 """Stand-alone training: what a subnet reaches with weights of its own."""
 
-import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,57 +12,14 @@ from torch import Tensor, nn
 
 import hypernas
 from hypernas.data import Data, num_examples
-from hypernas.evaluation.subnets import evaluate
-from hypernas.generators import Standalone
-from hypernas.objectives import Objective
-from hypernas.sampling import Fixed
-from hypernas.schedules import Cosine
+from hypernas.evaluation.recipe import Recipe
+from hypernas.evaluation.subnet_training import Measures, measures_of, train_subnet
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 from hypernas.storage.files import write_whole
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.skeleton import build_seeded
 from hypernas.subnet.structure import parts, tensors
-from hypernas.training import Strategy, Task, Training
-from hypernas.training.optimizer import OptimizerMaker
-
-Measures = dict[str, dict[str, float]]  # split -> measure -> value
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """Recipe by which a subnet is trained alone.
-
-    Args:
-        optimizer: as in `Strategy`, a `functools.partial`, so that its settings can be read.
-        schedule: of the learning rate.
-        calibration_batches: see `evaluate`.
-    """
-
-    training: Training
-    objective: Objective
-    optimizer: OptimizerMaker
-    schedule: Callable[[int, int], float] = field(default_factory=Cosine)
-    calibration_batches: int = 8
-
-    def to_json(self) -> str:
-        """JSON of all that decides the outcome; reporting and the reading of data do not."""
-        unimportant = ("log_every", "num_workers")
-        training = dataclasses.asdict(self.training)
-        make = self.optimizer
-        return json.dumps(
-            {
-                "training": {k: v for k, v in training.items() if k not in unimportant},
-                "objective": [type(self.objective).__qualname__, _plain(vars(self.objective))],
-                "optimizer": [
-                    getattr(getattr(make, "func", make), "__qualname__", repr(make)),
-                    _plain(getattr(make, "keywords", {})),
-                ],
-                "schedule": _plain(self.schedule),
-                "calibration_batches": self.calibration_batches,
-            },
-            sort_keys=True,
-        )
 
 
 class References:
@@ -133,27 +88,10 @@ class References:
         return b"".join(_bytes(tensor) for tensor in tensors(outputs))
 
     def _train(self, architecture: Architecture, seed: int) -> Measures:
-        generator = Standalone(self.space, seed=seed)
-        strategy = Strategy(
-            sampler=Fixed(architectures=[architecture]),
-            optimizer=self.recipe.optimizer,
-            schedule=self.recipe.schedule,
-            seed=seed,
+        generator = train_subnet(
+            self.space, self.data, self.recipe, architecture, seed=seed, device=self.device
         )
-        task = Task(self.data, self.recipe.objective)
-        self.recipe.training.run(generator, task, strategy, device=self.device)
-        found: Measures = {}
-        for split in ("validation", "test"):
-            (evaluation,) = evaluate(
-                generator,
-                self.data,
-                {"subnet": architecture},
-                objective=self.recipe.objective,
-                split=split,
-                calibration_batches=self.recipe.calibration_batches,
-            )
-            found[split] = evaluation.calibrated
-        return found
+        return measures_of(generator, self.data, self.recipe, architecture)
 
     def _write(self, path: Path, architecture: Architecture, seed: int, measures: Measures) -> None:
         entry = {
@@ -197,16 +135,3 @@ def _leaves(value: Any) -> Iterator[Any]:
         yield from _leaves(item)
     if not within:
         yield value
-
-
-def _plain(value: Any) -> Any:
-    """JSON of settings: of objects, their own."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, nn.Module) or not hasattr(value, "__dict__"):
-        return repr(value)
-    return [type(value).__qualname__, _plain(vars(value))]

@@ -16,7 +16,8 @@ from hypernas.evaluation.comparison import baselines, compare
 from hypernas.evaluation.estimate import Floats
 from hypernas.evaluation.gap import MEASURES, Measure
 from hypernas.evaluation.plateau import find_plateau
-from hypernas.evaluation.references import Recipe, References
+from hypernas.evaluation.recipe import Recipe
+from hypernas.evaluation.references import References
 from hypernas.evaluation.subnets import Evaluation
 from hypernas.sampling import Sampler, stratified_subnets
 from hypernas.space import SearchSpace

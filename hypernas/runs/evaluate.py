@@ -134,27 +134,35 @@ def standalone_training(
         calibration_batches: as for the inherited weights.
         folder: of references that were trained before.
     """
+    return StandaloneTraining(
+        run.space,
+        run.data,
+        recipe_of(run, lr=lr, calibration_batches=calibration_batches),
+        sampler=strategy_of(run.settings or {}, run).sampler,
+        steps=steps,
+        seeds=seeds,
+        folder=folder,
+        device=device,
+    )
+
+
+def recipe_of(run: Run, *, lr: float | None, calibration_batches: int) -> Recipe:
+    """The recipe by which a run's subnets are trained alone: its own.
+
+    Args:
+        lr: learning rate; None for the run's.
+    """
     own = run.settings or {}
     check_present(own, run.folder)
     optimizer = merged(
         [{"optimizer": own["optimizer"]}, {} if lr is None else {"optimizer": {"lr": lr}}]
     )
-    recipe = Recipe(
+    return Recipe(
         training=training_of(own),
         objective=run.objective,
         optimizer=part(optimizer, "optimizer"),
         schedule=part(own, "schedule"),
         calibration_batches=calibration_batches,
-    )
-    return StandaloneTraining(
-        run.space,
-        run.data,
-        recipe,
-        sampler=strategy_of(own, run).sampler,
-        steps=steps,
-        seeds=seeds,
-        folder=folder,
-        device=device,
     )
 
 

@@ -94,3 +94,15 @@ def test_what_cannot_be_searched_is_told_in_one_message(run, searched):
         told = refused(run(command, "run=first", "architecture=other.json:best", *more))
         assert "a front of another space" in told
     assert all((folder / "search.csv").is_file() for folder in Path("first").glob("searches/*"))
+
+
+def test_a_subnet_is_trained_on_and_alone_and_the_network_is_a_file(run):
+    assert run("train", *FAST, "hydra.run.dir=first")[0] == 0
+    command = ["finetune", "run=first", "architecture=smallest", "course.steps=2", "device=cpu"]
+    status, out, _ = run(*command, "course.seeds=[0]", "out=small.safetensors")
+    assert status == 0
+    assert "inheriting was worth" in out
+    assert Path("small.safetensors").is_file()
+    with Path("first/finetune.csv").open() as file:
+        assert [row["arm"] for row in csv.DictReader(file)] == ["inherited", "finetuned", "alone"]
+    assert "seeds must be a list" in refused(run(*command, "course.seeds=[]"))

@@ -18,6 +18,8 @@ from hypernas.reports.style import looks
 from hypernas.reports.table import number, table, word
 
 _TABLES = {
+    "finetune*.csv": "A subnet that hypernas finetune trained on from inherited weights, and the same module "
+    "trained alone for as many steps, by seed.",
     "evaluation*.csv": "Subnets that hypernas evaluate measured, as it wrote them: inherited "
     "weights, before and after calibration where there is anything to calibrate.",
 }
