@@ -50,7 +50,7 @@ def test_a_config_gives_every_argument_its_default(group, name):
             continue
         if isinstance(value, dict):  # a generator within
             assert callable(default) or not default
-        elif key not in ("seed", "steps", "batch_size"):
+        elif key not in ("seed", "steps", "batch_size", "cache"):
             assert listed(value) == listed(default), key
 
 

@@ -42,7 +42,7 @@ class ONNX(Format):
                 dynamo=True,
                 external_data=False,
                 dynamic_shapes=batch_axes(module, arguments),
-                input_names=list(_feeds(arguments)),
+                input_names=list(feeds(arguments)),
                 output_names=[_name("outputs", name) for name, _ in named_tensors(outputs)],
                 verbose=False,
             )
@@ -52,11 +52,11 @@ class ONNX(Format):
                     raise ValueError(f"{x.name} would always be a batch of {size}.")
 
     def run(self, path: Path, arguments: Arguments) -> Any:
-        feeds = _feeds(arguments)
+        found = feeds(arguments)
         with quiet():
             session = _session(path)
-            read = {x.name: feeds[x.name] for x in session.get_inputs()}
-            return [torch.from_numpy(found) for found in session.run(None, read)]
+            read = {x.name: found[x.name] for x in session.get_inputs()}
+            return [torch.from_numpy(x) for x in session.run(None, read)]
 
 
 def _session(path: Path) -> Any:
@@ -65,8 +65,8 @@ def _session(path: Path) -> Any:
     return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
 
-def _feeds(arguments: Arguments) -> dict[str, Any]:
-    """Name of each input -> array."""
+def feeds(arguments: Arguments) -> dict[str, Any]:
+    """Name of each input of a written graph -> array."""
     several = len(arguments.positional) > 1
     positional: Any = arguments.positional if several else (*arguments.positional, None)[0]
     named = [(_name("inputs", name), tensor) for name, tensor in named_tensors(positional)]

@@ -1,1 +1,20 @@
-"""Latencies of subnets, measured on a device."""
+"""Latencies of subnets, measured on a device, and predicted from those of some."""
+
+from hypernas.latency.backend import Backend, LatencyError
+from hypernas.latency.latency import BusyWarning, Latency
+from hypernas.latency.onnxruntime import OnnxRuntime
+from hypernas.latency.prediction import Predicted
+from hypernas.latency.torch import Torch
+from hypernas.latency.turns import Rounds, Timing
+
+__all__ = [
+    "Backend",
+    "BusyWarning",
+    "Latency",
+    "LatencyError",
+    "OnnxRuntime",
+    "Predicted",
+    "Rounds",
+    "Timing",
+    "Torch",
+]

@@ -1,0 +1,60 @@
+"""torch, as it is and compiled."""
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from hypernas.latency.backend import Backend, LatencyError, Run
+from hypernas.subnet.arguments import Arguments
+from hypernas.subnet.structure import map_tensors
+
+
+class Torch(Backend):
+    """The module itself, called as it is or through `torch.compile`.
+
+    Args:
+        device: such as "cpu" or "cuda:0"; elsewhere than on a CPU a run lasts until the device is done.
+        compiled: compile each subnet first, for its very shapes, which takes seconds to minutes.
+    """
+
+    def __init__(self, *, device: str = "cpu", compiled: bool = False) -> None:
+        self.device, self.compiled = torch.device(device), compiled
+        self.name = f"torch{' compiled' if compiled else ''} on {device}"
+        self.version = torch.__version__
+
+    def check(self) -> None:
+        try:
+            torch.zeros(1, device=self.device)
+        except Exception as error:  # torch raises many kinds of them, by device
+            raise LatencyError(
+                f"latencies under {self.name} cannot be measured here: torch finds no such device "
+                f"({str(error).splitlines()[0]}). Take device=cpu, or measure where there is one."
+            ) from error
+        if self.device.type == "cuda":
+            self.version = f"{torch.__version__}, {torch.cuda.get_device_name(self.device)}"
+
+    def prepare(self, module: nn.Module, arguments: Arguments, *, threads: int) -> Run:
+        own = module.to(self.device)
+        call = torch.compile(own, dynamic=False) if self.compiled else own
+        given = map_tensors(lambda x: x.to(self.device), arguments)
+        wait = {"cuda": torch.cuda.synchronize, "mps": torch.mps.synchronize}.get(self.device.type)
+
+        @torch.inference_mode()
+        def run() -> None:
+            call(*given.positional, **given.keywords)
+            if wait is not None:
+                wait()
+
+        run()  # compiles
+        return run
+
+    @contextlib.contextmanager
+    def limited(self, threads: int) -> Iterator[None]:
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
