@@ -1,5 +1,7 @@
 """Search: from a space and measures to the architectures that are best in them."""
 
+from hypernas.search.aows import Aows
+from hypernas.search.coarse_to_fine import CoarseToFine
 from hypernas.search.evaluated import Evaluated
 from hypernas.search.evolution import Evolution
 from hypernas.search.exhaustive import Exhaustive
@@ -8,15 +10,19 @@ from hypernas.search.genome import Genome
 from hypernas.search.history import History
 from hypernas.search.hypervolume import hypervolume
 from hypernas.search.infeasible import Infeasible
+from hypernas.search.largest_that_fits import LargestThatFits
 from hypernas.search.linas import Linas
 from hypernas.search.loop import run
 from hypernas.search.measure import Measure
 from hypernas.search.nsga2 import Nsga2
+from hypernas.search.optuna import Optuna
 from hypernas.search.problem import Constraint, Objective, Problem
 from hypernas.search.random import Random
 from hypernas.search.search import Search
 
 __all__ = [
+    "Aows",
+    "CoarseToFine",
     "Constraint",
     "Evaluated",
     "Evolution",
@@ -25,10 +31,12 @@ __all__ = [
     "Genome",
     "History",
     "Infeasible",
+    "LargestThatFits",
     "Linas",
     "Measure",
     "Nsga2",
     "Objective",
+    "Optuna",
     "Problem",
     "Random",
     "Search",
