@@ -95,6 +95,12 @@ class Latency(Cost):
                 self._cache.put(contents[architecture], timing)
         return [self.timings[a].median for a in own]
 
+    def intervals(self, architectures: Sequence[Architecture]) -> list[tuple[float, float]]:
+        """The 95 % interval of each median, by order statistics of rounds."""
+        self(architectures)
+        own = [self.timings[self.space.architecture(a)] for a in architectures]
+        return [(timing.low, timing.high) for timing in own]
+
     def _content(self, architecture: Architecture) -> str:
         """All that decides how long it takes, as JSON."""
         module = build_seeded(self.space, architecture).eval()
