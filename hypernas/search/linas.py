@@ -60,6 +60,7 @@ class Linas(Search):
         self._seed = seed
         self._rng = np.random.default_rng(seed)
         self._region = Region(problem)
+        self._every: list[Architecture] = []  # inside, once they are needed
 
     def propose(self, num: int) -> list[Architecture]:
         begun = len(self.told)
@@ -78,8 +79,8 @@ class Linas(Search):
         """All that the inner search went through, but for what was asked."""
         space = self.problem.space
         if space.size <= self._inner_evaluations:
-            inside = self._region.inside(list(space.enumerate()))
-            return guess([one for one in inside if one not in self.asked])
+            self._every = self._every or self._region.inside(list(space.enumerate()))
+            return guess([one for one in self._every if one not in self.asked])
         found = Nsga2(
             self.problem,
             population=_POPULATION,
