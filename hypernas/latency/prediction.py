@@ -23,9 +23,12 @@ class Predicted(Cost):
         example: inputs of a batch, which the cost is called with.
         cost: (space, example) -> the cost that is to be predicted.
         predictor: space -> predictor.
-        num: architectures to fit to.
+        num: architectures to fit to; all there are, in a smaller space.
         num_held_out: further ones that are measured and not fitted to.
         seed: of the random ones, which are different where the space has so many.
+
+    Raises:
+        ValueError: if the space has not enough architectures to hold so many out.
 
     Attributes:
         predictor: fitted, once something was asked for.
@@ -43,6 +46,11 @@ class Predicted(Cost):
         num_held_out: int = 0,
         seed: int = 0,
     ) -> None:
+        if num_held_out and num + num_held_out > space.size:
+            raise ValueError(
+                f"num={num} and num_held_out={num_held_out} are more than the {space.size} architectures of "
+                f"the space: take fewer."
+            )
         self.space, self.cost = space, cost(space, example)
         self.name, self.unit = self.cost.name, self.cost.unit
         self.predictor = predictor(space)
@@ -63,7 +71,9 @@ class Predicted(Cost):
         self._fitted = True
 
     def _drawn(self) -> list[Architecture]:
-        wanted = min(self.num + self.num_held_out, self.space.size)
+        wanted = self.num + self.num_held_out
+        if wanted >= self.space.size:
+            return list(self.space.enumerate())
         rng = torch.Generator().manual_seed(self.seed)
         found: dict[Architecture, None] = {}
         while len(found) < wanted:

@@ -21,7 +21,7 @@ from hypernas.latency import (
     Torch,
 )
 from hypernas.latency import latency as of_latency
-from hypernas.predictors import Pairwise
+from hypernas.predictors import Pairwise, Ridge
 from hypernas.subnet.arguments import Arguments
 
 SHORT = Rounds(warmup=0, least=1, most=1, repeats=1)
@@ -205,3 +205,14 @@ def test_a_predicted_cost_has_learned_of_measured_ones():
     cost(list(space.enumerate()))
     assert cost.cost.num_asked == 21
     assert judge(cost.predictor, *cost.held_out).mape.value < 0.05
+
+
+def test_more_held_out_subnets_than_there_are_is_one_error():
+    with pytest.raises(ValueError, match="more than the 3 architectures of the space: take fewer"):
+        Predicted(SPACE, EXAMPLE, cost=Parameters, num=2, num_held_out=2)
+
+
+def test_a_small_space_is_measured_whole():
+    cost = Predicted(SPACE, EXAMPLE, cost=Parameters, predictor=lambda s: Ridge(s, degree=1))
+    cost.predictor.least = 3
+    assert cost(EVERY) == pytest.approx(Parameters(SPACE)(EVERY), rel=0.1)
