@@ -18,17 +18,22 @@ from hypernas.search.nsga2 import Nsga2
 from hypernas.search.optuna import Optuna
 from hypernas.search.problem import Constraint, Objective, Problem
 from hypernas.search.random import Random
+from hypernas.search.relaxation import Dirichlet, Gumbel, Relaxation, Softmax, Sparsemax
 from hypernas.search.search import Search
+from hypernas.search.superposition import Superposition
+from hypernas.search.tangle import Tangled, tangle
 
 __all__ = [
     "Aows",
     "CoarseToFine",
     "Constraint",
+    "Dirichlet",
     "Evaluated",
     "Evolution",
     "Exhaustive",
     "Front",
     "Genome",
+    "Gumbel",
     "History",
     "Infeasible",
     "LargestThatFits",
@@ -39,8 +44,14 @@ __all__ = [
     "Optuna",
     "Problem",
     "Random",
+    "Relaxation",
     "Search",
+    "Softmax",
+    "Sparsemax",
+    "Superposition",
+    "Tangled",
     "hypervolume",
     "non_dominated",
     "run",
+    "tangle",
 ]
