@@ -49,12 +49,17 @@ class Judges:
         """All that judge: processes that open the run by its folder, or ranks with a judge each.
 
         Raises:
-            ValueError: if each rank is to have processes of its own.
+            ValueError: if each rank is to have processes of its own, or processes have no folder to open.
         """
         if ranks.size > 1 and self.processes > 1:
             raise ValueError(
                 f"ranks judge side by side already: give processes=1, got {self.processes}, or start "
                 f"the search without torchrun."
+            )
+        if self.processes > 1 and run.settings is None:
+            raise ValueError(
+                f"each of {self.processes} processes opens the run by its folder, and this run has none: "
+                f"give one that hypernas.load opened, or processes=1."
             )
         if ranks.size > 1:
             divided = RankJudging(judge, ranks)
