@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from tiny_study import TINY, rows
+from tiny_study import TINY, Here, rows
 
 from hypernas.cli import main as command
 
@@ -25,6 +25,7 @@ def done(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("HYDRA_FULL_ERROR", "1")
+        patch.setattr("hypernas.studies.jobs.ProcessPoolExecutor", Here)
         patch.setattr(sys, "argv", ["hypernas", "study", *TINY, "workers=1"])
         command.main()
     return folder

@@ -1,6 +1,7 @@
 """What cannot be studied is refused."""
 
 import pytest
+from tiny_study import Here
 
 
 def refused(result: tuple[int, str]) -> str:
@@ -91,7 +92,10 @@ def test_what_a_constructor_says_in_another_process_reaches_the_user(study):
     assert "tuning failed: bad, budget 1, seed 1000, lr 0.01" in error
 
 
-def test_stand_alone_training_that_diverges_everywhere_is_told_with_its_trials(study, tmp_path):
+def test_stand_alone_training_that_diverges_everywhere_is_told_with_its_trials(
+    study, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("hypernas.studies.jobs.ProcessPoolExecutor", Here)
     message = refused(study("study.learning_rates=[1e30,1e31]", "workers=1"))
     assert "diverged at every learning rate of [1e+30, 1e+31] for ['standalone']" in message
     assert (tmp_path / "out" / "tuning.csv").read_text().splitlines()[1].endswith(",nan")
