@@ -85,6 +85,20 @@ class Data:
         batches = self.batches(batch_size=size, device=device).starting_at(0)
         return [inputs for inputs, _ in itertools.islice(batches, num)]
 
+    def check_validation(self) -> None:
+        """Refuse a validation split that is not there, before work is done whose end needs it.
+
+        Raises:
+            ValueError: telling what to do.
+        """
+        if self.validation is None or not num_examples(self.validation):
+            raise ValueError(
+                f"the data {self.name!r} have no validation split, and subnets are chosen and compared by "
+                f"nothing else: expected examples in `Data.validation`, got none. Set some of the training "
+                f"examples apart (see split_tensors), and train on the others: the test split is read once, "
+                f"at the end."
+            )
+
 
 def num_examples(dataset: Dataset[Any]) -> int:
     """The number of examples of a data set.

@@ -107,8 +107,10 @@ def inheritance(
         track: passes the trainings through, and may show progress.
 
     Raises:
-        ValueError: if the generator reads a condition, which a plain module does not.
+        ValueError: if the generator reads a condition, which a plain module does not; or the data have no
+            validation split.
     """
+    data.check_validation()
     if generator.condition_dim:
         raise ValueError(
             f"this generator reads {generator.condition_dim} numbers beside the architecture, and a plain "

@@ -34,6 +34,9 @@ class References:
     Args:
         folder: of the entries, made when it is needed; None keeps them in memory alone.
         device: to train on.
+
+    Raises:
+        ValueError: if the data have no validation split.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class References:
         folder: str | os.PathLike[str] | None,
         device: str | torch.device = "auto",
     ) -> None:
+        data.check_validation()
         self.space, self.data, self.recipe, self.device = space, data, recipe, device
         self.folder = None if folder is None else Path(folder)
         self._data = fingerprint(data)

@@ -1,6 +1,6 @@
 """Assessment of a model: the measures of an objective over the predictions of many batches."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,9 +38,17 @@ class Moments:
         spread = max(self.squares - self.num * self.mean**2, 0.0) / (self.num - 1)
         return (spread / self.num) ** 0.5
 
-    def __add__(self, other: "Moments") -> "Moments":
-        """The sums over the predictions of both."""
-        return Moments(self.total + other.total, self.squares + other.squares, self.num + other.num)
+    @staticmethod
+    def of_mean(models: Sequence["Moments"]) -> "Moments":
+        """The sums of a mean of models' measures, on the examples that they have in common.
+
+        These are as many as each model has, however many models there are. The square of a mean is at most
+        the mean of squares, which stands in its place: the error is exact for models that agree on each
+        example, and too large by what they differ there.
+        """
+        total = sum(one.total for one in models) / len(models)
+        squares = sum(one.squares for one in models) / len(models)
+        return Moments(total, squares, models[0].num)
 
 
 def assess(

@@ -6,7 +6,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from hypernas.data import Data, num_examples
 from hypernas.generators import Generator
 from hypernas.objectives import Moments, moments
 from hypernas.space import Architecture
@@ -51,7 +50,7 @@ class Judge:
     ) -> None:
         if not generators:
             raise ValueError("a judge needs one generator or more, got none.")
-        check_validation(task.data)
+        task.data.check_validation()
         self.generators, self.task = [generator.eval() for generator in generators], task
         device = self.generators[0].device
         self._calibration = task.data.calibration(
@@ -75,12 +74,11 @@ class Judge:
         return None if self.task.condition is None else self.task.condition.rest
 
     def _judge(self, architecture: Architecture) -> Verdict:
-        found: dict[str, Moments] = {}
+        found = []
         for generator in self.generators:
             run = self._runner(generator, architecture, self._calibration)
-            own = moments(run, self._examples, self.task.objective, rest=self._rest)
-            found = {name: found[name] + m if name in found else m for name, m in own.items()}
-        return found
+            found.append(moments(run, self._examples, self.task.objective, rest=self._rest))
+        return {name: Moments.of_mean([own[name] for own in found]) for name in found[0]}
 
     def _runner(
         self, generator: Generator, architecture: Architecture, batches: Iterable[Any]
@@ -100,17 +98,3 @@ class Judge:
             )
 
         return run
-
-
-def check_validation(data: Data) -> None:
-    """Refuse data without a validation split.
-
-    Raises:
-        ValueError: telling what to do.
-    """
-    if data.validation is None or not num_examples(data.validation):
-        raise ValueError(
-            f"the data {data.name!r} have no validation split, and a search chooses by nothing else: "
-            f"expected examples in `Data.validation`, got none. Set some of the training examples apart "
-            f"(see split_tensors), and train on the others: the test split is read once, at the end."
-        )

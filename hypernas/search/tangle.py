@@ -59,10 +59,12 @@ def tangle(
         seed: of batches and draws.
 
     Raises:
-        ValueError: if the space has no masks: see `Superposition`; or the task a condition.
+        ValueError: if the space has no masks: see `Superposition`; or the task a condition, or no
+            validation split.
     """
     if task.condition is not None:
         raise ValueError("a search by gradient reads no condition: leave it out of the task.")
+    task.data.check_validation()
     relax = relaxation or Sparsemax()
     superposition = Superposition(generator.space)
     alpha = {

@@ -66,3 +66,12 @@ def test_what_inheriting_was_worth_is_told_by_seed_and_with_an_interval(trained)
 def test_a_generator_with_a_condition_is_refused():
     with pytest.raises(ValueError, match="reads 1 numbers beside the architecture"):
         found(generators.hypernas(space(), condition_dim=1))
+
+
+def test_data_without_a_validation_split_are_refused_before_anything_is_trained(trained):
+    none = dataclasses.replace(blobs(), validation=None)
+    largest, nothing = trained.space.largest(), partial(pytest.fail, "trained")
+    with pytest.raises(ValueError, match="no validation split"):
+        inheritance(trained, none, RECIPE, largest, alone=RECIPE, seeds=[0], track=nothing)
+    with pytest.raises(ValueError, match="no validation split"):
+        References(trained.space, none, RECIPE, folder=None)

@@ -94,6 +94,15 @@ def test_several_generators_are_judged_by_their_mean():
     assert found["cross_entropy"].mean == pytest.approx(sum(own) / 2)
 
 
+def test_checkpoints_that_are_alike_are_no_more_sure_than_one():
+    one, largest = generators.shared(space()), space().largest()
+    (alone,) = Judge([one], task())([largest])
+    (four,) = Judge([one] * 4, task())([largest])
+    for name, measure in alone.items():
+        assert four[name].mean == pytest.approx(measure.mean)
+        assert four[name].error == pytest.approx(measure.error)
+
+
 def test_data_without_a_validation_split_are_refused():
     data = blobs()
     none = TensorDataset(torch.zeros(0, 2), torch.zeros(0, dtype=torch.long))
