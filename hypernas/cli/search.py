@@ -17,9 +17,9 @@ _DONE = """
 search    {folder}
 """
 _FOUND = """\
-best      {bin}hypernas export run=RUN architecture={quoted}:best out=best.onnx
-test      {bin}hypernas evaluate run=RUN architecture={quoted}
-page      {bin}hypernas report RUN
+best      {bin}hypernas export run={run} architecture={quoted}:best out=best.onnx
+test      {bin}hypernas evaluate run={run} architecture={quoted}
+page      {bin}hypernas report {run_path}
 """
 
 
@@ -44,4 +44,4 @@ def search_command(config: DictConfig) -> None:
         draw(folder)
         print(front_text(front))
         print(next_steps(_DONE, folder), end="")
-        print(next_steps(_FOUND, folder / FRONT).replace("RUN", str(config.run)), end="")
+        print(next_steps(_FOUND, folder / FRONT, run=Path(config.run)), end="")

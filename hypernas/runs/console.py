@@ -27,15 +27,23 @@ def shown(folder: Path) -> Path:
         return folder
 
 
-def next_steps(text: str, folder: Path) -> str:
+def next_steps(text: str, folder: Path, *, run: Path | None = None) -> str:
     """A text for people to copy commands from.
 
     It may hold {folder}; {quoted}, that folder as the value of a setting, as in run={quoted};
-    {path}, the same as an argument of another program; and {bin} for where our commands are.
+    {path}, the same as an argument of another program; and {bin} for where our commands are. If there
+    is a run, {run} and {run_path} are its folder as {quoted} and {path} are.
     """
     name = str(shown(folder))
-    quoted, path = shlex.quote(value(name)), shlex.quote(name)
-    return text.format(folder=name, quoted=quoted, path=path, bin=_bin())
+    of_run = name if run is None else str(shown(run))
+    return text.format(
+        folder=name,
+        quoted=shlex.quote(value(name)),
+        path=shlex.quote(name),
+        run=shlex.quote(value(of_run)),
+        run_path=shlex.quote(of_run),
+        bin=_bin(),
+    )
 
 
 def value(text: str) -> str:

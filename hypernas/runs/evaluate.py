@@ -61,16 +61,18 @@ def evaluate(
 def chosen_subnets(
     run: Run, architectures: Sequence[Described], *, num: int, seed: int, spread: bool = False
 ) -> dict[str, Architecture]:
-    """The subnets that are asked for, by label.
+    """The subnets that are asked for, by label; of several fronts it tells the position in the list.
 
     Args:
         spread: take random ones spread over FLOPs, without the smallest and the largest.
     """
     if architectures:
         found: dict[str, Architecture] = {}
+        several = sum(map(names_front, architectures)) > 1
         for i, given in enumerate(architectures):
             if isinstance(given, str) and names_front(given):
-                found |= points_of(run.space, given)
+                label = f"front{i}" if several else "front"
+                found |= points_of(run.space, given, label=label)
             else:
                 found[f"subnet_{i}"] = described(run, given)
         return found

@@ -17,8 +17,11 @@ def names_front(text: object) -> bool:
     return isinstance(text, str) and "{" not in text and bool(_FILE.fullmatch(text))
 
 
-def points_of(space: SearchSpace, text: str) -> dict[str, Architecture]:
+def points_of(space: SearchSpace, text: str, *, label: str = "front") -> dict[str, Architecture]:
     """The architectures of a front's file, or the one that is named behind it, by label.
+
+    Args:
+        label: of the front, with which labels of its points begin.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -27,8 +30,8 @@ def points_of(space: SearchSpace, text: str) -> dict[str, Architecture]:
     path, point = _split(text)
     front = Front.read(path, space)
     if point is None:
-        return {f"front_{i}": one.architecture for i, one in enumerate(front.points)}
-    return {f"front_{point.replace(':', '_')}": front.pick(point).architecture}
+        return {f"{label}_{i}": one.architecture for i, one in enumerate(front.points)}
+    return {f"{label}_{point.replace(':', '_')}": front.pick(point).architecture}
 
 
 def point_of(space: SearchSpace, text: str) -> Architecture:

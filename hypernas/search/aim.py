@@ -1,6 +1,7 @@
 """The aim of a search in words: objectives and constraints by the names of measures."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hypernas.cost import Cost, Parameters
@@ -17,12 +18,15 @@ class Aim:
     """Objectives and constraints in words, and the length of the search.
 
     A cost is to be small and bounded from above, and so are measures of which lower is better; others are
-    to be large and bounded from below. Of a measure that hypernas does not know, the name says which way it is
-    better: `max:name` or `min:name`.
+    to be large and bounded from below. A word before the name says otherwise, or says it of a measure that
+    hypernas does not know: as an objective, `max:name` is to be large and `min:name` small; as a constraint,
+    `max:name` is wanted large, so at least the bound, and `min:name` small, so at most the bound. One measure may
+    have both. A constraint without a word, on a measure that hypernas does not know, goes the way of
+    the objective of that name.
 
     Attributes:
         objectives: names of measures, the first of which is the one that counts where one has to.
-        constraints: name -> bound.
+        constraints: name, or a word and a name -> bound.
         num_evaluations: of architectures.
         num_at_once: that are asked for and measured together.
     """
@@ -45,42 +49,82 @@ def problem_of(space: SearchSpace, aim: Aim, measures: Mapping[str, Measure]) ->
     Raises:
         ValueError: naming every objective and constraint that is wrong.
     """
-    objectives, constraints = aim.objectives, aim.constraints
-    wrong: list[str] = []
-    if not objectives:
-        wrong.append("objectives: expected one name or more, got none")
-    upwards: dict[str, bool] = {}
-    for text in (*objectives, *constraints):
-        name = _name(text)
-        if name not in measures:
-            wrong.append(f"there is no measure {name!r}, expected one of {sorted(measures)}")
-            continue
-        direction = _direction(text, measures[name])
-        if direction is None:
-            wrong.append(f"nobody said which way {name} is better: write max:{name} or min:{name}")
-        else:
-            upwards[name] = direction
-    for text, bound in constraints.items():
-        if isinstance(bound, bool) or not isinstance(bound, int | float) or bound != bound:
-            wrong.append(f"constraints.{text}: expected a number, got {bound!r}")
-    names = [_name(text) for text in objectives]
+    wrong = [] if aim.objectives else ["objectives: expected one name or more, got none"]
+    goals = _read(aim.objectives, measures, {}, wrong)
+    bounds = _read(aim.constraints, measures, dict(goals.values()), wrong)
+    names = [_name(text) for text in aim.objectives]
     wrong += [
         f"objectives: {name} is there twice"
         for name in dict.fromkeys(names)
         if names.count(name) > 1
     ]
-    bounded = [_name(text) for text in constraints]
+    for text, bound in aim.constraints.items():
+        if isinstance(bound, bool) or not isinstance(bound, int | float) or bound != bound:
+            wrong.append(f"constraints.{text}: expected a number, got {bound!r}")
+    if not wrong:
+        wrong += _contradictions(bounds, aim.constraints)
     if wrong:
         raise ValueError("\n".join(dict.fromkeys(wrong)) + ".")
     return Problem(
         space,
-        [Objective(name, maximize=upwards[name]) for name in names],
+        [Objective(name, maximize=up) for name, up in goals.values()],
         [
-            Constraint(_name(text), float(bound), at_most=not upwards[_name(text)])
-            for text, bound in constraints.items()
+            Constraint(name, float(aim.constraints[text]), at_most=not up)
+            for text, (name, up) in bounds.items()
         ],
-        {name: m for name in bounded if isinstance(m := measures[name], Parameters)},
+        {name: m for name, _ in bounds.values() if isinstance(m := measures[name], Parameters)},
     )
+
+
+def _read(
+    texts: Iterable[str],
+    measures: Mapping[str, Measure],
+    told: Mapping[str, bool],
+    wrong: list[str],
+) -> dict[str, tuple[str, bool]]:
+    """The name in each text, and whether more of it is better.
+
+    Args:
+        told: the directions of names that are known otherwise.
+        wrong: is given what cannot be read.
+    """
+    found = {}
+    for text in texts:
+        name = _name(text)
+        if name not in measures:
+            wrong.append(f"there is no measure {name!r}, expected one of {sorted(measures)}")
+            continue
+        up = _direction(text, measures[name])
+        up = told.get(name) if up is None else up
+        if up is None:
+            wrong.append(f"nobody said which way {name} is better: write max:{name} or min:{name}")
+        else:
+            found[text] = name, up
+    return found
+
+
+def _contradictions(
+    bounds: Mapping[str, tuple[str, bool]], constraints: Mapping[str, float]
+) -> list[str]:
+    """Pairs of constraints of one measure that say the same thing twice, or cannot both hold."""
+    wrong = []
+    for first, second in itertools.combinations(bounds, 2):
+        (name, up), (other, other_up) = bounds[first], bounds[second]
+        if name != other:
+            continue
+        if up == other_up:
+            side = "below" if up else "above"
+            wrong.append(
+                f"constraints {first} and {second} both bound {name} from {side}: keep one"
+            )
+            continue
+        low, high = (first, second) if up else (second, first)
+        if constraints[low] > constraints[high]:
+            wrong.append(
+                f"constraints {first} and {second}: no {name} is at least {constraints[low]:g} and at most "
+                f"{constraints[high]:g}"
+            )
+    return wrong
 
 
 def _name(text: str) -> str:

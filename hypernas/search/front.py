@@ -154,7 +154,9 @@ class Front:
             points = content["points"]
             if not points:
                 raise ValueError("it has no points")
-        except (ValueError, KeyError, TypeError) as error:
+            for point in points:
+                _check_point(point)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} does not hold a front: {error!r}.") from None
         if found != json.loads(space.to_json()):
             raise ValueError(
@@ -168,6 +170,19 @@ def _changed(found: Mapping[str, Any], space: SearchSpace) -> str:
     own = json.loads(space.to_json())
     names = [name for name in own if name in found and own[name] != found[name]]
     return f", of which {names} have other values or conditions" if names else ""
+
+
+def _check_point(content: Mapping[str, Any]) -> None:
+    """Refuse what is no point.
+
+    Raises:
+        KeyError, TypeError, ValueError: saying why.
+    """
+    dict(content["architecture"])
+    values = {name: float(value) for name, value in content["values"].items()}
+    for name, (low, high) in content["intervals"].items():
+        if not low <= high or name not in values:
+            raise ValueError(f"the interval of {name} is [{low}, {high}]")
 
 
 def _point(content: Mapping[str, Any], space: SearchSpace) -> Evaluated:

@@ -39,3 +39,23 @@ def test_all_that_is_wrong_is_told_at_once():
     assert "constraints.parameters: expected a number, got 'few'" in str(told.value)
     with pytest.raises(ValueError, match="expected one name or more"):
         problem()
+
+
+def test_a_word_before_a_constraint_counts_for_that_constraint_alone():
+    found = problem("accuracy", **{"max:parameters": 20, "min:parameters": 50, "min:accuracy": 0.5})
+    assert found.objectives[0].maximize
+    told = ["parameters >= 20", "parameters <= 50", "accuracy <= 0.5"]
+    assert [str(part) for part in found.constraints] == told
+
+
+def test_a_constraint_goes_the_way_of_its_objective_unless_its_measure_has_a_way_of_its_own():
+    found = problem("max:charm", "min:odd", "max:parameters", charm=1, odd=2, parameters=3)
+    told = ["charm >= 1", "odd <= 2", "parameters <= 3"]
+    assert [str(part) for part in found.constraints] == told
+
+
+def test_constraints_that_contradict_or_repeat_each_other_are_refused():
+    with pytest.raises(ValueError, match="no parameters is at least 50 and at most 20"):
+        problem("accuracy", **{"max:parameters": 50, "min:parameters": 20})
+    with pytest.raises(ValueError, match="both bound accuracy from below: keep one"):
+        problem("accuracy", **{"accuracy": 0.5, "max:accuracy": 0.6})

@@ -103,6 +103,10 @@ def test_a_file_of_another_space_or_of_no_front_is_refused(tmp_path):
         path.write_text(text)
         with pytest.raises(ValueError, match="does not hold a front"):
             Front.read(path, space)
+    Front.of(problem, every).write(path, plain(2))
+    path.write_text(path.read_text().replace("intervals", "ends"))
+    with pytest.raises(ValueError, match="does not hold a front: KeyError"):
+        Front.read(path, plain(2))
 
 
 @pytest.mark.parametrize("word", ["worst", "best:size", "3", "-1"])
