@@ -16,6 +16,7 @@ from hypernas.search.search import Search
 from hypernas.space import Architecture, SearchSpace
 from hypernas.space.architecture import Value
 from hypernas.space.random_source import unit
+from hypernas.training.settings import check_ranges
 
 Branch = Mapping[str, Sequence[Value]]
 
@@ -46,8 +47,8 @@ class Aows(Search):
         seed: of all draws.
 
     Raises:
-        ValueError: if the problem has more than one objective, or choices on which others depend have
-            too many combinations.
+        ValueError: if the problem has more than one objective, a setting is out of its limits, or choices on
+            which others depend have too many combinations.
     """
 
     def __init__(
@@ -61,9 +62,15 @@ class Aows(Search):
         seed: int = 0,
     ) -> None:
         super().__init__(problem)
+        check_ranges(
+            "Aows",
+            initial=(initial, (1, math.inf)),
+            decoding=(decoding, ("exact", "multiplier")),
+            temperature=(temperature, (0.0, math.inf)),
+            cooling=(cooling, (0.0, 1.0)),
+            seed=(seed, (0, math.inf)),
+        )
         problem.check_single()
-        if decoding not in ("exact", "multiplier"):
-            raise ValueError(f"decoding must be exact or multiplier, got {decoding!r}.")
         self._initial = initial
         self._exact = decoding == "exact"
         self._temperature = temperature

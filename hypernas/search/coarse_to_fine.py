@@ -1,6 +1,7 @@
 """Coarse-to-fine search."""
 
 import itertools
+import math
 import re
 from collections.abc import Mapping
 
@@ -13,6 +14,7 @@ from hypernas.search.region import Region
 from hypernas.search.search import Search
 from hypernas.space import Architecture, SearchSpace
 from hypernas.space.random_source import below
+from hypernas.training.settings import check_ranges
 
 _TRIES = 100  # mutations for one that is new and within the constraints
 
@@ -29,12 +31,21 @@ class CoarseToFine(Search):
         coarse: architectures of the grid at most; of a larger grid, random ones.
         mutation: probability that a choice changes; at least one does.
         seed: of all draws.
+
+    Raises:
+        ValueError: if a setting is out of its range.
     """
 
     def __init__(
         self, problem: Problem, *, coarse: int = 30, mutation: float = 0.1, seed: int = 0
     ) -> None:
         super().__init__(problem)
+        check_ranges(
+            "CoarseToFine",
+            coarse=(coarse, (1, math.inf)),
+            mutation=(mutation, (0.0, 1.0)),
+            seed=(seed, (0, math.inf)),
+        )
         self._mutation = mutation
         self._rng = np.random.default_rng(seed)
         self._region = Region(problem)

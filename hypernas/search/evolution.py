@@ -1,5 +1,7 @@
 """Evolution of one objective under constraints."""
 
+import math
+
 import numpy as np
 
 from hypernas.search.problem import Problem
@@ -7,6 +9,7 @@ from hypernas.search.region import Region
 from hypernas.search.search import Search
 from hypernas.space import Architecture
 from hypernas.space.random_source import below, unit
+from hypernas.training.settings import check_ranges
 
 _TRIES = 100  # children made for one that is new and within the constraints
 
@@ -28,7 +31,7 @@ class Evolution(Search):
         seed: of all draws.
 
     Raises:
-        ValueError: if the problem has more than one objective.
+        ValueError: if the problem has more than one objective, or a setting is out of its range.
     """
 
     def __init__(
@@ -42,6 +45,14 @@ class Evolution(Search):
         seed: int = 0,
     ) -> None:
         super().__init__(problem)
+        check_ranges(
+            "Evolution",
+            population=(population, (1, math.inf)),
+            num_parents=(num_parents, (1, math.inf)),
+            mutation=(mutation, (0.0, 1.0)),
+            crossover=(crossover, (0.0, 1.0)),
+            seed=(seed, (0, math.inf)),
+        )
         problem.check_single()
         self._population = population
         self._num_parents = num_parents

@@ -1,11 +1,13 @@
 """Exhaustive search."""
 
 import itertools
+import math
 
 from hypernas.search.problem import Problem
 from hypernas.search.region import Region
 from hypernas.search.search import Search
 from hypernas.space import Architecture
+from hypernas.training.settings import check_ranges
 
 
 class Exhaustive(Search):
@@ -15,12 +17,13 @@ class Exhaustive(Search):
         limit: the size of a space beyond which this is refused.
 
     Raises:
-        ValueError: if the space is larger.
+        ValueError: if the space is larger, or the limit below 1.
         Infeasible: if nothing meets the constraints, once all was gone through.
     """
 
     def __init__(self, problem: Problem, *, limit: int = 10_000) -> None:
         super().__init__(problem)
+        check_ranges("Exhaustive", limit=(limit, (1.0, math.inf)))
         size = problem.space.size
         if size > limit:
             raise ValueError(

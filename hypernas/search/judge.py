@@ -1,5 +1,6 @@
 """Judging subnets for a search: their measures on the validation split."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from hypernas.objectives import Moments, moments
 from hypernas.space import Architecture
 from hypernas.training import Task
 from hypernas.training.conditioned import ConditionedSubnet
+from hypernas.training.settings import check_ranges
 
 Verdict = Mapping[str, Moments]  # measure of the objective -> its sums over predictions
 
@@ -37,7 +39,7 @@ class Judge:
         calibration_batches, batch_size: as in `evaluate`.
 
     Raises:
-        ValueError: if there is no generator, or no validation split.
+        ValueError: if there is no generator, or no validation split, or a setting is out of its range.
     """
 
     def __init__(
@@ -48,6 +50,11 @@ class Judge:
         calibration_batches: int = 16,
         batch_size: int = 128,
     ) -> None:
+        check_ranges(
+            "a judge",
+            calibration_batches=(calibration_batches, (0, math.inf)),
+            batch_size=(batch_size, (1, math.inf)),
+        )
         if not generators:
             raise ValueError("a judge needs one generator or more, got none.")
         task.data.check_validation()

@@ -1,5 +1,6 @@
 """LINAS: search on predictors that learn of every evaluation."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ from hypernas.search.problem import Problem
 from hypernas.search.region import Region
 from hypernas.search.search import Search
 from hypernas.space import Architecture, SearchSpace
+from hypernas.training.settings import check_ranges
 
 _FEWEST = 3  # evaluations that predictors are fitted to
 _POPULATION = 100  # of the inner search
@@ -33,13 +35,16 @@ class Linas(Search):
     after the other. And predictors are fitted at every `ask`, not once in fifty evaluations.
 
     Args:
-        initial: architectures before the first fit: the smallest, the largest, and random ones.
+        initial: architectures before the first fit: the smallest, the largest, and random ones; 3 or more.
         predictor: a function of the space -> a new predictor.
         optimism: standard deviations by which a prediction counts as better; of no effect on
             predictors that are not `Uncertain`.
         inner_evaluations: predictions of the inner search. A space of at most as many architectures is
             predicted whole, others are searched by NSGA-II from the present front on.
         seed: of all draws.
+
+    Raises:
+        ValueError: if a setting is out of its range.
     """
 
     def __init__(
@@ -53,6 +58,13 @@ class Linas(Search):
         seed: int = 0,
     ) -> None:
         super().__init__(problem)
+        check_ranges(
+            "Linas",
+            initial=(initial, (_FEWEST, math.inf)),
+            optimism=(optimism, (0.0, math.inf)),
+            inner_evaluations=(inner_evaluations, (1, math.inf)),
+            seed=(seed, (0, math.inf)),
+        )
         self._initial = initial
         self._predictor = predictor
         self._optimism = optimism
@@ -64,10 +76,14 @@ class Linas(Search):
 
     def propose(self, num: int) -> list[Architecture]:
         begun = len(self.told)
-        if begun < max(self._initial, _FEWEST):
-            return self._first(min(num, max(self._initial, _FEWEST) - begun))
+        if begun < self._initial:
+            return self._first(min(num, self._initial - begun))
         guess = Guess(self.problem, self.told, predictor=self._predictor, optimism=self._optimism)
-        return self._best(self._candidates(guess), num)
+        found = self._best(self._candidates(guess), num)
+        if self._every:
+            return found
+        missing = num - len(found)  # where the inner search went through little that is new
+        return [*found, *self._region.draw(missing, self._rng, {*self.asked, *found})]
 
     def _first(self, num: int) -> list[Architecture]:
         space = self.problem.space

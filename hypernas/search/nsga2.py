@@ -1,5 +1,6 @@
 """NSGA-II."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from hypernas.search.problem import Problem
 from hypernas.search.region import Region
 from hypernas.search.search import Search
 from hypernas.space import Architecture
+from hypernas.training.settings import check_ranges
 
 
 class Nsga2(Search):
@@ -33,6 +35,9 @@ class Nsga2(Search):
         crossover: probability that a child has two parents.
         mutation: probability that a child is mutated.
         seed: of all draws.
+
+    Raises:
+        ValueError: if a setting is out of its range.
     """
 
     def __init__(
@@ -46,6 +51,13 @@ class Nsga2(Search):
         seed: int = 0,
     ) -> None:
         super().__init__(problem)
+        check_ranges(
+            "Nsga2",
+            population=(population, (1, math.inf)),
+            crossover=(crossover, (0.0, 1.0)),
+            mutation=(mutation, (0.0, 1.0)),
+            seed=(seed, (0, math.inf)),
+        )
         self._population = population
         self._start = [problem.space.named(one) for one in start]
         self._genome = Genome(problem.space)

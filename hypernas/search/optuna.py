@@ -10,6 +10,7 @@ from hypernas.search.region import Region
 from hypernas.search.search import Search
 from hypernas.space import Architecture
 from hypernas.space.architecture import Value
+from hypernas.training.settings import check_ranges
 
 _TRIES = 5  # trials for one that is new and within the constraints
 
@@ -28,12 +29,14 @@ class Optuna(Search):
 
     Raises:
         ImportError: if Optuna is not installed.
+        ValueError: if the seed is none of numpy's.
     """
 
     def __init__(
         self, problem: Problem, *, sampler: Callable[..., Any] | None = None, seed: int = 0
     ) -> None:
         super().__init__(problem)
+        check_ranges("Optuna", seed=(seed, (0, 2**32 - 1)))
         try:
             import optuna
         except ImportError:

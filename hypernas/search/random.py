@@ -1,11 +1,14 @@
 """Random search."""
 
+import math
+
 import numpy as np
 
 from hypernas.search.problem import Problem
 from hypernas.search.region import Region
 from hypernas.search.search import Search
 from hypernas.space import Architecture
+from hypernas.training.settings import check_ranges
 
 
 class Random(Search):
@@ -13,10 +16,14 @@ class Random(Search):
 
     Args:
         seed: of the draws.
+
+    Raises:
+        ValueError: if a setting is out of its range.
     """
 
     def __init__(self, problem: Problem, *, seed: int = 0) -> None:
         super().__init__(problem)
+        check_ranges("Random", seed=(seed, (0, math.inf)))
         self._region = Region(problem)
         self._rng = np.random.default_rng(seed)
 

@@ -1,10 +1,13 @@
 """Relaxations: from the parameters of a choice to weights of its values that sum to 1."""
 
+import math
 from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from hypernas.training.settings import check_ranges
 
 
 class Relaxation(ABC):
@@ -58,9 +61,15 @@ class Gumbel(Relaxation):
 
     Args:
         hottest, coldest: temperatures at the start and at the end.
+
+    Raises:
+        ValueError: if they are not positive.
     """
 
     def __init__(self, *, hottest: float = 10.0, coldest: float = 0.1) -> None:
+        check_ranges(
+            "Gumbel", hottest=(hottest, (1e-6, math.inf)), coldest=(coldest, (1e-6, math.inf))
+        )
         self.hottest, self.coldest = hottest, coldest
 
     def __call__(self, alpha: Tensor, progress: float, rng: torch.Generator) -> Tensor:

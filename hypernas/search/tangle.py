@@ -1,5 +1,6 @@
 """Search by gradient on one generator: TangleNAS."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from hypernas.space import Architecture
 from hypernas.subnet.arguments import Arguments
 from hypernas.training import Training
 from hypernas.training.optimizer import Groups, OptimizerMaker
+from hypernas.training.settings import check_ranges
 from hypernas.training.task import Task
 
 
@@ -59,12 +61,13 @@ def tangle(
         seed: of batches and draws.
 
     Raises:
-        ValueError: if the space has no masks: see `Superposition`; or the task a condition, or no
+        ValueError: if a setting is out of its range; if the space has no masks: see `Superposition`; or the task a condition, or no
             validation split.
     """
     if task.condition is not None:
         raise ValueError("a search by gradient reads no condition: leave it out of the task.")
     task.data.check_validation()
+    check_ranges("tangle", lr=(lr, (0.0, math.inf)), seed=(seed, (0, math.inf)))
     relax = relaxation or Sparsemax()
     superposition = Superposition(generator.space)
     alpha = {

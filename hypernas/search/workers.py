@@ -1,5 +1,6 @@
 """Judging on several processes of one machine."""
 
+import math
 import multiprocessing
 import os
 import signal
@@ -13,6 +14,7 @@ import torch
 
 from hypernas.search.judge import Judge, Verdict
 from hypernas.space import Architecture
+from hypernas.training.settings import check_ranges
 
 _judge: Judge | None = None  # of this process, if it is a worker
 
@@ -26,10 +28,14 @@ class Workers:
     Args:
         make: makes the judge; called in each of them, so it has to be picklable: a function of a module,
             or a `functools.partial` of one.
-        num: of processes, one or more.
+        num: of processes.
+
+    Raises:
+        ValueError: if it is not 1 or more.
     """
 
     def __init__(self, make: Callable[[], Judge], *, num: int) -> None:
+        check_ranges("Workers", num=(num, (1, math.inf)))
         self._pool = ProcessPoolExecutor(
             num,
             mp_context=multiprocessing.get_context("spawn"),

@@ -21,17 +21,18 @@ from hypernas.training.gradients import Part, add_gradients
 from hypernas.training.loop import train_steps
 from hypernas.training.optimizer import Groups
 from hypernas.training.run import TrainingRun
-from hypernas.training.settings import Range, misfits
+from hypernas.training.settings import Limits, misfits
 from hypernas.training.task import Record, Strategy, Task
 
-_RANGES: dict[str, Range] = {
+_LIMITS: dict[str, Limits] = {
     "steps": (1, math.inf),
     "batch_size": (1, math.inf),
     "accumulate": (1, math.inf),
     "log_every": (1, math.inf),
     "num_workers": (0, math.inf),
+    "combine": ("mean", "sum"),
+    "precision": ("auto", "float32"),
 }
-_WORDS = {"combine": ("mean", "sum"), "precision": ("auto", "float32")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +74,10 @@ class Training:
     shard_banks: bool = False
 
     def __post_init__(self) -> None:
-        ranges = dict(_RANGES)
+        limits = dict(_LIMITS)
         if self.max_grad_norm is not None:
-            ranges["max_grad_norm"] = (1e-12, math.inf)
-        wrong = misfits(vars(self), ranges)
-        for name, words in _WORDS.items():
-            if getattr(self, name) not in words:
-                wrong.append(f"{name}: expected one of {words}, got {getattr(self, name)!r}")
+            limits["max_grad_norm"] = (1e-12, math.inf)
+        wrong = misfits(vars(self), limits)
         if self.shard_banks and self.shard_optimizer:
             wrong.append("shard_optimizer: expected False beside shard_banks, which divides it too")
         if wrong:

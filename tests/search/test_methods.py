@@ -122,6 +122,48 @@ def test_more_than_one_objective_is_refused_where_a_method_has_one(name):
         method(name)(problem)
 
 
+def whole(name: str) -> list[str]:
+    """Its settings that are numbers."""
+    settings = yaml.safe_load(FILES[name].read_text())
+    return [key for key, value in settings.items() if isinstance(value, int | float)] + [
+        key for key in settings if key == "seed"
+    ]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_numbers_that_make_no_sense_are_refused_all_at_once(name):
+    problem, _ = task(name, plain(3))
+    names = [key for key in whole(name) if not key.startswith("_")]
+    for wrong in (-1, float("nan"), True):
+        if names:
+            with pytest.raises(ValueError, match="cannot be set up") as refused:
+                method(name).func(problem, **dict.fromkeys(names, wrong))
+            assert all(f"  {key}: expected" in str(refused.value) for key in names)
+
+
+LEAST = {
+    "evolution": {"population": 1, "num_parents": 1},
+    "nsga2": {"population": 1},
+    "linas": {"initial": 3, "inner_evaluations": 1},
+    "coarse_to_fine": {"coarse": 1},
+    "aows": {"initial": 1, "temperature": 0.0, "cooling": 0.0},
+}
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_the_least_settings_that_are_allowed_search_to_the_end(name):
+    problem, measures = task(name, plain(4))
+    search = method(name).func(problem, **LEAST[name])
+    list(run(search, measures, num_evaluations=30, num_at_once=5))
+    assert len(search.told) == 30
+
+
+def test_a_count_that_is_not_whole_is_refused():
+    problem, _ = task("evolution", plain(3))
+    with pytest.raises(ValueError, match=r"expected 1 or more, whole, got 2\.5"):
+        method("evolution").func(problem, population=2.5)
+
+
 def test_constraints_that_are_measured_are_met_in_the_end():
     space = plain(6)
     problem, (good, dear) = trade(space)

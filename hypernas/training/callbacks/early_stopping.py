@@ -29,10 +29,11 @@ class EarlyStopping(Callback, Stateful):
         least: float = 0.0,
     ) -> None:
         check_ranges(
-            "EarlyStopping", patience=(patience, (1, math.inf)), least=(least, (0, math.inf))
+            "EarlyStopping",
+            better=(better, ("higher", "lower")),
+            patience=(patience, (1, math.inf)),
+            least=(least, (0.0, math.inf)),
         )
-        if better not in ("higher", "lower"):
-            raise ValueError(f"better: expected higher or lower, got {better!r}.")
         self.measure, self.better, self.patience, self.least = measure, better, patience, least
         self.best: float | None = None
         self.waited = 0
