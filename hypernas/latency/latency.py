@@ -3,8 +3,9 @@
 import dataclasses
 import json
 import os
+import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +24,8 @@ from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.skeleton import build_seeded
 from hypernas.subnet.structure import tensors
 
+_LOOK = 0.2  # seconds for which a machine is looked at, whether it is quiet now
+
 
 class BusyWarning(UserWarning):
     """Other processes kept the machine busy while latencies were measured."""
@@ -33,8 +36,9 @@ class Latency(Cost):
 
     Subnets that are given at once take turns, round by round, until their medians can be told apart or
     a limit is reached (`Rounds`). A result is kept by what was measured (architecture, what its module
-    computes, shapes of the inputs, threads) and where (processor, backend, its version), and measured once;
-    to measure anew take another folder. Weights are fresh, as their values do not change how long they take.
+    computes, shapes of the inputs, threads) and where (processor, backend, its version), and measured once. It is
+    measured anew where it is less precise than `rounds` ask for, or others kept the machine busy then and it
+    is quiet now; while it is not, what was measured then is taken, with a `BusyWarning`. Weights are fresh, as their values do not change how long they take.
 
     Args:
         example: inputs of a batch, as the modules of the space take them: see `Arguments`.
@@ -84,9 +88,7 @@ class Latency(Cost):
     def __call__(self, architectures: Sequence[Architecture]) -> list[float]:
         own = [self.space.architecture(a) for a in architectures]
         contents = {a: self._content(a) for a in dict.fromkeys(own) if a not in self.timings}
-        for architecture, content in contents.items():
-            if (found := self._cache.get(content)) is not None:
-                self.timings[architecture] = found
+        self.timings |= self._kept(contents)
         left = [a for a in contents if a not in self.timings]
         for start in range(0, len(left), self.rounds.group):
             group = left[start : start + self.rounds.group]
@@ -100,6 +102,31 @@ class Latency(Cost):
         self(architectures)
         own = [self.timings[self.space.architecture(a)] for a in architectures]
         return [(timing.low, timing.high) for timing in own]
+
+    def _kept(self, contents: Mapping[Architecture, str]) -> dict[Architecture, Timing]:
+        """What was measured before, as far as it serves."""
+        read = {a: self._cache.get(content) for a, content in contents.items()}
+        found = {a: t for a, t in read.items() if t is not None and self.rounds.served_by(t)}
+        busy = {a: t.others for a, t in found.items() if self._is_busy(t.others)}
+        if busy and self._quiet_now():
+            return {a: t for a, t in found.items() if a not in busy}
+        if busy:
+            warnings.warn(
+                f"{len(busy)} latencies are kept from when other processes kept up to {max(busy.values()):.1f} of "
+                f"{os.cpu_count()} cores busy, and it is not quiet now: they may be too high. They are "
+                f"measured anew once they are asked for while the machine is idle.",
+                BusyWarning,
+                stacklevel=3,
+            )
+        return found
+
+    def _is_busy(self, others: float) -> bool:
+        return others > self.tolerated * (os.cpu_count() or 1)
+
+    def _quiet_now(self) -> bool:
+        self.watch.start()
+        time.sleep(_LOOK)
+        return not self._is_busy(self.watch.others())
 
     def _content(self, architecture: Architecture) -> str:
         """All that decides how long it takes, as JSON."""
@@ -120,19 +147,19 @@ class Latency(Cost):
         with self.backend.limited(self.threads):
             runs = {str(a): self._ready(a) for a in architectures}
             self.watch.start()
+            started = time.perf_counter()
             timings = measure(runs, self.rounds)
+            spent = time.perf_counter() - started
             others = self.watch.others()
-        cores = os.cpu_count() or 1
-        if others > self.tolerated * cores:
+        if self._is_busy(others):
             warnings.warn(
-                f"while {len(runs)} latencies were measured, other processes kept {others:.1f} of {cores} cores "
+                f"while {len(runs)} latencies were measured, other processes kept {others:.1f} of {os.cpu_count()} cores "
                 f"busy: they may be too high, and differ from run to run. Measure when the machine is idle.",
                 BusyWarning,
                 stacklevel=4,
             )
-        return {
-            a: dataclasses.replace(timings[str(a)], others=round(others, 3)) for a in architectures
-        }
+        noted = {"others": round(others, 3), "seconds": round(spent, 3)}
+        return {a: dataclasses.replace(timings[str(a)], **noted) for a in architectures}
 
     def _ready(self, architecture: Architecture) -> Run:
         module = build_seeded(self.space, architecture).eval()

@@ -25,7 +25,8 @@ class OnnxRuntime(Backend):
 
     def __init__(self) -> None:
         try:
-            self.version = metadata.version("onnxruntime")
+            own = metadata.version("onnxruntime")
+            self.version = f"{own}, torch {torch.__version__}"  # whose exporter writes the graph
         except metadata.PackageNotFoundError:
             self.version = "none"
 

@@ -37,6 +37,13 @@ class Rounds:
     seconds: float = 60.0
     group: int = 32
 
+    def served_by(self, timing: "Timing") -> bool:
+        """Whether measuring, alone, would have ended no later than it did for a timing."""
+        if timing.rounds < self.least:
+            return False
+        narrow = timing.width <= max(self.width, self.apart)
+        return narrow or timing.rounds >= self.most or timing.seconds >= self.seconds
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -48,6 +55,7 @@ class Timing:
         lower, upper: quartiles of rounds.
         rounds: that were counted.
         others: cores that other processes kept busy meanwhile.
+        seconds: that measuring took, with all that took turns with it.
     """
 
     median: float
@@ -57,6 +65,7 @@ class Timing:
     upper: float
     rounds: int
     others: float = 0.0
+    seconds: float = 0.0
 
     @classmethod
     def of(cls, times: Sequence[float]) -> "Timing":

@@ -139,6 +139,34 @@ def test_a_busy_machine_is_said_and_noted():
     assert cost.timings[EVERY[0]].others == 1.5
 
 
+def test_a_kept_latency_serves_whoever_asks_for_no_more(tmp_path):
+    latency(cache=tmp_path)(EVERY[:1])
+    fine = latency(cache=tmp_path, rounds=Rounds(warmup=0, least=3, most=3, repeats=1))
+    fine(EVERY[:1])
+    assert fine.timings[EVERY[0]].rounds == 3
+    coarse = latency(cache=tmp_path)
+    coarse(EVERY[:1])
+    assert coarse.backend.prepared == []
+    assert coarse.timings == fine.timings
+
+
+def test_a_latency_of_a_busy_machine_is_kept_with_a_warning_until_it_is_quiet(tmp_path):
+    for message, measured in [("were measured", 1), ("1 latencies are kept", 0)]:
+        busy = latency(cache=tmp_path)
+        busy.watch = Idle(cores=1e3)
+        with pytest.warns(BusyWarning, match=message):
+            busy(EVERY[:1])
+        assert len(busy.backend.prepared) == measured
+    for measured in (1, 0):
+        quiet = latency(cache=tmp_path)
+        quiet(EVERY[:1])
+        assert len(quiet.backend.prepared) == measured
+
+
+def test_a_graph_is_that_of_a_version_of_torch():
+    assert torch.__version__ in OnnxRuntime().version
+
+
 def test_more_subnets_than_a_group_are_measured_too():
     cost = latency(rounds=Rounds(warmup=0, least=1, most=1, repeats=1, group=2))
     assert len(cost(EVERY)) == len(cost.backend.prepared) == 3
