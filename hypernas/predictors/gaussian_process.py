@@ -1,21 +1,19 @@
 """Gaussian processes over architectures."""
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hypernas.predictors.predictor import Predictor
+from hypernas.predictors.state import label, read_state, write_state
 from hypernas.predictors.uncertain import Uncertain
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 from hypernas.space.choice import Choice
-from hypernas.storage.files import write_whole
 
 # Legend: N architectures that were fitted, M others, C choices.
 Floats = NDArray[np.floating[Any]]
@@ -31,8 +29,9 @@ class GaussianProcess(Predictor, Uncertain):
     """Gaussian process with a squared-exponential kernel and a weight for each choice.
 
     The squared distance of two architectures is a weighted sum over choices: of the squared difference
-    of positions where values are ordered (ends are 1 apart), of 1 where categories differ, and of 1
-    where only one of them has the choice. Weights and the noise's variance maximise the likelihood
+    of positions where values are ordered (ends are 1 apart), and of 1 where categories differ. Where only
+    one of them has the choice it is of 1 and the squared distance from the middle, if values are ordered
+    (1 to 1.25 in all), or of 1.5; where neither has, nothing. Weights and the noise's variance maximise the likelihood
     (Rasmussen and Williams, 2006, equation 5.8), its scale put in, less a penalty that keeps
     weights near 1; by going through them one by one, so that a fit is the same whenever it is repeated.
 
@@ -108,33 +107,38 @@ class GaussianProcess(Predictor, Uncertain):
     def save(self, path: str | os.PathLike[str]) -> None:
         if self._fitted is None:
             raise ValueError("this Gaussian process knows no values: call fit before save.")
-        content = {
-            "space": json.loads(self._space.to_json()),
-            "architectures": [json.loads(a.to_json()) for a in self._fitted.architectures],
-            "values": self._fitted.targets.tolist(),
-            "weights": self._fitted.weights.tolist(),
-            "noise": self._fitted.noise,
+        state = {
+            "places": np.array([self._places(a) for a in self._fitted.architectures]),
+            "values": self._fitted.targets,
+            "weights": self._fitted.weights,
+            "noise": np.array(self._fitted.noise),
         }
-        write_whole(Path(path), json.dumps(content))
+        write_state(path, state, self._label)
 
-    @staticmethod
-    def load(path: str | os.PathLike[str], space: SearchSpace) -> "GaussianProcess":
-        """The predictor that was saved.
-
-        Raises:
-            ValueError: if the file holds none, or one of another space.
-        """
-        content = json.loads(Path(path).read_text())
-        if not isinstance(content, dict) or content.get("space") != json.loads(space.to_json()):
-            raise ValueError(f"{path} holds no Gaussian process over the architectures of {space}.")
-        loaded = GaussianProcess(space)
-        loaded._set(
-            [space.architecture(one) for one in content["architectures"]],
-            np.array(content["values"]),
-            np.array(content["weights"]),
-            content["noise"],
+    def load(self, path: str | os.PathLike[str]) -> None:
+        state = read_state(path, self._label)
+        self._set(
+            [self._architecture(row) for row in state["places"].tolist()],
+            state["values"],
+            state["weights"],
+            float(state["noise"]),
         )
-        return loaded
+
+    @property
+    def _label(self) -> dict[str, Any]:
+        return label("GaussianProcess", {}, self._space)
+
+    def _places(self, architecture: Architecture) -> list[int]:  # of each choice; -1 if it has none
+        return [
+            choice.values.index(architecture[name]) if name in architecture else -1
+            for name, choice in self._space.choices.items()
+        ]
+
+    def _architecture(self, places: Sequence[int]) -> Architecture:
+        choices = zip(self._space.choices.items(), places, strict=True)
+        return self._space.architecture(
+            {name: choice.values[place] for (name, choice), place in choices if place >= 0}
+        )
 
 
 @dataclass(frozen=True)

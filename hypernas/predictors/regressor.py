@@ -1,28 +1,23 @@
 """A predictor that regresses on features, and whose knowledge is a few arrays."""
 
-import hashlib
 import json
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from hypernas.predictors.predictor import Predictor
+from hypernas.predictors.state import State, label, read_state, write_state
 from hypernas.space.architecture import Architecture
 from hypernas.space.encoding import Encoding
 from hypernas.space.search_space import SearchSpace
-from hypernas.storage.files import write_whole
 
 # Legend: N architectures, F features.
 
 Floats = NDArray[np.float64]
-State = dict[str, NDArray[Any]]  # what was learned
 Features = Callable[[Architecture], ArrayLike]  # -> shape: (F,)
 
 
@@ -80,31 +75,10 @@ class Regressor(Predictor):
         return self.answer(rows, state).tolist()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        contiguous = {name: np.asarray(x, order="C") for name, x in self._known().items()}
-        write_whole(Path(path), save(contiguous, {"predictor": json.dumps(self._label)}))
+        write_state(path, self._known(), self._label)
 
     def load(self, path: str | os.PathLike[str]) -> None:
-        try:
-            with safe_open(path, "numpy") as file:
-                label = json.loads((file.metadata() or {})["predictor"])
-                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, KeyError, ValueError) as error:
-            raise ValueError(
-                f"{path} holds no predictor, or only a part of one: expected what {self._name}.save "
-                f"writes, got {type(error).__name__}: {error}. Fit it again, and save it."
-            ) from error
-        wrong = [
-            f"{key}: expected {expected}, got {label.get(key) if isinstance(label, dict) else label}"
-            for key, expected in self._label.items()
-            if not isinstance(label, dict) or label.get(key) != expected
-        ]
-        if wrong:
-            raise ValueError(
-                f"{path} is the file of another predictor:\n  "
-                + "\n  ".join(wrong)
-                + "\nLoad it into one of that kind, with those settings, on that space."
-            )
-        self._state = state
+        self._state = read_state(path, self._label)
 
     @property
     def _name(self) -> str:
@@ -112,8 +86,7 @@ class Regressor(Predictor):
 
     @property
     def _label(self) -> dict[str, Any]:
-        choices = hashlib.sha256(self.space.to_json().encode()).hexdigest()[:16]
-        return {"kind": self._name, "settings": self._settings, "space": choices}
+        return label(self._name, self._settings, self.space)
 
     def _table(self, architectures: Sequence[Architecture]) -> Floats:  # shape: (N, F)
         return np.array([np.asarray(self._features(a), dtype=float) for a in architectures])

@@ -15,7 +15,7 @@ class Best(Predictor):
 
     Points are divided into folds at random; each predictor is fitted without a fold, and judged on
     it. The one that is chosen is then fitted to all. So LINAS chooses (Cummings et al., 2022, arXiv
-    2205.10358).
+    2205.10358; DyNAS-T).
 
     Args:
         num_folds: at most as many as points.

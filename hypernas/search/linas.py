@@ -26,7 +26,7 @@ _POPULATION = 100  # of the inner search
 class Linas(Search):
     """Predictors of every measure, searched in an inner loop for what to evaluate next.
 
-    After Sarah et al., 2022, arXiv 2205.10358 (DyNAS-T, hardware-aware search): a random start, then, over and
+    After Cummings et al., 2022, arXiv 2205.10358 (DyNAS-T, hardware-aware search): a random start, then, over and
     over, predictors are fitted to all that was told, a front is searched on what they predict, and the
     best of it that is new is evaluated. Ours differs in four points. Known measures are computed, not
     predicted. The predictor is a Gaussian process, and a prediction counts as better than it is by

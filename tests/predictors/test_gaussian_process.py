@@ -5,6 +5,7 @@ import pytest
 from torch import nn
 
 from hypernas import Choice, SearchSpace
+from hypernas.predictors import Best, Ridge
 from hypernas.predictors.gaussian_process import GaussianProcess
 
 
@@ -48,6 +49,20 @@ def test_predictions_do_not_depend_on_units_and_deviations_have_them():
     np.testing.assert_allclose(scaled.deviations(others), expected, rtol=1e-5)
 
 
+def test_distances_where_a_choice_is_absent_are_those_the_class_tells():
+    choices = {
+        "depth": Choice([1, 2]),
+        "kernel": Choice([3, 5, 7], when={"depth": [2]}),
+        "act": Choice(["relu", "gelu"], when={"depth": [2]}),
+    }
+    own = SearchSpace(choices, lambda _: nn.Linear(1, 1))
+    without = own.architecture({"depth": 1})
+    some = [own.architecture({"depth": 2, "kernel": k, "act": "relu"}) for k in (3, 5, 7)]
+    _, kernel, act = GaussianProcess(own)._distances([without], [*some, without])
+    np.testing.assert_allclose(kernel, [[1.25, 1, 1.25, 0]])
+    np.testing.assert_allclose(act, [[1.5, 1.5, 1.5, 0]])
+
+
 def test_deviations_are_small_where_values_are_known():
     known, others = halves()
     process = GaussianProcess(space())
@@ -61,12 +76,30 @@ def test_a_saved_process_predicts_the_same(tmp_path):
     with pytest.raises(ValueError, match="call fit"):
         process.predict(others)
     process.fit(known, [value(a) for a in known])
-    process.save(tmp_path / "process.json")
-    loaded = GaussianProcess.load(tmp_path / "process.json", space())
-    assert loaded.predict(others) == process.predict(others)
+    path = tmp_path / "process.safetensors"
+    process.save(path)
+    loaded, best = GaussianProcess(space()), Best([Ridge(space()), GaussianProcess(space())])
+    for one in (loaded, best):
+        one.load(path)
+        assert one.predict(others) == process.predict(others)
+    assert loaded.deviations(others) == process.deviations(others)
+
+
+def test_files_that_hold_another_process_or_a_part_of_one_are_refused(tmp_path):
+    known, _ = halves()
+    process, path = GaussianProcess(space()), tmp_path / "process.safetensors"
+    process.fit(known, [value(a) for a in known])
+    process.save(path)
     other = SearchSpace({"width": [1, 2]}, lambda _: nn.Linear(1, 1))
-    with pytest.raises(ValueError, match="holds no Gaussian process"):
-        GaussianProcess.load(tmp_path / "process.json", other)
+    for foreign in (GaussianProcess(other), Ridge(space()), Best([Ridge(space())])):
+        with pytest.raises(ValueError, match="is the file of another predictor"):
+            foreign.load(path)
+    whole = path.read_bytes()
+    for torn in (b"", whole[:50], whole[:-8], b"{}"):
+        path.write_bytes(torn)
+        for one in (process, Best([GaussianProcess(space())])):
+            with pytest.raises(ValueError, match="holds no predictor, or only a part of one"):
+                one.load(path)
 
 
 @pytest.mark.parametrize("values", [[1.0], [1.0, float("nan")], [1.0, 2.0, 3.0]])
