@@ -104,7 +104,7 @@ class Latency(Cost):
         return [(timing.low, timing.high) for timing in own]
 
     def _kept(self, contents: Mapping[Architecture, str]) -> dict[Architecture, Timing]:
-        """What was measured before, as far as it serves."""
+        """The timings of earlier measurements, as far as they serve."""
         read = {a: self._cache.get(content) for a, content in contents.items()}
         found = {a: t for a, t in read.items() if t is not None and self.rounds.served_by(t)}
         busy = {a: t.others for a, t in found.items() if self._is_busy(t.others)}

@@ -38,7 +38,7 @@ class Rounds:
     group: int = 32
 
     def served_by(self, timing: "Timing") -> bool:
-        """Whether measuring, alone, would have ended no later than it did for a timing."""
+        """True where measuring, alone, would have ended no later than it did for a timing."""
         if timing.rounds < self.least:
             return False
         narrow = timing.width <= max(self.width, self.apart)

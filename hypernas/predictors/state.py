@@ -1,4 +1,4 @@
-"""What a predictor learned, as a file: arrays by name, and a label of whose they are."""
+"""State that a predictor learned, as a file: arrays by name, and a label of whose they are."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ State = dict[str, NDArray[Any]]
 
 
 def label(kind: str, settings: Mapping[str, Any], space: SearchSpace) -> dict[str, Any]:
-    """What decides how a state is read, as JSON takes it.
+    """All that decides how a state is read, as JSON takes it.
 
     Args:
         kind: the predictor's class.

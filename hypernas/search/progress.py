@@ -4,12 +4,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from hypernas.cost import Count
 from hypernas.search.evaluated import Evaluated
 from hypernas.search.front import Front
 from hypernas.search.infeasible import Infeasible
 from hypernas.search.measure import Measure
 from hypernas.search.problem import Problem
 from hypernas.space import Architecture
+
+_RANDOM = 16  # architectures beside the ends
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,12 @@ def reference_point(
 ) -> dict[str, float]:
     """The worst value of each objective among some architectures, such as the smallest and the largest.
 
-    Taken before a search it is a reference point that does not favour what is found.
+    Of measures that are counted without running anything (`Count`), random architectures are looked at
+    too, as with categories the worst need not lie at an end. Of others it may be beyond the reference
+    point, to which it then adds no hypervolume: compare volumes of one search, or give `hypervolume` a
+    reference point of your own. Taken before a search it does not favour what is found.
     """
-    values = {measure.name: measure(ends) for measure in measures}
+    rng = np.random.default_rng(0)
+    some = [*ends, *(problem.space.sample(rng) for _ in range(_RANDOM))]
+    values = {m.name: m(some if isinstance(m, Count) else ends) for m in measures}
     return {part.name: max(values[part.name], key=part.loss) for part in problem.objectives}

@@ -14,6 +14,10 @@ from hypernas.training.settings import check_ranges
 class Random(Search):
     """Distinct architectures, each of those that meet the known constraints as likely as any other.
 
+    But where a larger space has so few of these that a thousand draws find none: there the first is the
+    nearest to the least violation that was seen, often the smallest, and the others are neighbours of
+    those before. See `Region.draw`.
+
     Args:
         seed: of the draws.
 

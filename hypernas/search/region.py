@@ -47,8 +47,10 @@ class Region:
     def draw(self, num: int, rng: Any, without: Container[Architecture] = ()) -> list[Architecture]:
         """Distinct random architectures inside; fewer than `num` where no more are found.
 
-        Uniform draws that are thrown away outside; where too many are, the rest of a small space, or
-        a random walk inside a large one.
+        All are equally likely: uniform draws are thrown away outside, and where too many are, the rest of
+        a small space (up to 4,096 architectures) is gone through. In a larger one a random walk takes over,
+        which is not uniform: it begins where the least violation that was seen leads, and its first
+        architectures are near there.
 
         Raises:
             Infeasible: if nothing inside is found.
