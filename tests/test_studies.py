@@ -15,7 +15,7 @@ def test_the_tables_of_the_studies_and_the_pages_are_up_to_date(monkeypatch, cap
     docs = ROOT.parent / "docs"
     pages = [
         ROOT.parent / "README.md",
-        *(docs / f"{n}.md" for n in ("results", "cost", "generators")),
+        *(docs / f"{n}.md" for n in ("results", "cost", "generators", "sentence_encoder")),
     ]
     into = [argument for page in pages for argument in ("--into", str(page))]
     command_line = ["hypernas", "report", *studies, "--trust", *into, "--check"]
