@@ -88,7 +88,8 @@ def test_what_cannot_be_searched_is_told_in_one_message(run, searched):
     assert "expected a whole number" in refused(searched("evaluations=0"))
     assert "not the folder of a run" in refused(run("search", "run=nowhere"))
     Path("other.json").write_text(
-        '{"space": {}, "objectives": [], "constraints": [], "points": [0]}'
+        '{"space": {}, "objectives": [], "constraints": [], '
+        '"points": [{"architecture": {}, "values": {}, "intervals": {}}]}'
     )
     for command, more in (("evaluate", []), ("export", ["out=a.safetensors"])):
         told = refused(run(command, "run=first", "architecture=other.json:best", *more))
