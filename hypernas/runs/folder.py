@@ -24,8 +24,8 @@ def write_settings(folder: Path, settings: Settings, overrides: Sequence[str] = 
     """Write a run's settings, and the overrides of a command line that they came of."""
     folder.mkdir(parents=True, exist_ok=True)
     text = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True)
-    write_whole(folder / _SETTINGS, text)
     write_whole(folder / _OVERRIDES, json.dumps(list(overrides), indent=1) + "\n")
+    write_whole(folder / _SETTINGS, text)  # last: with them it is the folder of a run
 
 
 def read_settings(folder: str | Path) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Files of fronts, in the place of architectures."""
 
+import csv
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +11,7 @@ from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 
 _FILE = re.compile(r"(?P<path>.+\.json)(?::(?P<point>.*))?", re.DOTALL)
-_TEST = "test.csv"
+TEST = "test.csv"
 
 
 def names_front(text: object) -> bool:
@@ -60,13 +62,29 @@ def test_table(architectures: Sequence[object], split: str) -> Path | None:
     path, point = _split(str(architectures[0]))
     if point is not None:
         return None
-    place = path.with_name(_TEST)
+    place = path.with_name(TEST)
+    if place.exists() and not is_of(place, path):
+        raise FileExistsError(
+            f"{place} is of an earlier front: the search went on since, and the test split was read "
+            f"once already. out=FILE measures this front there too; say so wherever you report it."
+        )
     if place.exists():
         raise FileExistsError(
             f"the test split was read for {path} before: see {place}. It is to be read once, for what a "
             f"search ends with; split=validation may be read again, out=FILE writes elsewhere."
         )
     return place
+
+
+def is_of(table: Path, front: Path) -> bool:
+    """True if a table of measures has the architectures of a front's file, and no others."""
+    try:
+        points = json.loads(front.read_text(encoding="utf-8"))["points"]
+        with table.open(newline="", encoding="utf-8") as file:
+            measured = [json.loads(row["architecture"]) for row in csv.DictReader(file)]
+        return measured == [point["architecture"] for point in points]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def front_text(front: Front) -> str:

@@ -1,6 +1,6 @@
 """Measures of a run's subnets, by name."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -47,6 +47,11 @@ class Measures(Mapping[str, Measure]):
             objectives=[names.get(text, text) for text in aim.objectives],
             constraints={names.get(n, n): bound for n, bound in aim.constraints.items()},
         )
+
+    def settings_of(self, names: Iterable[str]) -> dict[str, Any]:
+        """The settings of the costs among some names."""
+        keys = [self._keys[name] for name in names if name in self._keys]
+        return {key: self._settings[f"costs.{key}"] for key in keys}
 
     def _make(self, key: str) -> Cost:
         if key not in self._made:

@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,8 +17,9 @@ from hypernas.runs.folder import check_resumed, write_settings
 from hypernas.runs.judges import Judges
 from hypernas.runs.load import Run, load, opened
 from hypernas.runs.measures import Measures, counts
+from hypernas.runs.origin import Origin
 from hypernas.runs.settings import Settings, check_whole, resolved
-from hypernas.search import Evaluated, Front, History, Linas, Measure, Problem, Search
+from hypernas.search import Front, History, Linas, Measure, Problem, Search
 from hypernas.search import run as searched
 from hypernas.search.aim import Aim, problem_of
 from hypernas.search.measure import Uncertain
@@ -27,6 +27,7 @@ from hypernas.search.progress import Progress, Watch, reference_point
 from hypernas.search.quality import Quality, Verdicts
 from hypernas.search.ranks import RankJudging
 from hypernas.storage.files import write_whole
+from hypernas.storage.lock import held
 
 EVALUATIONS, FRONT, REFERENCE = "search.csv", "front.json", "reference.json"
 Method = Callable[[Problem], Search]
@@ -55,18 +56,25 @@ def find(
         folder: for the evaluations and the front; one that was interrupted is gone on with.
 
     Raises:
-        ValueError: see `problem_of`; `Infeasible` if nothing meets the constraints.
+        FileExistsError: if another process searches in the folder.
+        ValueError: see `problem_of`; if the folder is of another generator; `Infeasible` if nothing meets the constraints.
     """
     run, judges = opened(run), judges or Judges()
     aim = Aim(objectives=objectives, constraints=constraints, num_evaluations=num_evaluations)
     judge = judges.judge(run)
+    place, costs = None if folder is None else Path(folder), list(costs)
+    kinds = {cost.name: type(cost).__qualname__ for cost in costs}
     with judges.begun(judge, run, ProcessGroup()) as judging:
         found = {cost.name: cost for cost in [*counts(run), *costs]}
         measures = {**qualities(judging, judge.measures()), **found}
-        hunt = Hunt(run, aim, measures, method, None if folder is None else Path(folder))
-        for _ in hunt.steps():
-            pass
-        return hunt.end()
+        begun = method(problem_of(run.space, aim, measures))
+        with held(place):
+            if place is not None:
+                claim(place, Origin.of(run, judge, judges, kinds))
+            hunt = Hunt(begun, aim, measures, place, num_side_by_side=judges.processes)
+            for _ in hunt.steps():
+                pass
+            return hunt.end()
 
 
 def search(
@@ -92,8 +100,9 @@ def search(
         The front; None on ranks other than the first.
 
     Raises:
-        FileExistsError: if the folder holds a search, and that is not to be gone on with.
-        ValueError: if settings are wrong, or are not those of the search.
+        FileExistsError: if the folder holds a search, and that is not to be gone on with; or if another
+            process searches there.
+        ValueError: if settings are wrong, or are not those of the search, or if the run is another now.
     """
     settings, folder, ranks = resolved(settings), Path(folder), ranks or ProcessGroup()
     _check(settings, folder, resume, overrides)
@@ -117,36 +126,60 @@ def search(
     )
     with judges.begun(judge, run, ranks) as judging:
         measures = Measures(qualities(judging, judge.measures()), settings["costs"], run)
-        hunt = Hunt(run, measures.named(aim), measures, part(settings, "search"), folder)
-        write_settings(folder, settings, overrides)
-        for progress in hunt.steps():
-            watch(progress)
-        return hunt.end()
+        aim = measures.named(aim)
+        method = part(settings, "search")(problem_of(run.space, aim, measures))
+        with held(folder):
+            claim(folder, Origin.of(run, judge, judges, measures.settings_of(method.problem.names)))
+            if not (folder / EVALUATIONS).exists():  # nobody can go on with evaluations alone
+                write_settings(folder, settings, overrides)
+            beside = max(judges.processes, ranks.size)
+            hunt = Hunt(method, aim, measures, folder, num_side_by_side=beside)
+            write_settings(folder, settings, overrides)
+            for progress in hunt.steps():
+                watch(progress)
+            return hunt.end()
+
+
+def claim(folder: Path, origin: Origin) -> None:
+    """Bind a folder to the origin of its values, before there are any.
+
+    Raises:
+        ValueError: if it holds values of another.
+    """
+    if (folder / EVALUATIONS).exists():
+        origin.check(folder)
+    else:
+        origin.write(folder)
 
 
 class Hunt:
-    """One search of a run, from its aim to its front.
+    """One search of a run, from its beginning to its front.
 
     Args:
+        search: a new one.
         measures: all there are, by name.
-        method: makes the search of a problem.
         folder: for evaluations, reference point and front; None keeps nothing.
+        num_side_by_side: architectures that are judged together.
     """
 
     def __init__(
         self,
-        run: Run,
+        search: Search,
         aim: Aim,
         measures: Mapping[str, Measure],
-        method: Method,
         folder: Path | None,
+        *,
+        num_side_by_side: int = 1,
     ) -> None:
-        self.problem = problem_of(run.space, aim, measures)
-        self._aim, self._folder = aim, folder
+        self._search, self.problem = search, search.problem
+        self._aim, self._folder, self._beside = aim, folder, num_side_by_side
         self._measures = [measures[name] for name in self.problem.names]
-        self._search = method(self.problem)
-        path = None if folder is None else folder / EVALUATIONS
-        self._history = History(run.space, self.problem.names, path)
+        self._history = History(
+            self.problem.space,
+            self.problem.names,
+            None if folder is None else folder / EVALUATIONS,
+            intervals=[m.name for m in self._measures if isinstance(m, Uncertain)],
+        )
 
     def steps(self) -> Iterator[Progress]:
         """Search, telling the progress after each batch."""
@@ -161,6 +194,7 @@ class Hunt:
             self._measures,
             num_evaluations=self._aim.num_evaluations,
             num_at_once=self._aim.num_at_once,
+            num_side_by_side=self._beside,
             history=self._history,
         )
         for _ in batches:
@@ -173,17 +207,6 @@ class Hunt:
             Infeasible: if nothing meets the constraints.
         """
         front = Front.of(self.problem, self._search.told)
-        architectures = [point.architecture for point in front.points]
-        known = {
-            measure.name: measure.intervals(architectures)
-            for measure in self._measures
-            if isinstance(measure, Uncertain)
-        }
-        points = [
-            Evaluated(one.architecture, one.values, {n: ends[i] for n, ends in known.items()})
-            for i, one in enumerate(front.points)
-        ]
-        front = replace(front, points=tuple(points))
         if self._folder is not None:
             front.write(self._folder / FRONT, self.problem.space)
         return front
@@ -211,8 +234,6 @@ def qualities(judging: Any, names: Iterable[str]) -> dict[str, Measure]:
 
 def _check(settings: Settings, folder: Path, resume: bool, overrides: Sequence[str]) -> None:
     """Refuse settings that are wrong before anything is loaded."""
-    least = {"evaluations": 1, "at_once": 1, "processes": 1, "checkpoints": 1, "seed": 0}
-    check_whole(settings, calibration_batches=1, **least)
     if (folder / EVALUATIONS).exists() and not resume:
         raise FileExistsError(
             next_steps(
@@ -223,3 +244,5 @@ def _check(settings: Settings, folder: Path, resume: bool, overrides: Sequence[s
         )
     if resume:
         check_resumed(settings, folder, overrides)
+    least = {"evaluations": 1, "at_once": 1, "processes": 1, "checkpoints": 1, "seed": 0}
+    check_whole(settings, calibration_batches=1, **least)

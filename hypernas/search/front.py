@@ -155,7 +155,7 @@ class Front:
             if not points:
                 raise ValueError("it has no points")
             for point in points:
-                _check_point(point)
+                check_point(point)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} does not hold a front: {error!r}.") from None
         if found != json.loads(space.to_json()):
@@ -172,7 +172,7 @@ def _changed(found: Mapping[str, Any], space: SearchSpace) -> str:
     return f", of which {names} have other values or conditions" if names else ""
 
 
-def _check_point(content: Mapping[str, Any]) -> None:
+def check_point(content: Mapping[str, Any]) -> None:
     """Refuse what is no point.
 
     Raises:

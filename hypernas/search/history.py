@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,34 +14,36 @@ from hypernas.space import Architecture, SearchSpace
 class History:
     """Evaluations in the order they were made, each once, kept in a CSV file as they come.
 
-    A row is the architecture as JSON, then the value of each measure, digits enough to be the same
-    number when read. A killed process leaves whole rows and at most part of one, which is dropped when
-    the file is opened again. One process writes.
+    A row is the value of each measure, digits enough to be the same number when read, the ends of some
+    of their intervals, and the architecture as JSON. That comes last as half of it is no JSON: of a row
+    without its line end one can tell whether it is whole. A killed process leaves whole rows and at most part
+    of one, which is dropped when the file is opened again. One process writes.
 
     Args:
         space: of the architectures.
         names: of the measures, in the order of the columns.
         path: of the file, which is read if it is there; None keeps nothing.
+        intervals: names of measures whose intervals are kept.
 
     Raises:
-        ValueError: if the file has other columns, or rows that do not fit the space, all named.
+        ValueError: if the file has other columns, or rows that do not fit the space, all named; it is left
+            as it was.
     """
 
     def __init__(
-        self, space: SearchSpace, names: Sequence[str], path: str | os.PathLike[str] | None = None
+        self,
+        space: SearchSpace,
+        names: Sequence[str],
+        path: str | os.PathLike[str] | None = None,
+        *,
+        intervals: Sequence[str] = (),
     ) -> None:
         self._space = space
-        self.names = list(names)
+        self.names, self.intervals = list(names), list(intervals)
         self._path = None if path is None else Path(path)
         self._found: dict[Architecture, Evaluated] = {}
-        if self._path is None:
-            return
-        if self._path.is_file() and self._path.stat().st_size:
-            self._read(self._path)
-        if not self._found:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.write_bytes(b"")
-            self._write(self._line(["architecture", *self.names]))
+        if self._path is not None:
+            self._open(self._path)
 
     def __len__(self) -> int:
         return len(self._found)
@@ -59,23 +62,28 @@ class History:
             ValueError: if an architecture is recorded already, or its values are of other measures.
         """
         for one in evaluated:
-            if one.architecture in self._found or set(one.values) != set(self.names):
+            if (
+                one.architecture in self._found
+                or set(one.values) != set(self.names)
+                or not set(self.intervals) <= set(one.intervals)
+            ):
                 raise ValueError(
-                    f"expected the values of {self.names} for an architecture that is not recorded, "
-                    f"got {dict(one.values)} for {one.architecture}."
+                    f"expected the values of {self.names} and intervals of {self.intervals} for an "
+                    f"architecture that is not recorded, got {dict(one.values)} and "
+                    f"{dict(one.intervals)} for {one.architecture}."
                 )
             self._found[one.architecture] = one
-        rows = [
-            [one.architecture.to_json(), *(repr(float(one.values[name])) for name in self.names)]
-            for one in evaluated
-        ]
-        self._write("".join(self._line(row) for row in rows))
+        self._write("".join(_line(self._cells(one)) for one in evaluated))
 
-    @staticmethod
-    def _line(cells: Sequence[str]) -> str:
-        text = io.StringIO(newline="")
-        csv.writer(text, lineterminator="\n").writerow(cells)
-        return text.getvalue()
+    @property
+    def _columns(self) -> list[str]:
+        ends = [f"{name}_{end}" for name in self.intervals for end in ("low", "high")]
+        return [*self.names, *ends, "architecture"]
+
+    def _cells(self, one: Evaluated) -> list[str]:
+        ends = [end for name in self.intervals for end in one.intervals[name]]
+        numbers = [*(one.values[name] for name in self.names), *ends]
+        return [*(repr(float(number)) for number in numbers), one.architecture.to_json()]
 
     def _write(self, text: str) -> None:
         if self._path is None:
@@ -85,32 +93,72 @@ class History:
             file.flush()
             os.fsync(file.fileno())
 
-    def _read(self, path: Path) -> None:
-        data = path.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1]
-        if whole != data:  # the writer was killed within a row
-            with path.open("rb+") as file:
-                file.truncate(len(whole))
-        rows = list(csv.reader(io.StringIO(whole.decode(), newline="")))
-        expected = ["architecture", *self.names]
-        if rows and rows[0] != expected:
+    def _open(self, path: Path) -> None:
+        """Read the file, and give it an end to write on from."""
+        data = path.read_bytes() if path.is_file() else b""
+        lines, rest = whole_lines(data)
+        if lines:
+            self._read(path, list(csv.reader(io.StringIO("".join(lines), newline=""))))
+        elif rest and not _line(self._columns).encode().startswith(rest):
+            raise ValueError(f"{path} was not written by a search. Give another file.")
+        whole = "".join(lines).encode()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not lines:
+            path.write_bytes(b"")
+            self._write(_line(self._columns))
+        elif rest:  # the writer was killed within a row
+            os.truncate(path, len(whole))
+        elif not whole.endswith(b"\n"):
+            self._write("\n")
+
+    def _read(self, path: Path, rows: Sequence[Sequence[str]]) -> None:
+        if list(rows[0]) != self._columns:
             raise ValueError(
-                f"{path} was written by another search: expected the columns {expected}, got "
-                f"{rows[0]}. Give another file, or the same objectives and constraints."
+                f"{path} was written by another search: expected the columns {self._columns}, got "
+                f"{list(rows[0])}. Give another file, or the same objectives and constraints."
             )
         misfits = []
         for number, row in enumerate(rows[1:], start=2):
             try:
                 one = self._parsed(row)
-                self._found[one.architecture] = one
             except ValueError as error:
                 misfits.append(f"line {number}: {error}")
+                continue
+            if one.architecture in self._found:
+                misfits.append(f"line {number}: {one.architecture} is there before")
+            self._found[one.architecture] = one
         if misfits:
             raise ValueError(f"{path} does not fit this search:\n  " + "\n  ".join(misfits))
 
     def _parsed(self, row: Sequence[str]) -> Evaluated:
-        if len(row) != len(self.names) + 1:
-            raise ValueError(f"expected {len(self.names) + 1} cells, got {len(row)}")
-        architecture = self._space.architecture(Architecture.from_json(row[0]))
-        values = dict(zip(self.names, map(float, row[1:]), strict=True))
-        return Evaluated(architecture, values)
+        if len(row) != len(self._columns):
+            raise ValueError(f"expected {len(self._columns)} cells, got {len(row)}")
+        architecture = self._space.architecture(Architecture.from_json(row[-1]))
+        numbers = [float(cell) for cell in row[:-1]]
+        values = dict(zip(self.names, numbers, strict=False))
+        if infinite := [name for name, value in values.items() if not math.isfinite(value)]:
+            raise ValueError(f"expected finite numbers, got others for {infinite}")
+        ends = numbers[len(self.names) :]
+        pairs = zip(ends[::2], ends[1::2], strict=True)
+        return Evaluated(architecture, values, dict(zip(self.intervals, pairs, strict=True)))
+
+
+def whole_lines(data: bytes) -> tuple[list[str], bytes]:
+    """The lines of a history's file, and the rest that its writer did not finish.
+
+    A last line without its end is whole if an architecture ends it.
+    """
+    end = data.rfind(b"\n") + 1
+    rest = data[end:]
+    lines = [f"{line}\n" for line in data[:end].decode().split("\n")[:-1]]
+    try:
+        Architecture.from_json(next(csv.reader([rest.decode()], strict=True))[-1])
+    except (ValueError, csv.Error, StopIteration, IndexError):
+        return lines, rest
+    return [*lines, rest.decode()], b""
+
+
+def _line(cells: Sequence[str]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()

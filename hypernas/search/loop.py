@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from hypernas.cost import Cost
 from hypernas.search.evaluated import Evaluated
 from hypernas.search.history import History
-from hypernas.search.measure import Measure
+from hypernas.search.measure import Measure, Uncertain
 from hypernas.search.search import Search
 from hypernas.space import Architecture
 
@@ -15,6 +16,7 @@ def run(
     *,
     num_evaluations: int,
     num_at_once: int = 8,
+    num_side_by_side: int = 1,
     history: History | None = None,
 ) -> Iterator[list[Evaluated]]:
     """Yield what was evaluated, batch by batch, until there were `num_evaluations` or the search ends.
@@ -22,11 +24,14 @@ def run(
     What the history has already is told, not measured again; as a search is deterministic, that
     resumes one which was interrupted, if it has the same arguments and the same `num_at_once`.
 
+    Costs are measured of a batch at once, as latencies take turns; everything else of a few architectures
+    at a time, which are recorded before the next: whatever ends the process, these are all that is lost.
+
     Args:
         search: a new one.
         measures: of every objective and constraint.
-        num_at_once: architectures that are asked for and measured together; latencies take turns
-            among them, several processes share them.
+        num_at_once: architectures that are asked for together, a batch.
+        num_side_by_side: of them that are judged together: as many as there are processes.
         history: where evaluations are kept; None keeps them in `search.told` alone.
 
     Raises:
@@ -40,7 +45,8 @@ def run(
         if not asked:
             return
         new = [architecture for architecture in asked if record.get(architecture) is None]
-        record.add(measured(new, measures))
+        for few in _measured(new, measures, num_side_by_side):
+            record.add(few)
         batch = [one for a in asked if (one := record.get(a)) is not None]
         search.tell(batch)
         yield batch
@@ -61,8 +67,35 @@ def check_measures(names: Sequence[str], measures: Sequence[Measure]) -> None:
         )
 
 
+def _measured(
+    architectures: Sequence[Architecture], measures: Sequence[Measure], num: int
+) -> Iterator[list[Evaluated]]:
+    """Every measure of some architectures: costs of all of them, then the others of `num` at a time.
+
+    Raises:
+        ValueError: if a measure gives other than one finite number for each.
+    """
+    costs = [measure for measure in measures if isinstance(measure, Cost)]
+    others = [measure for measure in measures if not isinstance(measure, Cost)]
+    known = measured(architectures, costs)
+    for start in range(0, len(architectures), num):
+        few = architectures[start : start + num]
+        pairs = zip(known[start : start + num], measured(few, others), strict=True)
+        yield [
+            Evaluated(
+                cost.architecture,
+                {
+                    measure.name: {**cost.values, **rest.values}[measure.name]
+                    for measure in measures
+                },
+                {**cost.intervals, **rest.intervals},
+            )
+            for cost, rest in pairs
+        ]
+
+
 def measured(architectures: Sequence[Architecture], measures: Sequence[Measure]) -> list[Evaluated]:
-    """Every measure of some architectures.
+    """Every measure of some architectures, with the intervals of those that know them.
 
     Raises:
         ValueError: if a measure gives other than one finite number for each.
@@ -78,7 +111,16 @@ def measured(architectures: Sequence[Architecture], measures: Sequence[Measure])
     ]
     if misfits:
         raise ValueError("measures do not give one number for each:\n  " + "\n  ".join(misfits))
+    ends = {
+        measure.name: measure.intervals(architectures)
+        for measure in measures
+        if isinstance(measure, Uncertain)
+    }
     return [
-        Evaluated(architecture, {name: float(column[i]) for name, column in columns.items()})
+        Evaluated(
+            architecture,
+            {name: float(column[i]) for name, column in columns.items()},
+            {name: column[i] for name, column in ends.items()},
+        )
         for i, architecture in enumerate(architectures)
     ]

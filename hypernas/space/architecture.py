@@ -97,7 +97,15 @@ class Architecture(Mapping[str, Value]):
 
     @staticmethod
     def from_json(text: str) -> "Architecture":
-        return Architecture(json.loads(text))
+        """The architecture in a text.
+
+        Raises:
+            ValueError: if it is no JSON, or that of something else.
+        """
+        values = json.loads(text)
+        if not isinstance(values, dict):
+            raise ValueError(f"an architecture is a mapping of choices, got {values!r}.")
+        return Architecture(values)
 
 
 def _plain(value: Value) -> str:

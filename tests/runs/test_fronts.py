@@ -4,11 +4,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+from pandas import DataFrame
 from training_runs import space
 
 from hypernas import SearchSpace
 from hypernas.runs.console import next_steps
 from hypernas.runs.evaluate import chosen_subnets
+from hypernas.runs.fronts import test_table as table_for
 from hypernas.search import Evaluated, Front, Objective
 
 
@@ -34,6 +37,20 @@ def test_several_fronts_at_once_lose_no_architecture(tmp_path):
         "front1_best": own.largest(),
         "front2_0": own.largest(),
     }
+
+
+def test_a_table_of_an_earlier_front_does_not_stand_for_the_one_that_is_there(tmp_path):
+    own = space()
+    path = front_in(tmp_path / "a", own, "smallest")
+    assert table_for([path], "test") == tmp_path / "a" / "test.csv"
+    rows = [{"architecture": own.smallest().to_json(), "accuracy": 0.5}]
+    DataFrame(rows).to_csv(tmp_path / "a" / "test.csv", index=False)
+    with pytest.raises(FileExistsError, match="was read for"):
+        table_for([path], "test")
+    front_in(tmp_path / "b", own, "smallest", "largest")
+    (tmp_path / "b" / "front.json").replace(path)
+    with pytest.raises(FileExistsError, match="is of an earlier front"):
+        table_for([path], "test")
 
 
 def test_advice_holds_the_folders_whatever_they_are_called():

@@ -12,12 +12,14 @@ import pytest
 from judges import task
 from training_runs import fit, space
 
-from hypernas import generators
+from hypernas import Architecture, generators
 from hypernas.cost import Cost, Parameters
 from hypernas.runs.judges import Judges
 from hypernas.runs.load import Run
 from hypernas.runs.search import find
 from hypernas.search import Exhaustive, Front, Infeasible
+from hypernas.search.judge import Judge
+from hypernas.storage.lock import held
 
 
 @pytest.fixture
@@ -54,6 +56,46 @@ def test_a_constraint_is_met_by_all_that_is_found(trained):
 def test_processes_need_a_run_in_a_folder(trained):
     with pytest.raises(ValueError, match="opens the run by its folder"):
         find(trained, **options(judges=Judges(processes=2, device="cpu")))
+
+
+@pytest.fixture
+def judged(monkeypatch) -> list[Architecture]:
+    """The architectures that are judged, as often as they are."""
+    found: list[Architecture] = []
+    judge = Judge.__call__
+
+    def noted(self, architectures):
+        found.extend(architectures)
+        return judge(self, architectures)
+
+    monkeypatch.setattr(Judge, "__call__", noted)
+    return found
+
+
+def test_a_search_that_has_ended_is_read_again_without_judging(trained, tmp_path, judged):
+    more = options(num_evaluations=6, folder=tmp_path)
+    front = find(trained, **more)
+    judged.clear()
+    assert find(trained, **more) == front
+    assert judged == []
+
+
+def test_a_folder_of_another_generator_or_judge_is_refused(trained, tmp_path):
+    more = options(num_evaluations=2, folder=tmp_path)
+    find(trained, **more)
+    before = (tmp_path / "search.csv").read_bytes()
+    with pytest.raises(ValueError, match="calibration_batches: 2 then, 1 now"):
+        find(trained, **{**more, "judges": Judges(calibration_batches=1, device="cpu")})
+    fit(trained.generator, callbacks=[])
+    with pytest.raises(ValueError, match=r"(?s)of something else.*weights: "):
+        find(trained, **more)
+    assert (tmp_path / "search.csv").read_bytes() == before
+
+
+def test_two_searches_in_one_folder_are_refused(trained, tmp_path):
+    with held(tmp_path), pytest.raises(FileExistsError, match="another process works in"):
+        find(trained, **options(folder=tmp_path))
+    assert list(tmp_path.iterdir()) == []
 
 
 class Paid(Cost):

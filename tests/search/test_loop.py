@@ -47,6 +47,33 @@ def test_a_search_goes_on_where_its_history_ends_and_pays_nothing_twice(tmp_path
         assert fresh[0].asked == measures[0].asked[stopped:30]
 
 
+@pytest.mark.parametrize(("beside", "left"), [(1, 5), (3, 3)])
+def test_a_subnet_that_fails_leaves_those_before_it_on_the_disk(tmp_path, beside, left):
+    space, path = conditional(), tmp_path / "search.csv"
+    problem, (good, dear) = trade(space)
+    sixth = list(space.enumerate())[5]
+
+    def fail(genes):
+        if genes == dear.genome.encode(sixth):
+            raise RuntimeError("out of memory")
+        return 1.0
+
+    bad, names = measure(space, "dear", fail), ["good", "dear"]
+    steps = search_run(
+        Exhaustive(problem),
+        [good, bad],
+        num_evaluations=16,
+        num_at_once=16,
+        num_side_by_side=beside,
+        history=History(space, names, path),
+    )
+    with pytest.raises(RuntimeError, match="out of memory"):
+        next(steps)
+    assert [one.architecture for one in History(space, names, path)] == list(space.enumerate())[
+        :left
+    ]
+
+
 def test_measures_that_do_not_fit_are_refused():
     space = plain()
     problem, (good, dear) = trade(space)
@@ -55,7 +82,7 @@ def test_measures_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="one measure each"):
         next(search_run(Random(problem), [good, dear, dear], num_evaluations=1))
     nan = measure(space, "dear", lambda _: float("nan"))
-    with pytest.raises(ValueError, match="dear: expected 2 finite numbers"):
+    with pytest.raises(ValueError, match="dear: expected 1 finite numbers"):
         next(search_run(Random(problem), [good, nan], num_evaluations=2))
 
 

@@ -18,10 +18,17 @@ from hypernas.reports.plain import plain_table
 from hypernas.reports.section import Part
 from hypernas.reports.style import COLOURS, MUTED, PAPER
 from hypernas.reports.table import Cell, number, table, word
+from hypernas.runs.fronts import TEST, is_of
 from hypernas.runs.search import EVALUATIONS, FRONT
+from hypernas.search.front import check_point
+from hypernas.search.history import whole_lines
 
 _TESTED = (
     "The front as hypernas evaluate measured it on the test split, which the search never read."
+)
+_EARLIER = (
+    "An earlier front of this search, as hypernas evaluate measured it on the test split: the search went "
+    "on since, and the front above has other architectures."
 )
 
 
@@ -56,9 +63,9 @@ class Found:
         return ", ".join([*goals, *limits])
 
 
-def searches_of(run: Path) -> list[Found]:
-    """The searches in the folder of a run that have ended, by name."""
-    return [read_search(path.parent) for path in sorted(run.glob(f"searches/*/{FRONT}"))]
+def searches_of(run: Path) -> list[Path]:
+    """The folders of a run's searches that have ended, by name."""
+    return [path.parent for path in sorted(run.glob(f"searches/*/{FRONT}"))]
 
 
 def read_search(folder: Path) -> Found:
@@ -69,11 +76,13 @@ def read_search(folder: Path) -> Found:
     """
     try:
         front = json.loads((folder / FRONT).read_text(encoding="utf-8"))
-        with (folder / EVALUATIONS).open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        lines, _ = whole_lines((folder / EVALUATIONS).read_bytes())
+        rows = list(csv.DictReader(lines))
         names = list(front["points"][0]["values"])
+        for point in front["points"]:
+            check_point(point)
         values = {name: np.array([float(row[name]) for row in rows]) for name in names}
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder} does not hold a whole search: {error!r}.") from None
     return Found(folder, front, values)
 
@@ -86,10 +95,18 @@ def draw(folder: Path) -> None:
 def parts_of(found: Found, place: str, title: str) -> list[Part]:
     """The front of a search, and its measures on test if there are any."""
     parts = [Part(place, title, lambda: [_table(found)], (_figure(found, place, title),))]
-    test = found.folder / "test.csv"
+    test = found.folder / TEST
     if test.is_file():
-        parts.append(Part(f"{place}-test", f"{title}, test", lambda: [plain_table(test, _TESTED)]))
+        words = _TESTED if is_of(test, found.folder / FRONT) else _EARLIER
+        parts.append(Part(f"{place}-test", f"{title}, test", lambda: [plain_table(test, words)]))
     return parts
+
+
+def broken(folder: Path, error: ValueError, place: str) -> Part:
+    """A part that tells why a search is not shown."""
+    row = {"search": word(folder.name, code=True), "error": word(str(error))}
+    caption = "This search cannot be read, and is left out."
+    return Part(place, f"Search in {folder.name}", lambda: [table([row], caption)])
 
 
 def _table(found: Found) -> DataFrame:

@@ -12,7 +12,7 @@ from hypernas.reports.plain import plain_table
 from hypernas.reports.run.figures import curves, gate_map
 from hypernas.reports.run.folder import Run, labels
 from hypernas.reports.run.gates import Gates
-from hypernas.reports.run.searches import parts_of, searches_of
+from hypernas.reports.run.searches import broken, parts_of, read_search, searches_of
 from hypernas.reports.section import Missing, Part, Section
 from hypernas.reports.style import looks
 from hypernas.reports.table import number, table, word
@@ -59,11 +59,16 @@ def _title(words: str, owner: str) -> str:
 
 def _searches(run: Run, owner: str) -> list[Part]:
     """The parts of each search of the run that has ended."""
-    found = searches_of(run.folder)
+    folders = searches_of(run.folder)
     parts = []
-    for position, search in enumerate(found, start=1):
-        words = f"Search {position}: {search.aim}" if len(found) > 1 else f"Search: {search.aim}"
-        place = _place(f"search-{search.folder.name}", owner)
+    for position, folder in enumerate(folders, start=1):
+        place = _place(f"search-{folder.name}", owner)
+        try:
+            search = read_search(folder)
+        except ValueError as error:
+            parts.append(broken(folder, error, place))
+            continue
+        words = f"Search {position}: {search.aim}" if len(folders) > 1 else f"Search: {search.aim}"
         parts += parts_of(search, place, _title(words, owner))
     return parts
 
