@@ -234,6 +234,8 @@ def qualities(judging: Any, names: Iterable[str]) -> dict[str, Measure]:
 
 def _check(settings: Settings, folder: Path, resume: bool, overrides: Sequence[str]) -> None:
     """Refuse settings that are wrong before anything is loaded."""
+    least = {"evaluations": 1, "at_once": 1, "processes": 1, "checkpoints": 1, "seed": 0}
+    check_whole(settings, calibration_batches=1, **least)
     if (folder / EVALUATIONS).exists() and not resume:
         raise FileExistsError(
             next_steps(
@@ -244,5 +246,3 @@ def _check(settings: Settings, folder: Path, resume: bool, overrides: Sequence[s
         )
     if resume:
         check_resumed(settings, folder, overrides)
-    least = {"evaluations": 1, "at_once": 1, "processes": 1, "checkpoints": 1, "seed": 0}
-    check_whole(settings, calibration_batches=1, **least)

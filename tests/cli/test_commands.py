@@ -161,7 +161,7 @@ def test_a_users_own_space_and_data_come_in_by_target(run, monkeypatch, tmp_path
 
 
 def test_an_unknown_command_is_refused_with_those_there_are(run):
-    assert "'train', 'check', 'evaluate', 'export'" in refused(run("teach"))
+    assert "'train', 'check', 'search', 'evaluate', 'finetune', 'export'" in refused(run("teach"))
 
 
 def test_a_misspelt_key_is_refused_with_those_there_are(run):

@@ -194,22 +194,20 @@ def test_runs_show_their_curves_and_how_much_their_gates_vary(run):
     assert page.count('data-arm="b"') > 1
 
 
-def test_the_page_of_a_run_shows_what_evaluate_and_search_wrote_into_its_folder(run):
+def test_the_page_of_a_run_shows_what_evaluate_wrote_into_its_folder(run):
     Path("a").mkdir()
     Path("a/metrics.jsonl").write_text(json.dumps({"step": 1, "loss": 1.0}) + "\n")
     row = {"subnet": "smallest", "architecture": '{"width": 8}', "accuracy": 0.123456789}
     write(Path("a/evaluation.csv"), [row], "subnet architecture accuracy")
     write(Path("a/evaluation_2.csv"), [row], "subnet architecture accuracy")
-    write(Path("a/search.csv"), [{"architecture": '{"depth": 2}', "rank": 1}], "architecture rank")
     write(Path("a/other.csv"), [{"x": 1}], "x")
     status, _, error = run("report", "a")
     assert status == 0, error
     page = Path("a/report/report.html").read_text()
-    for name in ("curves", "evaluation", "evaluation_2", "search"):
+    for name in ("curves", "evaluation", "evaluation_2"):
         assert f'<article id="a-{name}">' in page
     assert "a-other" not in page
     assert ">width: 8</td>" in page
-    assert ">depth: 2</td>" in page
     assert ">0.1235</td>" in page
 
 
