@@ -1,13 +1,9 @@
 """What the runs say: accuracy of each arm, and the flagship's difference to weight sharing."""
 
-import math
-import statistics
-
 from pandas import DataFrame
-from scipy.stats import t
 
 from hypernas.reports import Part, Section, Study, csv_file
-from hypernas.reports.table import Cell, interval, spread, table, word
+from hypernas.reports.table import over_seeds, spread, table, word
 
 NUMBERS = ("seed", "accuracy")
 
@@ -46,17 +42,9 @@ def differences(rows: DataFrame) -> DataFrame:
         line = {"case": word(str(case), code=True), "optimizer": word(str(optimizer))}
         for arm in [arm for arm in rows["arm"].unique() if arm != "shared"]:
             paired = 100 * (by_arm[arm] - by_arm["shared"]).dropna() if arm in by_arm else []
-            line[f"`{arm}`"] = over_seeds(list(paired)) if len(paired) else word("")
+            line[f"`{arm}`"] = over_seeds(list(paired), 1, signed=True) if len(paired) else word("")
         lines.append(line)
     return table(
         lines,
         "Difference to `shared` in points, paired by seed; mean [95 % interval of Student's t over seeds].",
     )
-
-
-def over_seeds(values: list[float]) -> Cell:
-    mean, num = statistics.fmean(values), len(values)
-    if num < 2:
-        return interval(mean, math.nan, math.nan, 1, signed=True)
-    half = t.ppf(0.975, num - 1) * statistics.stdev(values) / math.sqrt(num)
-    return interval(mean, mean - half, mean + half, 1, signed=True)

@@ -5,11 +5,10 @@ import statistics
 from collections.abc import Sequence
 
 from pandas import DataFrame
-from scipy.stats import t
 
 from hypernas.evaluation.estimate import estimate
 from hypernas.reports import Part, Section, Study, csv_file
-from hypernas.reports.table import Cell, interval, table, word
+from hypernas.reports.table import Cell, interval, over_seeds, table, word
 
 SHARES = ("at_2.5", "at_5", "at_10")
 QUERIES = ("at_10", "at_20", "at_30", "at_50", "at_75", "at_100")
@@ -115,9 +114,3 @@ def proxies(rows: DataFrame) -> DataFrame:
             line[str(one["set"])] = interval(one["tau"], one["low"], one["high"], 2, signed=False)
         lines.append(line)
     return table(lines, "Kendall's tau with validation accuracy [95 % interval over cells].")
-
-
-def over_seeds(values: Sequence[float], digits: int) -> Cell:
-    mean, num = statistics.fmean(values), len(values)
-    half = t.ppf(0.975, num - 1) * statistics.stdev(values) / math.sqrt(num)
-    return interval(mean, mean - half, mean + half, digits, signed=False)

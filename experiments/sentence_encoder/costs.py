@@ -1,4 +1,4 @@
-"""What each size costs: weights, operations, and time on this machine."""
+"""Costs of each size: weights, operations, and time on this machine."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How near an encoder is to the one it was made from, on sentences that nothing was trained on."""
+"""Nearness of an encoder to the one it was made from, on sentences that nothing was trained on."""
 
 import torch
 from text import Sentences, embed

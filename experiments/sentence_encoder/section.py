@@ -1,13 +1,9 @@
 """What the results say: how near each size is to the trained encoder, and what it costs."""
 
-import math
-import statistics
-
 from pandas import DataFrame
-from scipy.stats import t
 
 from hypernas.reports import Part, Section, Study, csv_file
-from hypernas.reports.table import Cell, interval, number, spread, table, word
+from hypernas.reports.table import interval, number, over_seeds, spread, table, word
 
 MEASURES = {
     "cosine": "cosine to the trained encoder's embedding of the same sentence",
@@ -59,7 +55,7 @@ def fidelity(rows: DataFrame, measure: str) -> DataFrame:
                     arm == "alone" and size == "full"
                 )  # what a stand-alone training leaves there
                 found = [] if alone else list(own[measure][own["arm"] == arm])
-                line[f"`{arm}`"] = over_seeds(found) if found else word("")
+                line[f"`{arm}`"] = over_seeds(found, 3) if found else word("")
             lines.append(line)
     told = ", ".join(f"{num} of `{arm}`" for arm, num in seeds.items())
     return table(
@@ -79,7 +75,7 @@ def differences(rows: DataFrame) -> DataFrame:
             line = {"text": word(told), "size": word(size)}
             for arm, other in PAIRS:
                 values = (by_arm[arm] - by_arm[other]).dropna()
-                line[f"`{arm}` − `{other}`"] = over_seeds(list(values), signed=True)
+                line[f"`{arm}` − `{other}`"] = over_seeds(list(values), 3, signed=True)
             lines.append(line)
     return table(
         lines,
@@ -88,7 +84,7 @@ def differences(rows: DataFrame) -> DataFrame:
 
 
 def seconds(rows: DataFrame) -> DataFrame:
-    """What a training took, of the sizes of which it was one."""
+    """Processor time of each arm for three sizes: of one training, or of three."""
     trained = rows[rows["cpu_seconds"] > 60]
     each = trained.drop_duplicates(["arm", "seed", "cpu_seconds"])
     lines = []
@@ -128,11 +124,3 @@ def costs_table(rows: DataFrame) -> DataFrame:
         "One sentence of 32 tokens; 2 operations for each multiply-add; latency by onnxruntime with one thread, median [quartiles], "
         "sizes in turns. Lower is better.",
     )
-
-
-def over_seeds(values: list[float], *, signed: bool = False) -> Cell:
-    mean, num = statistics.fmean(values), len(values)
-    if num < 2:
-        return interval(mean, math.nan, math.nan, 3, signed=signed)
-    half = t.ppf(0.975, num - 1) * statistics.stdev(values) / math.sqrt(num)
-    return interval(mean, mean - half, mean + half, 3, signed=signed)

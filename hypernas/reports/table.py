@@ -1,6 +1,7 @@
 """Tables: pandas DataFrames of cells that are read as text and sorted by value, as Markdown."""
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -74,6 +75,16 @@ def spread(values: Sequence[float], digits: int = 2, *, signed: bool = False) ->
     """The mean of some values; of several, with the lowest and the highest."""
     low, high = (min(values), max(values)) if len(values) > 1 else (math.nan, math.nan)
     return interval(sum(values) / len(values), low, high, digits, signed=signed)
+
+
+def over_seeds(values: Sequence[float], digits: int = 2, *, signed: bool = False) -> Cell:
+    """The mean of a number over seeds, with the 95 % interval of Student's t; of one seed, alone."""
+    from scipy.stats import t  # slow to import, and few tables need it
+
+    mean, num, half = statistics.fmean(values), len(values), math.nan
+    if num > 1:
+        half = t.ppf(0.975, num - 1) * statistics.stdev(values) / math.sqrt(num)
+    return interval(mean, mean - half, mean + half, digits, signed=signed)
 
 
 def embolden(cells: Sequence[Cell], *, highest: bool = False) -> list[Cell]:
