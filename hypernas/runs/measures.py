@@ -42,10 +42,15 @@ class Measures(Mapping[str, Measure]):
     def named(self, aim: Aim) -> Aim:
         """The aim, in which `own` stands for the name of that cost."""
         names = {key: name for name, key in self._keys.items()}
+
+        def own(text: str) -> str:  # behind a word such as `min:`, if there is one
+            word, colon, key = text.rpartition(":")
+            return f"{word}{colon}{names.get(key, key)}"
+
         return replace(
             aim,
-            objectives=[names.get(text, text) for text in aim.objectives],
-            constraints={names.get(n, n): bound for n, bound in aim.constraints.items()},
+            objectives=[own(text) for text in aim.objectives],
+            constraints={own(text): bound for text, bound in aim.constraints.items()},
         )
 
     def settings_of(self, names: Iterable[str]) -> dict[str, Any]:

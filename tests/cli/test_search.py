@@ -75,7 +75,11 @@ def test_a_search_leaves_a_front_that_the_other_commands_take(run, searched):
 
 def test_a_cost_of_ones_own_is_a_measure_like_any_other(searched):
     status, _, error = searched(
-        *("cost@costs.own=own", "costs.own._target_=my_cost.Price", "objectives=[accuracy]"),
+        *(
+            "cost@costs.own=own",
+            "costs.own._target_=my_cost.Price",
+            "objectives=[accuracy,min:own]",
+        ),
         *("constraints.own=1000000", "search=random"),
     )
     assert (status, "price" in error) == (0, True)
