@@ -119,10 +119,9 @@ class ProcessGroup:
         if self.size > 1:
             seed_all(((seed * 1_000_003 + step) * 65_537 + self.rank) % 2**63)
 
-    def shares(self, num_architectures: int, num_examples: int, *, split: bool) -> list[Share]:
+    def shares(self, num_examples: Sequence[int], *, split: bool) -> list[Share]:
         """The share of each rank in a step: see `hypernas.distributed.share`."""
-        ranks = range(self.size)
-        return [share(r, self.size, num_architectures, num_examples, split=split) for r in ranks]
+        return [share(rank, self.size, num_examples, split=split) for rank in range(self.size)]
 
     def snapshot(self, generator: Generator) -> dict[str, Tensor]:
         """Running statistics before the backward passes of a step, for `reduce_gradients`."""

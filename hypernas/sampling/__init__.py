@@ -1,5 +1,6 @@
 """Samplers: the architectures to train now."""
 
+from hypernas.sampling.divided import Divided, rows_of
 from hypernas.sampling.fixed import Fixed
 from hypernas.sampling.sampler import Sampler
 from hypernas.sampling.sandwich import Sandwich
@@ -9,11 +10,13 @@ from hypernas.sampling.uniform import Uniform
 from hypernas.sampling.weighted import Weighted, weights_of
 
 __all__ = [
+    "Divided",
     "Fixed",
     "Sampler",
     "Sandwich",
     "Uniform",
     "Weighted",
+    "rows_of",
     "sample_subnets",
     "stratified_subnets",
     "weights_of",

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from hypernas.distributed import Placement
-from hypernas.distributed.share import Share, num_rows
+from hypernas.distributed.share import Share
 from hypernas.generators import (
     auxiliary_loss,
     choose_channels,
@@ -19,21 +19,9 @@ from hypernas.generators import (
 from hypernas.objectives import Counted, Objective, teacher_of
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.structure import map_tensors
-from hypernas.subnet.subnet import Subnet
+from hypernas.training.part import Part
 
 Precision = Literal["auto", "float32"]
-
-
-class Part(NamedTuple):
-    """One of the batches of a step, and the N subnets that are trained on it.
-
-    Attributes:
-        subnets: of the architectures of the step, in their order; under the condition of the batch.
-        batch: inputs and targets, which only the target and the objective look into.
-    """
-
-    subnets: Sequence[Subnet]
-    batch: tuple[Any, Any]
 
 
 def add_gradients(
@@ -48,6 +36,8 @@ def add_gradients(
 ) -> Tensor:  # shape: (1 + N,), the mean loss, and that of each architecture
     """Add up the gradients of the losses of N architectures, averaged over the batches of a step.
 
+    The loss of an architecture that reads a part of a batch counts as that part of one.
+
     Of several ranks, which have the same arguments, each computes its share, and all have the sums.
 
     Args:
@@ -59,7 +49,8 @@ def add_gradients(
     generator, num = storage.generator, len(parts[0].subnets)
     create_late_parameters(generator, parts[0].subnets)  # the same ones on all ranks
     statistics = storage.ranks.snapshot(generator)
-    divisor = (num if combine == "mean" else 1) * len(parts)
+    num_passes = parts[0].num_passes
+    divisor = (num_passes if combine == "mean" else 1.0) * len(parts)
     found = torch.zeros((), device=generator.device)
     auxiliary = torch.zeros((), device=generator.device)
     losses: list[dict[int, Tensor]] = []
@@ -72,12 +63,12 @@ def add_gradients(
         if extra is not None:
             (extra / len(parts)).backward()
             auxiliary += extra.detach() / len(parts)
-    found /= num * len(parts)
+    found /= num_passes * len(parts)
     found += auxiliary
     each = torch.zeros(num, device=generator.device)
-    for some in losses:
+    for part, some in zip(parts, losses, strict=True):
         for i, loss in some.items():
-            each[i] += loss / len(parts)
+            each[i] += loss / (part.fraction(objective, i) * len(parts))
     return storage.reduce_gradients(torch.cat([found[None], each]), statistics)
 
 
@@ -105,71 +96,88 @@ class _Pass:
         factor: float,  # of its losses
     ) -> None:
         self.storage, self.generator = storage, storage.generator
-        self.subnets, self.objective, self.precision = part.subnets, objective, precision
+        self.part, self.objective, self.precision = part, objective, precision
         largest = storage.generator.space.largest()
         self.teaching = objective.distils and part.subnets[0].architecture == largest
-        self.teacher: Any = None
-        self.batch, self.factor = part.batch, factor
+        if self.teaching and part.rows is not None and part.rows[0].parts > 1:
+            raise ValueError(
+                "the largest architecture of a step teaches the others on the whole batch, but the sampler gives "
+                "it a part: let it read all (sampling.divide of a sandwich does), or take another objective."
+            )
+        self.teacher: Any = None  # on the whole batch, or on what `share` leaves of it
+        self.factor = factor
+        self.share = Share(())
 
     def add_gradients(
-        self, weights: Sequence[float], divisor: int, rng: torch.Generator | None
+        self, weights: Sequence[float], divisor: float, rng: torch.Generator | None
     ) -> dict[int, Tensor]:
         """Position of each architecture that this rank trains -> its part of the loss, shape ().
 
         Args:
             weights, divisor: an architecture's loss is multiplied and divided by them in the gradient.
         """
-        ranks, every = self.storage.ranks, range(len(self.subnets))
+        ranks, subnets = self.storage.ranks, self.part.subnets
         choice = rng if has_free_channels(self.generator) else None
         one_by_one = choice is not None
-        rows = num_rows(self.batch) if ranks.size > 1 else 1
-        shares = ranks.shares(len(self.subnets), rows, split=not one_by_one)
-        share = shares[ranks.rank]
-        inputs, targets = share.of(self.batch)
-        weight = self._weight(share, targets) * self.factor
-        if share.positions:
+        shares = ranks.shares(self._num_read(), split=not one_by_one)
+        self.share = own = shares[ranks.rank]
+        if own.positions:
+            first = own.positions[0] if own.rows.parts > 1 else None
             with self._autocast():
-                self.teacher = teacher_of(self.objective, inputs)
+                self.teacher = teacher_of(self.objective, self._read(first)[0])
         losses: dict[int, Tensor] = {}
+        every = range(len(subnets))
         for positions in [[i] for i in every] if one_by_one else [every]:
             if choice is not None:
-                self._choose_channels(positions[0], inputs, targets, choice)
-            trained = [[i for i in own.positions if i in positions] for own in shares]
+                self._choose_channels(positions[0], choice)
+            trained = [[i for i in some.positions if i in positions] for some in shares]
             read = [0] if self.teaching and ranks.size > 1 and 0 in positions else []
-            with self.storage.together(self.subnets, trained, read=read, rng=rng) as generated:
-                if read and 0 not in share.positions:
-                    self.teacher = self._taught(inputs, generated[0])
+            with self.storage.together(subnets, trained, read=read, rng=rng) as generated:
+                if read and 0 not in own.positions:
+                    self.teacher = self._taught(generated[0])
                 for i in trained[ranks.rank]:
-                    loss = self._loss(i, inputs, targets, generated[i])
+                    loss = self._loss(i, generated[i])
+                    weight = self.part.fraction(self.objective, i, own.rows) * self.factor
                     (loss * (weight / divisor * weights[i])).backward()
                     losses[i] = loss.detach() * weight
         return losses
 
-    def _weight(self, share: Share, targets: Any) -> float:
-        """Our part of the loss of a batch that ranks divide: of what counts, or of the rows."""
-        if share.weight == 1 or not isinstance(self.objective, Counted):
-            return share.weight
-        own = self.objective.num_counted(targets)
-        every = self.objective.num_counted(self.batch[1])
-        return own / every if own is not None and every else share.weight
+    def _num_read(self) -> list[int]:
+        """The rows that each architecture reads, where ranks or architectures divide them."""
+        if self.storage.ranks.size == 1 and self.part.rows is None:
+            return [1] * len(self.part.subnets)
+        return [self.part.num_read(i) for i in range(len(self.part.subnets))]
 
-    def _loss(self, i: int, inputs: Any, targets: Any, weights: Mapping[str, Tensor]) -> Tensor:
+    def _read(self, i: int | None) -> tuple[Any, Any]:
+        """Inputs and targets of an architecture on this rank; those of all for None."""
+        return self.part.batch if i is None else self.part.read(i, self.share.rows)
+
+    def _taught_on(self, i: int) -> Any:
+        """The teacher's part for what architecture `i` reads."""
+        split = self.share.rows.parts > 1  # then it was made of just that
+        return self.teacher if split else self.part.of_batch(i, self.teacher)
+
+    def _loss(self, i: int, weights: Mapping[str, Tensor]) -> Tensor:
+        inputs, targets = self._read(i)
         with self._autocast():
             outputs = self._called(i, inputs, weights)
-            loss = self.objective.loss(outputs, targets, self.teacher)
+            loss = self.objective.loss(outputs, targets, self._taught_on(i))
         if self.teaching and self.teacher is None:
             self.teacher = map_tensors(Tensor.detach, outputs)
         return loss
 
-    def _choose_channels(self, i: int, inputs: Any, targets: Any, rng: torch.Generator) -> None:
-        judge = partial(self.objective.loss, targets=targets, teacher=self.teacher)
+    def _choose_channels(self, i: int, rng: torch.Generator) -> None:
+        inputs, targets = self._read(i)
+        judge = partial(self.objective.loss, targets=targets, teacher=self._taught_on(i))
         with self._autocast():  # its cache holds casts without gradients
-            choose_channels(self.generator, self.subnets[i], inputs, loss=judge, rng=rng)
+            choose_channels(self.generator, self.part.subnets[i], inputs, loss=judge, rng=rng)
 
     @torch.no_grad()
-    def _taught(self, inputs: Any, weights: Mapping[str, Tensor]) -> Any:
+    def _taught(self, weights: Mapping[str, Tensor]) -> Any:
         """The outputs of a teacher that another rank trains; norm statistics stay as they are."""
-        copies = self.generator.statistics(self.subnets[0]).clones()
+        copies = self.generator.statistics(self.part.subnets[0]).clones()
+        split = self.share.rows.parts > 1
+        inputs, _ = self._read(self.share.positions[0] if split else None)
         with self._autocast():
             return self._called(0, inputs, weights, copies)
 
@@ -181,7 +189,9 @@ class _Pass:
         statistics: Mapping[str, Tensor] | None = None,
     ) -> Any:
         given = Arguments.of(inputs)
-        return self.generator.call(self.subnets[i], given, weights=weights, statistics=statistics)
+        return self.generator.call(
+            self.part.subnets[i], given, weights=weights, statistics=statistics
+        )
 
     def _autocast(self) -> AbstractContextManager[Any]:
         device = self.generator.device

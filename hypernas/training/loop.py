@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from hypernas.events import Begun, Ended, Event, Stepped
-from hypernas.sampling import weights_of
+from hypernas.sampling import rows_of, weights_of
 from hypernas.space.architecture import Architecture
-from hypernas.training.gradients import Part, add_gradients
+from hypernas.training.gradients import add_gradients
 from hypernas.training.interruption import Interrupted, Interruption
+from hypernas.training.part import Part
 from hypernas.training.run import TrainingRun
 
 Batch = tuple[Any, Any]  # inputs and targets, which only the objective and the target look into
@@ -88,9 +89,10 @@ def _take_step(
 
 def _part(run: TrainingRun, architectures: Sequence[Architecture], batch: Batch) -> Part:
     """The architectures on a batch, under its condition where the task has one."""
+    rows = rows_of(run.strategy.sampler, architectures)
     if run.condition is None:
-        return Part([run.generator.subnet(a) for a in architectures], batch)
+        return Part([run.generator.subnet(a) for a in architectures], batch, rows)
     inputs, targets = batch
     condition = run.condition(inputs)
     subnets = [run.generator.subnet(a, condition) for a in architectures]
-    return Part(subnets, (run.condition.rest(inputs), targets))
+    return Part(subnets, (run.condition.rest(inputs), targets), rows)

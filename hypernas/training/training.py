@@ -17,9 +17,10 @@ from hypernas.objectives import Objective
 from hypernas.space.architecture import Architecture
 from hypernas.training import checkpoint
 from hypernas.training.callback import Told, turn_of
-from hypernas.training.gradients import Part, add_gradients
+from hypernas.training.gradients import add_gradients
 from hypernas.training.loop import train_steps
 from hypernas.training.optimizer import Groups
+from hypernas.training.part import Part
 from hypernas.training.run import TrainingRun
 from hypernas.training.settings import Limits, misfits
 from hypernas.training.task import Record, Strategy, Task

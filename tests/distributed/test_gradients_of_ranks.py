@@ -7,7 +7,7 @@ from torch.testing import assert_close
 from training_on_ranks import assert_same_gradient, gradients, made, served
 
 from hypernas import SearchSpace
-from hypernas.distributed import ProcessGroup, buckets
+from hypernas.distributed import ProcessGroup, Replicated, buckets
 from hypernas.generators import create_late_parameters, running_statistics
 
 NAMES = [*served(), "balanced"]
@@ -32,6 +32,15 @@ def test_batch_norms_see_whole_batches_so_the_gradient_is_that_of_one_process(pa
     expected, _ = gradients(ProcessGroup(), "hypernas", 2, "mean", True, "batch")
     for found, _ in pair(gradients, "hypernas", 2, "mean", True, "batch"):
         assert_same_gradient(found, expected, each=1e-5, whole=1e-6)
+
+
+@pytest.mark.parametrize("num_random", [0, 3])
+def test_architectures_that_divide_a_batch_have_the_gradient_of_one_process(pair, num_random):
+    step = "hypernas", num_random, "mean", True, "layer", torch.float64, Replicated, True
+    expected, losses = gradients(ProcessGroup(), *step)
+    for found, total in pair(gradients, *step):
+        assert_same_gradient(found, expected, each=1e-12, whole=1e-12)
+        assert_close(total, losses, rtol=1e-6, atol=0)
 
 
 def test_what_no_rank_used_has_no_gradient_and_what_one_used_has_it_on_both(pair):

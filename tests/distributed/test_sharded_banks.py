@@ -8,7 +8,8 @@ from training_on_ranks import assert_same_gradient, blobs, divisible, gradients,
 from hypernas.cost import delivery_bytes
 from hypernas.distributed import ProcessGroup, Replicated, ShardedBanks
 from hypernas.objectives import CrossEntropy
-from hypernas.training.gradients import Part, add_gradients
+from hypernas.training.gradients import add_gradients
+from hypernas.training.part import Part
 
 CPU = torch.device("cpu")
 

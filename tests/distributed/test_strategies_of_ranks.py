@@ -8,10 +8,10 @@ from training_on_ranks import ADAMW, blobs, made
 
 from hypernas.conditions import BatchStatistics
 from hypernas.distributed import ProcessGroup, share
-from hypernas.distributed.share import num_rows
 from hypernas.events import Observer, Stepped
 from hypernas.objectives import CrossEntropy
 from hypernas.sampling import Sampler, Weighted
+from hypernas.subnet.rows import num_rows
 from hypernas.training import Strategy, Task, Training
 from hypernas.training.callbacks import Average, Validation
 
@@ -74,12 +74,12 @@ class Named(NamedTuple):
 def test_rows_of_any_batch_are_divided():
     batch = {"x": torch.arange(7), "more": (torch.arange(14).view(7, 2), "word")}, [torch.arange(7)]
     assert num_rows(batch) == 7
-    second = share(1, 2, 1, 7).of(batch)
+    second = share(1, 2, [7]).rows.of(batch)
     assert second[0]["x"].tolist() == second[1][0].tolist() == [3, 4, 5, 6]
     assert second[0]["more"][0].shape == (4, 2)
     assert second[0]["more"][1] == "word"
-    assert share(0, 1, 1, 7).of(batch) is batch
+    assert share(0, 1, [7]).rows.of(batch) is batch
     named = Named(torch.arange(7), torch.arange(14).view(7, 2))  # as torch collates them
-    inputs, _ = share(1, 2, 1, 7).of((named, torch.arange(7)))
+    inputs, _ = share(1, 2, [7]).rows.of((named, torch.arange(7)))
     assert isinstance(inputs, Named)
     assert inputs.left.tolist() == [3, 4, 5, 6]

@@ -8,7 +8,8 @@ from torch.testing import assert_close
 from hypernas import generators
 from hypernas.distributed import ProcessGroup, Replicated
 from hypernas.objectives import CrossEntropy, InPlaceDistillation, OwnLoss, TeacherLogits
-from hypernas.training.gradients import Part, add_gradients
+from hypernas.training.gradients import add_gradients
+from hypernas.training.part import Part
 
 
 class Teacher(nn.Module):

@@ -13,7 +13,7 @@ from hypernas.distributed import Replicated
 from hypernas.generators import Generator, Mixture
 from hypernas.generators.selection.slicer import Prefix
 from hypernas.objectives import CrossEntropy, InPlaceDistillation
-from hypernas.sampling import Sandwich
+from hypernas.sampling import Sandwich, rows_of
 from hypernas.spaces import mlp
 from hypernas.training import (
     Begun,
@@ -27,7 +27,8 @@ from hypernas.training import (
     Validated,
 )
 from hypernas.training.callbacks import Checkpoints, Validation
-from hypernas.training.gradients import Part, add_gradients
+from hypernas.training.gradients import add_gradients
+from hypernas.training.part import Part
 
 ADAMW = partial(torch.optim.AdamW, lr=0.01, weight_decay=0.1)
 STRATEGY = Strategy(sampler=Sandwich(num_random=1), optimizer=ADAMW)
@@ -145,11 +146,14 @@ def gradients(
     norm="layer",
     dtype=torch.float32,
     kept=Replicated,
+    divide=False,
 ):
     """Name -> gradient or None, and the losses, of a step of num_random + 2 architectures, or of 1."""
     generator = made(name, norm).to(dtype).train()
     rng = torch.Generator().manual_seed(1)
-    architectures = Sandwich(num_random=max(num_random, 0))(generator.space, rng)
+    sampler = Sandwich(num_random=max(num_random, 0), divide=divide)
+    architectures = sampler(generator.space, rng)
+    rows = rows_of(sampler, architectures)[: len(architectures) if num_random >= 0 else 1]
     if num_random < 0:
         architectures = architectures[:1]
     inputs, targets = (tensor[:33] for tensor in blobs(dtype).train.tensors)
@@ -158,7 +162,7 @@ def gradients(
     storage.place(torch.device("cpu"))
     loss = add_gradients(
         storage,
-        [Part([generator.subnet(a) for a in architectures], (inputs, targets))],
+        [Part([generator.subnet(a) for a in architectures], (inputs, targets), rows)],
         objective,
         combine=combine,
         precision="auto",

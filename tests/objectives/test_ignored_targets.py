@@ -8,7 +8,8 @@ from torch.testing import assert_close
 from hypernas.distributed import ProcessGroup, Replicated
 from hypernas.generators import shared
 from hypernas.objectives import CrossEntropy, InPlaceDistillation, assess
-from hypernas.training.gradients import Part, add_gradients
+from hypernas.training.gradients import add_gradients
+from hypernas.training.part import Part
 
 OBJECTIVES = {
     "cross entropy": CrossEntropy(),

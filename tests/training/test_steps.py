@@ -19,8 +19,9 @@ from hypernas.sampling import Fixed, Sandwich, Weighted
 from hypernas.schedules import Constant
 from hypernas.training import Strategy, Task, Training
 from hypernas.training.callbacks import Checkpoints, Validation
-from hypernas.training.gradients import Part, add_gradients
+from hypernas.training.gradients import add_gradients
 from hypernas.training.optimizer import Groups
+from hypernas.training.part import Part
 
 SGD = partial(torch.optim.SGD, lr=0.1)
 

@@ -12,7 +12,6 @@ from hypernas import SearchSpace, generators
 from hypernas.conditions import BatchStatistics, InputColumn
 from hypernas.cost import flops
 from hypernas.data import Data
-from hypernas.distributed.share import Share, num_rows
 from hypernas.evaluation import Recipe, References, evaluate
 from hypernas.evaluation.budget import step_flops
 from hypernas.generators.selection.importance import sort_channels
@@ -20,6 +19,7 @@ from hypernas.growth.preservation import deviation
 from hypernas.objectives import CrossEntropy, InPlaceDistillation, Objective, OwnLoss
 from hypernas.sampling import Fixed, Sandwich, Uniform
 from hypernas.subnet.arguments import Arguments
+from hypernas.subnet.rows import Rows, num_rows
 from hypernas.training import Strategy, Task, Training
 from hypernas.training.callbacks import Validation
 
@@ -173,7 +173,7 @@ def test_ranks_divide_the_rows_of_every_tensor_that_has_them():
     )
     whole = inputs, Answer(logits=torch.arange(12).view(6, 2), loss=torch.tensor(1.0))
     assert num_rows((torch.tensor(0.1), whole)) == 6
-    found, targets = Share((0,), 2, 4, 1 / 3).of(whole)
+    found, targets = Rows(1, 3).of(whole, 6)
     assert_close(found.positional[0], torch.tensor([2.0, 3.0]))
     assert found.keywords["mask"][0].shape == (2, 2)
     assert found.keywords["places"].shape == (1, 9)
