@@ -19,6 +19,7 @@ from hypernas.evaluation.plateau import find_plateau
 from hypernas.evaluation.recipe import Recipe
 from hypernas.evaluation.references import References
 from hypernas.evaluation.subnets import Evaluation
+from hypernas.evaluation.trivial import class_frequencies
 from hypernas.sampling import Sampler, stratified_subnets
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
@@ -134,7 +135,7 @@ class StandaloneTraining:
         return References(self.space, self.data, recipe, folder=self.folder, device=self.device)
 
     def _find_steps(self, subnets: Mapping[str, Architecture], measure: Measure) -> tuple[int, str]:
-        """The steps that were given, or those after which doubling them no longer helps."""
+        """The steps that were given, or those after which two doublings no longer help."""
         if self.steps is not None:
             return int(self.steps), f"stand-alone training takes {self.steps} steps"
         taken = self.recipe.training.steps
@@ -146,14 +147,17 @@ class StandaloneTraining:
             ],
             some,
             steps=max(1, round(taken * a_step)),  # of the largest subnet, for the FLOPs of the run
-            seeds=self.seeds if len(self.seeds) > 1 else [0, 1],
+            seeds=self.seeds if len(self.seeds) > 1 else [0, 1, 2],
             measure=measure,
+            floor=class_frequencies(self.data, measure.name),
         )
         tried = ", ".join(f"{steps}: {value:.4f}" for steps, value in found.trail.items())
         told = "the plateau" if found.reached else "NOT the plateau: give recipe.steps"
+        if not found.above_floor:
+            told = "NO better than a trivial predictor: give recipe.steps"
         return found.steps, (
             f"stand-alone training takes {found.steps} steps ({told}; validation {measure.name} "
-            f"by steps {tried}; noise of seeds {found.noise:.4f})"
+            f"by steps {tried}; noise of a run {found.noise:.4f}, two doublings gain {found.left:.4f} at most)"
         )
 
 
