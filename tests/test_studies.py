@@ -4,7 +4,12 @@ import csv
 import sys
 from pathlib import Path
 
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+
 from hypernas.cli import main as command
+from hypernas.runs.config_files import configs
 
 ROOT = Path(__file__).parent.parent / "experiments"
 
@@ -31,3 +36,23 @@ def test_the_tables_of_the_studies_and_the_pages_are_up_to_date(monkeypatch, cap
 def test_the_mip_study_has_all_its_runs():
     with (ROOT / "mip" / "results.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 5 * (6 + 6) * 3
+
+
+@pytest.mark.parametrize(
+    ("study", "shape", "words"),
+    [
+        ("gap_conv1d", (1, 40), "{} architectures of 590"),
+        ("gap_conv2d", (1, 14, 14), "{} architectures of 1,286"),
+        ("gap_transformer", (32,), "{} architectures. A first"),
+        ("gap_transformer_plenty", (32,), "{} decoder-only transformers"),
+    ],
+)
+def test_pages_name_the_size_of_the_space_that_was_studied(study, shape, words):
+    with initialize_config_dir(str(configs()), version_base="1.3"):
+        told = compose("study", overrides=[f"study={study}"]).study.settings
+        made = instantiate(compose("train", overrides=list(told)).space)
+    size = f"{made(input_shape=shape, num_classes=10).size:,}"
+    assert words.format(size) in (ROOT / study / "README.md").read_text()
+    if "transformer" in study:
+        pages = [ROOT.parent / "README.md", ROOT.parent / "docs" / "results.md"]
+        assert all(f"{size} decoder-only transformers" in page.read_text() for page in pages)
