@@ -1,5 +1,6 @@
 """Objectives: losses that subnets are trained with, and measures of their predictions."""
 
+from hypernas.objectives.alpha_divergence import AlphaDivergence
 from hypernas.objectives.assessment import Moments, assess, moments
 from hypernas.objectives.cosine import Cosine
 from hypernas.objectives.counted import Counted
@@ -13,6 +14,7 @@ from hypernas.objectives.teacher_relations import TeacherRelations
 from hypernas.objectives.teacher_similarities import TeacherSimilarities
 
 __all__ = [
+    "AlphaDivergence",
     "Cosine",
     "Counted",
     "CrossEntropy",

@@ -1,19 +1,28 @@
 """Samplers: the architectures to train now."""
 
+from hypernas.sampling.delayed import Delayed
 from hypernas.sampling.divided import Divided, rows_of
+from hypernas.sampling.fairness import StrictFairness
 from hypernas.sampling.fixed import Fixed
+from hypernas.sampling.progressive import Phase, Progressive
 from hypernas.sampling.sampler import Sampler
 from hypernas.sampling.sandwich import Sandwich
 from hypernas.sampling.stratified import stratified_subnets
 from hypernas.sampling.subnets import sample_subnets
+from hypernas.sampling.timed import Timed
 from hypernas.sampling.uniform import Uniform
 from hypernas.sampling.weighted import Weighted, weights_of
 
 __all__ = [
+    "Delayed",
     "Divided",
     "Fixed",
+    "Phase",
+    "Progressive",
     "Sampler",
     "Sandwich",
+    "StrictFairness",
+    "Timed",
     "Uniform",
     "Weighted",
     "rows_of",
