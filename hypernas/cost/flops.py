@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from hypernas.cost.counting import counting
-from hypernas.subnet.aliases import kept_tensors
+from hypernas.subnet.anatomy import Anatomy
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.structure import map_tensors
 from hypernas.subnet.target import without_storage
@@ -41,7 +41,7 @@ def _copied(module: nn.Module, memo: Mapping[int, nn.Parameter] | None = None) -
     """
     computed = {
         id(kept.tensor): kept.tensor.detach()
-        for kept in kept_tensors(module)
+        for kept in Anatomy(module).kept
         if kept.tensor.grad_fn is not None
     }
     return copy.deepcopy(module, {**computed, **(memo or {})})

@@ -20,7 +20,12 @@ from hypernas.space.encoding import Encoding
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.cache import Cache
 from hypernas.subnet.norms import calibrate
-from hypernas.subnet.skeleton import build_seeded, build_skeleton, compute_attributes
+from hypernas.subnet.skeleton import (
+    build_anatomy,
+    build_seeded,
+    build_skeleton,
+    compute_attributes,
+)
 from hypernas.subnet.subnet import Slices, Subnet
 from hypernas.subnet.supernet import Supernet
 from hypernas.subnet.target import Target, check_weights, placing
@@ -154,21 +159,13 @@ class Generator(nn.Module, ABC):
 
     def _resolved(self, architecture: Architecture) -> Subnet:
         like = self._like
-        module = build_skeleton(self.space, architecture)
-        placed = placing(like.device, like.dtype)
-        for owner in module.modules():
-            for name, buffer in owner._buffers.items():
-                if buffer is not None:
-                    owner._buffers[name] = placed(buffer)
-        for parameter in module.parameters():
-            if not parameter.requires_grad:
-                parameter.data = placed(parameter.data)
+        anatomy = build_anatomy(self.space, architecture).moved(placing(like.device, like.dtype))
         return Subnet(
             architecture,
-            Target(module),
+            Target(anatomy.module, anatomy),
             Slices({}, {})
             if self._supernet is None
-            else self._supernet.place(architecture, module),
+            else self._supernet.place(architecture, anatomy),
             self._encoding(architecture).to(like.device, like.dtype, non_blocking=True),
             home=self._subnets,
         )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hypernas.slicing import Slice
 from hypernas.space.architecture import Architecture
+from hypernas.subnet.anatomy import Anatomy
 from hypernas.subnet.moving import moving_buffers, strays
 from hypernas.subnet.norms import norm_statistics
 from hypernas.subnet.skeleton import build_skeleton
@@ -204,7 +205,7 @@ def _check_moving(supernet: Supernet) -> None:
     shapes = {name: buffer.shape for name, buffer in large.named_buffers()}
     _check_fit(smallest, moving, shapes)
     module = build_skeleton(space, smallest)
-    weights = supernet.place(smallest, module).weights
+    weights = supernet.place(smallest, Anatomy(module)).weights
     if wrong := strays(module, moving, shapes, weights, space.layouts):
         raise ValueError(
             f"training changes the buffers {wrong}, of which subnets would keep the first entries, but "

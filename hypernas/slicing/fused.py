@@ -61,6 +61,17 @@ def ruling_layout(module: nn.Module, name: str, given: Layout | str | None) -> L
     return given if isinstance(given, Layout) else Layout(str(given))
 
 
+def grouping(layer: nn.Module) -> tuple[int, ...] | None:
+    """All that slices of a layer's parameters depend on besides shapes; None unless it is a convolution.
+
+    That is what `cut_groups` reads of it, and how many axes of a kernel run over space.
+    """
+    if not isinstance(layer, _ConvNd):
+        return None
+    channels = layer.groups, layer.in_channels, layer.out_channels
+    return *channels, int(layer.transposed), len(layer.kernel_size)
+
+
 def cut_groups(large: nn.Module, small: nn.Module, name: str) -> str | None:
     """The reason why a prefix of a grouped convolution's parameter is no weight of another's, and the cure."""
     big, part = next(owners(large, name)), next(owners(small, name))

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, TypeGuard
 
 from torch import nn
 from torch.nn.utils.parametrize import ParametrizationList
@@ -99,7 +99,10 @@ class Layout:
             return self.sizes[factor]
         if factor.isdigit() or factor in _NUMBER_WORDS:
             return int(factor) if factor.isdigit() else _NUMBER_WORDS[factor]
-        return known_sizes(module, name, architecture).get(factor)
+        for held in _holding(module, name, architecture):
+            if _is_size(value := held.get(factor)):
+                return value
+        return None
 
 
 def _sum(word: str) -> Sum | None:
@@ -132,13 +135,24 @@ def solved(parts: Sum, known: Mapping[str, int], total: int) -> dict[str, int] |
 def known_sizes(module: nn.Module, name: str, architecture: Mapping[str, Any]) -> dict[str, int]:
     """Sizes that a layout of parameter `name` may name: choices, then attributes from the inside out."""
     found: dict[str, int] = {}
-    around = list(owners(module, name))
-    configs = [vars(m)["config"] for m in around if hasattr(vars(m).get("config"), "__dict__")]
-    for held in (architecture, *map(vars, around), *map(vars, configs[:1])):
+    for held in _holding(module, name, architecture):
         for key, value in held.items():
-            if isinstance(value, int) and not isinstance(value, bool) and key not in found:
-                found[str(key)] = value
+            if _is_size(value):
+                found.setdefault(str(key), value)
     return found
+
+
+def _holding(
+    module: nn.Module, name: str, architecture: Mapping[str, Any]
+) -> list[Mapping[str, Any]]:
+    """Holders of the sizes that a layout of parameter `name` may name, those that count first in front."""
+    around = [vars(part) for part in owners(module, name)]
+    configs = [vars(own["config"]) for own in around if hasattr(own.get("config"), "__dict__")]
+    return [architecture, *around, *configs[:1]]
+
+
+def _is_size(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def layout_of(name: str, layouts: Mapping[str, Any]) -> Layout | str | None:

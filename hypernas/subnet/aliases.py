@@ -1,7 +1,7 @@
 """Tensors that a module keeps beside its parameters, and those among them that are parameters."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, MutableMapping, MutableSequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence, Sequence
 from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ _DEPTH = 4  # attributes of attributes that are looked through
 _REGISTERED = ("_parameters", "_buffers", "_modules")
 _SIMPLE = {int, float, str, bool, type(None)}  # most of what there is, told at once
 _CONTAINERS = {dict, OrderedDict, set}
+_LISTS = {tuple, list}
 _PLAIN = (int, float, complex, str, bytes, type, torch.dtype, torch.device, BuiltinFunctionType)
 
 
@@ -29,36 +30,45 @@ class Kept(NamedTuple):
     place: tuple[Any, Any] | None
 
 
-def kept_tensors(module: nn.Module) -> Iterator[Kept]:
+def kept_tensors(parts: Sequence[tuple[str, nn.Module]]) -> Iterator[Kept]:
     """The buffers of a module and the tensors that its attributes lead to, but for parameters in their place.
 
     Looked through are lists, tuples, dictionaries, the variables of functions, and other objects,
     modules that are not registered among them.
+
+    Args:
+        parts: all its modules, each once, and their paths.
     """
-    seen = {id(part) for part in module.modules()}
-    for prefix, part in module.named_modules():
+    seen = {id(part) for _, part in parts}
+    for prefix, part in parts:
         path = f"{prefix}." if prefix else ""
         for leaf, buffer in part._buffers.items():
             if buffer is not None:
                 yield Kept(path + leaf, buffer, None)
         own = vars(part)
         for name, value in own.items():
-            if not _simple(value) and name not in _REGISTERED:
+            kind = type(value)  # told here, as a call for each attribute takes longer than the rest
+            if kind in _SIMPLE or (kind in _CONTAINERS and not value) or name in _REGISTERED:
+                continue
+            if not (kind in _LISTS and all(type(item) in _SIMPLE for item in value)):
                 yield from _reached(value, path + name, (own, name), seen, _DEPTH)
 
 
-def follow(module: nn.Module, kept: Iterable[Kept]) -> dict[int, list[tuple[Any, Any]]]:
+def follow(
+    parameters: Mapping[str, nn.Parameter], kept: Iterable[Kept]
+) -> dict[int, list[tuple[Any, Any]]]:
     """The lists and dictionaries that hold parameters of a module too: parameter's id -> places.
 
     Args:
+        parameters: of the module, by name.
         kept: its `kept_tensors`.
 
     Raises:
         ValueError: naming every attribute that holds a view of a parameter that is generated, or the parameter
             where it cannot be exchanged for a generated weight.
     """
-    names = {id(p): name for name, p in module.named_parameters()}
-    of_memory = {memory(p): name for name, p in module.named_parameters() if p.requires_grad}
+    names = {id(p): name for name, p in parameters.items()}
+    of_memory = {memory(p): name for name, p in parameters.items() if p.requires_grad}
     places: dict[int, list[tuple[Any, Any]]] = {}
     wrong: list[str] = []
     for path, tensor, place in kept:
@@ -122,12 +132,3 @@ def _content(cell: Any) -> object:
         return cell.cell_contents
     except ValueError:  # of a variable that has no value yet
         return None
-
-
-def _simple(value: Any) -> bool:
-    kind = type(value)
-    if kind in _SIMPLE:
-        return True
-    if kind is tuple or kind is list:
-        return all(type(part) in _SIMPLE for part in value)
-    return kind in _CONTAINERS and not value

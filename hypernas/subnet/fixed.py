@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
+from hypernas.subnet.anatomy import Anatomy
+
 
 class Fixed:
     """The entries of a target's weights that torch would not train, as they are in every subnet.
@@ -15,21 +17,24 @@ class Fixed:
     to it does), by which torch trains that row too.
 
     Args:
-        module: an ordinary module or its skeleton.
+        anatomy: of an ordinary module or its skeleton.
 
     Attributes:
         parameters: name -> parameter that requires no gradient.
         rows: name -> index of the row, shape (1,), and its values, shape (1, dim).
     """
 
-    def __init__(self, module: nn.Module) -> None:
-        self.parameters = {n: p for n, p in module.named_parameters() if not p.requires_grad}
+    def __init__(self, anatomy: Anatomy) -> None:
+        self.parameters = {n: p for n, p in anatomy.parameters.items() if not p.requires_grad}
         self.rows: dict[str, tuple[Tensor, Tensor]] = {}
-        names = {id(p): n for n, p in module.named_parameters() if p.requires_grad}
+        readings = list(_readings(anatomy))
+        if all(index is None for _, index in readings):
+            return
+        names = {id(p): n for n, p in anatomy.parameters.items() if p.requires_grad}
         rows: dict[int, set[int | None]] = {}
-        for parameter, index in _readings(module):
+        for parameter, index in readings:
             rows.setdefault(id(parameter), set()).add(index)
-        for parameter, index in _readings(module):
+        for parameter, index in readings:
             if index is not None and id(parameter) in names and len(rows[id(parameter)]) == 1:
                 place = torch.tensor([index]), torch.zeros(1, *parameter.shape[1:])
                 self.rows[names[id(parameter)]] = place
@@ -51,9 +56,9 @@ class Fixed:
         return whole | self.parameters
 
 
-def _readings(module: nn.Module) -> Iterator[tuple[nn.Parameter, int | None]]:
+def _readings(anatomy: Anatomy) -> Iterator[tuple[nn.Parameter, int | None]]:
     """Each parameter of each module that holds it, with the row that is padding to that module."""
-    for owner in module.modules():
+    for _, owner in anatomy.parts:
         index = owner.padding_idx if isinstance(owner, nn.Embedding | nn.EmbeddingBag) else None
         for parameter in owner._parameters.values():
             if parameter is not None:

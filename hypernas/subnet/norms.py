@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hypernas.subnet.anatomy import Parts, parts_of
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.averages import RUNNING, averaging
 from hypernas.subnet.target import Target, check_weights
@@ -14,11 +15,17 @@ from hypernas.subnet.target import Target, check_weights
 
 def norm_statistics(module: nn.Module) -> dict[str, Tensor]:
     """The buffers in which batch (or instance) norms keep running statistics, by name."""
+    return statistics_of(parts_of(module))
+
+
+def statistics_of(parts: Parts) -> dict[str, Tensor]:
+    """The `norm_statistics` of a module of these parts."""
     return {
         f"{prefix}.{name}" if prefix else name: buffer
-        for prefix, norm in module.named_modules()
-        if tracks(norm)
-        for name, buffer in norm.named_buffers(recurse=False)
+        for prefix, norm in parts
+        if norm._buffers and tracks(norm)
+        for name, buffer in norm._buffers.items()
+        if buffer is not None
     }
 
 

@@ -13,10 +13,13 @@ from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList
 
 from hypernas.space import SearchSpace
-from hypernas.subnet.aliases import kept_tensors, memory
-from hypernas.subnet.target import skeleton, without_storage
+from hypernas.subnet.aliases import memory
+from hypernas.subnet.anatomy import Anatomy
+from hypernas.subnet.target import stripped, without_storage
 
 _NEED_WEIGHTS: WeakSet[SearchSpace] = WeakSet()  # whose modules are built with weights
+# the methods of initialisers that take torch longer on tensors without storage than on others
+_FILLING = ("uniform_", "normal_", "erfinv_", "clamp_")
 
 
 def build_seeded(space: SearchSpace, architecture: Mapping[str, Any], seed: int = 0) -> nn.Module:
@@ -37,11 +40,16 @@ def build_skeleton(space: SearchSpace, architecture: Mapping[str, Any]) -> nn.Mo
     initialisers of registered parameters, as draws come after those of the weights. So write `nn.init.normal_` of an `nn.Parameter(torch.empty(...))` that has
     its place in the module, not `nn.Parameter(torch.randn(...))`.
     """
+    return build_anatomy(space, architecture).module
+
+
+def build_anatomy(space: SearchSpace, architecture: Mapping[str, Any]) -> Anatomy:
+    """The anatomy of what `build_skeleton` builds."""
     if space not in _NEED_WEIGHTS:
-        if module := _built_hollow(space, architecture):
-            return module
+        if anatomy := _built_hollow(space, architecture):
+            return anatomy
         _NEED_WEIGHTS.add(space)
-    return skeleton(build_seeded(space, architecture))
+    return stripped(Anatomy(build_seeded(space, architecture)))
 
 
 @torch.no_grad()
@@ -58,26 +66,25 @@ def compute_attributes(module: nn.Module) -> nn.Module:
     return module
 
 
-def _built_hollow(space: SearchSpace, architecture: Mapping[str, Any]) -> nn.Module | None:
-    """The module without storage for parameters; None where it may differ from the true one."""
+def _built_hollow(space: SearchSpace, architecture: Mapping[str, Any]) -> Anatomy | None:
+    """The skeleton, built without storage for parameters; None where it may differ from the true one."""
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings(), _Hollow() as hollow:
         warnings.simplefilter("error", UserWarning)
         before = torch.default_generator.manual_seed(0).get_state()
         try:
-            module = skeleton(space.build(architecture))
+            anatomy = stripped(Anatomy(space.build(architecture)))
         except Exception:  # the true build tells what is wrong, if anything is
             return None
         drawn = not torch.equal(before, torch.default_generator.get_state())
-    parts = list(module.modules())
-    if drawn or any(isinstance(part, ParametrizationList) for part in parts):
+    if drawn or any(isinstance(part, ParametrizationList) for _, part in anatomy.parts):
         return None
-    if any(p.is_meta and not p.requires_grad for p in module.parameters()):
+    if any(p.is_meta and not p.requires_grad for p in anatomy.parameters.values()):
         return None
     replaced = hollow.replaced()
-    for _, tensor, _ in kept_tensors(module):
+    for _, tensor, _ in anatomy.kept:
         if memory(tensor) in replaced or (tensor.is_meta and not isinstance(tensor, nn.Parameter)):
             return None
-    return module
+    return anatomy
 
 
 class _Hollow:
@@ -94,6 +101,9 @@ class _Hollow:
 
     def __exit__(self, *error: object) -> None:
         self._handle.remove()
+        for _, hollow in self._seen.values():
+            for name in _FILLING:
+                del vars(hollow)[name]
 
     def replaced(self) -> set[int]:
         """The memory of the parameters that others stand for now."""
@@ -109,5 +119,7 @@ class _Hollow:
         if threading.get_ident() != self._thread:
             return None
         if id(parameter) not in self._seen:
-            self._seen[id(parameter)] = parameter, without_storage(parameter)
+            hollow = without_storage(parameter)
+            vars(hollow).update(dict.fromkeys(_FILLING, lambda *_, **__: hollow))
+            self._seen[id(parameter)] = parameter, hollow
         return self._seen[id(parameter)][1]

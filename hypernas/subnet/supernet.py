@@ -7,17 +7,21 @@ import torch
 from torch import Tensor, nn
 
 from hypernas.slicing import PREFIX, Layout, Slice, layout_of, prefix, slice_of
-from hypernas.slicing.fused import cut_blocks, ruling_layout
+from hypernas.slicing.fused import ruling_layout
 from hypernas.slicing.layout import layout_of_statistic
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
+from hypernas.subnet.anatomy import Anatomy
+from hypernas.subnet.cache import Cache
 from hypernas.subnet.law import caution, enforce
-from hypernas.subnet.norms import norm_statistics
-from hypernas.subnet.skeleton import build_seeded, build_skeleton
+from hypernas.subnet.norms import norm_statistics, statistics_of
+from hypernas.subnet.placement import Placement
+from hypernas.subnet.skeleton import build_anatomy, build_seeded, build_skeleton
 from hypernas.subnet.subnet import Slices
 from hypernas.subnet.target import generated_shapes
 
 _NUM_PROBES = 4  # random architectures whose fit is checked before training
+_NUM_SLICES = 8192  # that are remembered, about a kilobyte each
 
 
 class Supernet:
@@ -41,6 +45,8 @@ class Supernet:
         self._references = [(a, build_skeleton(space, a)) for a in space.references()]
         self._home: dict[str, tuple[Architecture, nn.Module]] = {}  # of statistics too
         self.shapes: dict[str, torch.Size] = {}
+        self._placements: dict[str, Placement] = {}
+        self._known_slices: Cache[Slice] = Cache(_NUM_SLICES)
         for architecture, module in self._references:
             self._take_in(architecture, module)
         rng = torch.Generator().manual_seed(0)
@@ -57,7 +63,7 @@ class Supernet:
             )
         self._proved = enforce(space)
         for architecture, module in [*self._references, *probes]:
-            self.place(architecture, module)
+            self.place(architecture, Anatomy(module))
         caution(space)
 
     def _take_in(self, architecture: Architecture, module: nn.Module, *, new: bool = True) -> None:
@@ -145,30 +151,26 @@ class Supernet:
             ValueError: if the architecture is not of the space, or does not fit.
         """
         architecture = self.space.architecture(architecture)
-        return self.place(architecture, build_skeleton(self.space, architecture))
+        return self.place(architecture, build_anatomy(self.space, architecture))
 
-    def place(self, architecture: Architecture, module: nn.Module) -> Slices:
+    def place(self, architecture: Architecture, anatomy: Anatomy) -> Slices:
         """The index sets of an architecture whose module, or its skeleton, is there.
 
         Raises:
             ValueError: if it does not fit, naming every parameter that does not.
         """
-        weights, statistics = generated_shapes(module), norm_statistics(module)
+        weights = {n: p for n, p in anatomy.parameters.items() if p.requires_grad}
+        statistics = statistics_of(anatomy.parts)
         slices: dict[str, Slice] = {}
         misfits: list[str] = []
-        for name in [*weights, *statistics]:
+        for name, tensor in (*weights.items(), *statistics.items()):
             if name not in self._home:
                 misfits.append(f"{name}: not a parameter of the largest architecture")
                 continue
-            home, large = self._home[name]
-            layout = self.layout(name)
+            if name not in self._placements:
+                self._placements[name] = self._placement(name)
             try:
-                slices[name] = slice_of(
-                    large, module, name, layout, architectures=(home, architecture)
-                )
-                doubted = not self._proved and layout is None and name in weights
-                if doubted and (reason := cut_blocks(large, module, name)):
-                    raise ValueError(reason)
+                slices[name] = self._placements[name](architecture, anatomy, tensor.shape)
             except ValueError as error:
                 misfits.append(str(error))
         if misfits:
@@ -181,6 +183,13 @@ class Supernet:
         return Slices(
             {name: slices[name] for name in weights},
             {name: slices[name] for name in statistics},
+        )
+
+    def _placement(self, name: str) -> Placement:
+        layout = self.layout(name)
+        doubted = not self._proved and layout is None and name in self.shapes
+        return Placement(
+            name, self._home[name], layout=layout, doubted=doubted, known=self._known_slices
         )
 
     def place_buffer(self, architecture: Architecture, module: nn.Module, name: str) -> Slice:

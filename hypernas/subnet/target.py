@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hypernas.subnet.aliases import follow, kept_tensors
+from hypernas.subnet.aliases import follow
+from hypernas.subnet.anatomy import Anatomy
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.fixed import Fixed
 from hypernas.subnet.recomputation import Holding, recomputing
@@ -23,26 +24,31 @@ def skeleton(module: nn.Module) -> nn.Module:
     Raises:
         ValueError: if the module keeps views of parameters: see `hypernas.subnet.aliases.follow`.
     """
-    kept_here = list(kept_tensors(module))
-    aliases = follow(module, kept_here)
-    moved: dict[int, nn.Parameter] = {}
-    for owner in module.modules():
+    return stripped(Anatomy(module)).module
+
+
+def stripped(anatomy: Anatomy) -> Anatomy:
+    """The anatomy of the `skeleton` that a module becomes, in place."""
+    aliases = follow(anatomy.parameters, anatomy.kept)
+    made = [kept for kept in anatomy.kept if kept.tensor.grad_fn is not None and kept.place]
+    moved = {
+        id(parameter): without_storage(parameter)
+        for parameter in anatomy.parameters.values()
+        if parameter.requires_grad and not parameter.is_meta
+    }
+    for _, owner in anatomy.parts:
         if isinstance(owner, nn.Embedding | nn.EmbeddingBag):
             owner.sparse = False
-        for name, parameter in owner._parameters.items():
-            if parameter is None or not parameter.requires_grad:
-                continue
-            if id(parameter) not in moved:
-                moved[id(parameter)] = without_storage(parameter)
-            owner._parameters[name] = moved[id(parameter)]
+        for name, parameter in owner._parameters.items() if moved else ():
+            owner._parameters[name] = moved.get(id(parameter), parameter)
     for parameter, places in aliases.items():
         for kept, leaf in places:
             kept[leaf] = moved.get(parameter, kept[leaf])
-    for _, tensor, place in kept_here:
-        if tensor.grad_fn is not None and place is not None:  # made of parameters, and made anew
+    for _, tensor, place in made:  # of parameters, and made anew
+        if place is not None:
             kept, leaf = place
             kept[leaf] = tensor.detach()  # what has a history cannot be copied
-    return module
+    return Anatomy(anatomy.module) if moved or made else anatomy
 
 
 def without_storage(parameter: nn.Parameter) -> nn.Parameter:
@@ -66,10 +72,13 @@ def placing(device: torch.device, dtype: torch.dtype) -> Callable[[Tensor], Tens
     """The function that moves a module's tensor; one of torch's default type becomes `dtype`.
 
     Tensors of other types (integers, tables in half precision) keep theirs, as in the builder's module.
+    One that is in its place is returned as it is.
     """
     default = torch.get_default_dtype()
 
     def placed(tensor: Tensor) -> Tensor:
+        if tensor.device == device and (tensor.dtype == dtype or tensor.dtype != default):
+            return tensor  # `to` takes longer to see it
         return tensor.to(device, dtype if tensor.dtype == default else None, non_blocking=True)
 
     return placed
@@ -141,28 +150,36 @@ class Target:
         fixed: the weights that are not generated.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, anatomy: Anatomy | None = None) -> None:
+        """A module to be run.
+
+        Args:
+            anatomy: the module's, where it is known.
+        """
+        anatomy = Anatomy(module) if anatomy is None else anatomy
         self.module = module
         self._mode: bool | None = None  # that the module was told last
-        self.shapes = weight_shapes(module)
-        self.fixed = Fixed(module)
-        self.buffers = [name for name, _ in module.named_buffers()]
-        first = {id(tensor): name for name, tensor in _own_tensors(module)}
-        self._places = [
+        self.shapes = {name: parameter.shape for name, parameter in anatomy.parameters.items()}
+        self.fixed = Fixed(anatomy)
+        self.buffers = dict.fromkeys(anatomy.buffers)
+        own = [*anatomy.parameters.items(), *anatomy.buffers.items()]
+        first = {id(tensor): name for name, tensor in own}
+        # the dictionaries of a module's tensors, which take any tensor while a target runs
+        self._places: list[tuple[Any, Any, str]] = [
             (kept, leaf, first[id(tensor)])
-            for owner in module.modules()
-            for kept in _tensors_of(owner)
+            for _, owner in anatomy.parts
+            for kept in (owner._parameters, owner._buffers)
             for leaf, tensor in kept.items()
             if tensor is not None
         ]
         self._registered = [
             (owner, leaf, f"{prefix}.{leaf}" if prefix else leaf)
-            for prefix, owner in module.named_modules()
+            for prefix, owner in anatomy.parts
             for leaf, buffer in owner._buffers.items()
             if buffer is not None
         ]
         self._attributes: list[tuple[Any, Any]] = []
-        for _, tensor, place in kept_tensors(module):
+        for _, tensor, place in anatomy.kept:
             if place is not None and id(tensor) in first:
                 self._places.append((*place, first[id(tensor)]))
             elif place is not None and isinstance(place[0], dict):
@@ -190,7 +207,7 @@ class Target:
             ValueError: if the module has no such buffers.
         """
         if unknown := [name for name in buffers or () if name not in self.buffers]:
-            raise ValueError(f"the module has no buffers {unknown}; it has {self.buffers}.")
+            raise ValueError(f"the module has no buffers {unknown}; it has {list(self.buffers)}.")
         given = Arguments.called(inputs, keywords)
         with self._holding(weights, buffers or {}):
             held = [owner._buffers[leaf] for owner, leaf, _ in self._registered]
@@ -255,14 +272,3 @@ class Target:
 
 def _described(tensor: Tensor | None) -> str:
     return "None" if tensor is None else f"a tensor of shape {tuple(tensor.shape)}"
-
-
-def _own_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    yield from module.named_parameters()
-    yield from module.named_buffers()
-
-
-def _tensors_of(owner: nn.Module) -> list[dict[str, Tensor | None]]:
-    """The dictionaries of a module's tensors, which take any tensor while a target runs."""
-    own = vars(owner)
-    return [own["_parameters"], own["_buffers"]]

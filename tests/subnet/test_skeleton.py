@@ -133,6 +133,16 @@ def test_a_module_whose_weights_matter_to_nobody_is_never_filled(monkeypatch):
     assert [weight.is_meta for weight in filled] == [True]
 
 
+def test_initialisers_of_all_kinds_leave_a_skeleton_as_if_they_had_never_been_called():
+    def make(width: int) -> nn.Module:
+        linear = nn.Linear(width, width)
+        nn.init.trunc_normal_(nn.init.normal_(linear.weight))
+        return linear
+
+    weight = build_skeleton(space_of(make), {"width": 4}).weight
+    assert (type(weight), weight.is_meta, vars(weight)) == (nn.Parameter, True, {})
+
+
 @pytest.mark.parametrize("name", READY)
 def test_a_ready_made_space_never_fills_weights_for_a_skeleton(name):
     space = READY[name]().space

@@ -7,8 +7,9 @@ from torch import nn
 from torch.testing import assert_close
 
 from hypernas import Choice, SearchSpace, generators
+from hypernas.slicing import slice_of
 from hypernas.subnet.norms import norm_statistics
-from hypernas.subnet.skeleton import build_seeded
+from hypernas.subnet.skeleton import build_seeded, build_skeleton
 from hypernas.subnet.supernet import Supernet
 from hypernas.subnet.target import weight_shapes
 
@@ -38,6 +39,18 @@ def test_every_subnet_has_a_slice_of_the_right_shape_for_its_statistics(space):
         assert {n: where(large[n]).shape for n, where in found.items()} == {
             n: buffer.shape for n, buffer in expected.items()
         }
+
+
+def test_remembered_slices_are_those_that_would_be_found_anew(space):
+    supernet = Supernet(space)
+    for architecture in space.enumerate():
+        module = build_skeleton(space, architecture)
+        slices, again = supernet.slices(architecture), supernet.slices(architecture)
+        for name, where in {**slices.weights, **slices.statistics}.items():
+            assert {**again.weights, **again.statistics}[name] is where
+            home, large = supernet._home[name]
+            both, layout = (home, architecture), supernet.layout(name)
+            assert where == slice_of(large, module, name, layout, architectures=both)
 
 
 def test_the_largest_shapes_are_those_of_the_largest_architectures(space):

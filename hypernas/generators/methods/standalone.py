@@ -15,6 +15,7 @@ from hypernas.generators.statistics import BufferKeeper, Statistics
 from hypernas.slicing import prefix
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
+from hypernas.subnet.anatomy import Anatomy
 from hypernas.subnet.cache import Cache
 from hypernas.subnet.norms import norm_statistics
 from hypernas.subnet.skeleton import build_seeded, build_skeleton, compute_attributes
@@ -126,7 +127,7 @@ class Standalone(Generator, Startable, BufferKeeper):
         """Overwrite a fresh module with slices of the start."""
         if self._supernet is None:
             return
-        weights, statistics = self._supernet.place(architecture, module)
+        weights, statistics = self._supernet.place(architecture, Anatomy(module))
         own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
         for name, where in {**weights, **statistics}.items():
             if (whole := self.start._buffers.get(key(name))) is not None:
