@@ -24,6 +24,7 @@ LAYERS = [  # each may import those after it
     {"subnet"},
     {"slicing"},
     {"space"},
+    {"native"},
     {"storage"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

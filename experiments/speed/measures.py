@@ -17,6 +17,7 @@ from steps import (
     generator_step,
     plain_step,
     steps_of,
+    training_step,
 )
 from targets import Task
 from torch import Tensor, nn
@@ -61,6 +62,8 @@ def elastic(clock: Clock, task: Task) -> None:
     for name in ("shared", "hypernas"):
         generator = GENERATORS[name](task.make())
         arms[name] = generator_step(generator, architectures, inputs, clip=True)
+        path, step = training_step(GENERATORS[name](task.make()), architectures, inputs)
+        arms[f"{name}, {path}"] = step
     clock.measure("step_over_elastic", task.name, arms, seconds=task.seconds)
 
 

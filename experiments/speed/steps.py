@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hypernas import Architecture, SearchSpace, generators
 from hypernas.generators import Generator
+from hypernas.training import Update
 
 # K = 4: a base and three experts; nothing is left to defaults, which may change
 HYPERNAS = partial(
@@ -72,6 +73,26 @@ def generator_step(
         return partial(_step, run, optimizer, inputs, clip=clip)
 
     return ready
+
+
+def training_step(
+    generator: Generator, architectures: Sequence[Architecture], inputs: Tensor
+) -> tuple[str, Ready]:
+    """A step as `hypernas.training` takes it, gradients clipped: its path, and the work."""
+    generator.to(inputs.device).train()
+    update = Update(adamw(list(generator.parameters())))
+
+    def ready(i: int) -> Work:
+        def work() -> None:
+            with update.noting():
+                with autocast(inputs):
+                    found = loss(generator.call(architectures[i % len(architectures)], inputs))
+                found.backward()
+            update.step(1.0)
+
+        return work
+
+    return update.path, ready
 
 
 def elastic_step(

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from hypernas.mixing import kernels
+from hypernas.mixing.ledger import Ledger, opened
 from hypernas.mixing.mix import (
     PLAIN,
     Coefficients,
@@ -17,6 +19,7 @@ from hypernas.mixing.mix import (
     sliced_gates,
     spread,
 )
+from hypernas.mixing.part import Part, part_of
 from hypernas.slicing import Slice
 
 
@@ -30,6 +33,11 @@ class _Job(NamedTuple):
     def chosen(self, tensors: Sequence[Tensor]) -> Coefficients:
         return Coefficients(*(None if i is None else tensors[i] for i in self.coefficients))
 
+    @property
+    def plain(self) -> bool:
+        """True if the weight is a slice and nothing else."""
+        return self.coefficients == (None, None, None, None)
+
 
 def mix_all(
     bank: Callable[[str], Tensor],
@@ -39,7 +47,9 @@ def mix_all(
 
     Small operations would otherwise cost more to record than to compute, and the backward pass of
     every slice would fill a tensor of the bank's size; here each bank has one, which all subnets add
-    to. Unlike those of `mix`, weights without coefficients are no views that autograd knows of.
+    to. Unlike those of `mix`, weights without coefficients are no views that autograd knows of. Where a
+    `Ledger` is open the native part does what it can, and the gradients of banks that the ledger takes are
+    noted there and not written.
 
     Args:
         bank: parameter name -> stack of K tensors; each name is read once.
@@ -75,9 +85,12 @@ class _MixAll(torch.autograd.Function):
         ctx.jobs = jobs
         ctx.save_for_backward(*tensors)
         ctx.set_materialize_grads(False)
+        made = {} if opened() is None else _natively_mixed(jobs, tensors)
         mixed = []
-        for job in jobs:
-            weight = mix(tensors[job.bank], job.chosen(tensors), job.where)
+        for i, job in enumerate(jobs):
+            weight = made.get(i)
+            if weight is None:
+                weight = mix(tensors[job.bank], job.chosen(tensors), job.where)
             mixed.append(weight.detach())
         return tuple(mixed)
 
@@ -104,9 +117,41 @@ class _MixAll(torch.autograd.Function):
             parts = given[0][1].new_zeros(sum(sizes)).split(sizes)
             for i, part in zip(own, parts, strict=True):
                 sums[i] = part.view(tensors[i].shape)
+        ledger = opened()
+        noted: list[tuple[Part, Sequence[Tensor | None]]] = []
         for job, gradient in given:
-            _pull_back(job, tensors, gradient, sums)
+            part = None if ledger is None else _noted(job, tensors, gradient, ledger, banks)
+            if part is None:
+                _pull_back(job, tensors, gradient, sums)
+            elif not job.plain:
+                noted.append((part, [None if i is None else sums[i] for i in job.coefficients]))
+        kernels.pull_back(noted)
         return None, *(sums.get(i) for i in range(len(tensors)))
+
+
+def _natively_mixed(jobs: Sequence[_Job], tensors: Sequence[Tensor]) -> dict[int, Tensor]:
+    """Position of a job -> its weight; those are left out that the native part cannot make, or are views."""
+    parts: dict[int, Part] = {}
+    for i, job in enumerate(jobs):
+        if job.plain:
+            continue
+        bank = tensors[job.bank]
+        part = part_of(bank, bank.new_empty(job.where.shape), job.chosen(tensors), job.where)
+        if part is not None:
+            parts[i] = part
+    kernels.mix(list(parts.values()))
+    return {i: part.weight for i, part in parts.items()}
+
+
+def _noted(
+    job: _Job, tensors: Sequence[Tensor], gradient: Tensor, ledger: Ledger, banks: set[int]
+) -> Part | None:
+    """The gradient of a weight as a term of its bank's, if a ledger takes that."""
+    bank = tensors[job.bank]
+    if not ledger.takes(bank) or not banks.isdisjoint(job.coefficients):
+        return None
+    part = part_of(bank, gradient, job.chosen(tensors), job.where)
+    return part if part is not None and ledger.note(part) else None
 
 
 def _pull_back(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hypernas.slicing.fused import cut_groups, ruling_layout
 from hypernas.slicing.layout import Layout, owners, plain_name
+from hypernas.slicing.positions import Positions, positions
 
 _LARGE = 2**17  # numbers from which on it pays to write each just once
 
@@ -76,6 +77,18 @@ class Slice:
     def is_view(self) -> bool:
         """True if a slice shares the memory of the large tensor."""
         return all(axis.run is not None for axis in self.axes)
+
+    @cached_property
+    def rows(self) -> Positions:
+        """Positions on the first axis; there is one."""
+        first = self.axes[0]
+        return positions([first.large], [first.taken])
+
+    @cached_property
+    def columns(self) -> Positions:
+        """Positions on all axes but the first, flattened to one."""
+        rest = self.axes[1:]
+        return positions([axis.large for axis in rest], [axis.taken for axis in rest])
 
     @cached_property
     def _runs(self) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from hypernas.training.run import TrainingRun
 from hypernas.training.task import Record, Strategy, Task
 from hypernas.training.teacher import check_teacher
 from hypernas.training.training import Training
+from hypernas.training.update import Update
 
 __all__ = [
     "Averaging",
@@ -27,6 +28,7 @@ __all__ = [
     "Task",
     "Training",
     "TrainingRun",
+    "Update",
     "Validated",
     "check_teacher",
     "memory_of",

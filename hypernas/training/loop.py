@@ -72,15 +72,16 @@ def _take_step(
     rng = torch.Generator().manual_seed((strategy.seed * 1_000_003 + step) % 2**63)
     architectures = strategy.sampler(run.generator.space, rng)
     run.ranks.reseed(strategy.seed, step)
-    loss, losses = add_gradients(
-        run.storage,
-        [_part(run, architectures, batch) for batch in islice(stream, training.accumulate)],
-        run.objective,
-        combine=training.combine,
-        precision=training.precision,
-        weights=weights_of(strategy.sampler, architectures),
-        rng=rng,
-    ).split([1, len(architectures)])
+    with run.groups.noting():
+        loss, losses = add_gradients(
+            run.storage,
+            [_part(run, architectures, batch) for batch in islice(stream, training.accumulate)],
+            run.objective,
+            combine=training.combine,
+            precision=training.precision,
+            weights=weights_of(strategy.sampler, architectures),
+            rng=rng,
+        ).split([1, len(architectures)])
     run.norm = run.groups.step(training.max_grad_norm, run.storage.norm)
     run.losses.append(loss[0])
     run.step = step

@@ -1,26 +1,30 @@
 """A generator's parameters in an optimizer's hands."""
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from hypernas.generators import Generator
+from hypernas.training.update import Norm, Update
 
 Memory = Mapping[str, Mapping[str, Any]]  # parameter name -> what an optimizer keeps of it
 OptimizerMaker = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
-Norm = Callable[[Iterable[nn.Parameter]], Tensor]  # parameters -> of their gradients, shape ()
 
 
 class Groups:
     """A generator's parameters as an optimizer's groups, each with its own factors.
 
     Parameters that appear during training are taken in (see `Standalone`).
+
+    Args:
+        make: groups of parameters -> optimizer.
+        alone: see `Update`.
     """
 
-    def __init__(self, generator: Generator, make: OptimizerMaker) -> None:
+    def __init__(self, generator: Generator, make: OptimizerMaker, *, alone: bool = True) -> None:
         self.generator = generator
         described = generator.parameter_groups()
         groups: list[dict[str, Any]] = []
@@ -29,6 +33,7 @@ class Groups:
             if not group.decay:
                 groups[-1]["weight_decay"] = 0.0
         self.optimizer = make(groups)
+        self.update = Update(self.optimizer, alone=alone)
         self._scales = [group.lr_scale for group in described]
         self._base = self.optimizer.defaults["lr"]
         self._factor = 1.0
@@ -45,7 +50,12 @@ class Groups:
             group["lr"] = self._base * scale * factor
 
     def parameters(self) -> list[nn.Parameter]:
-        return [p for group in self.optimizer.param_groups for p in group["params"]]
+        return self.update.parameters()
+
+    def noting(self) -> AbstractContextManager[None]:
+        """See `Update.noting`."""
+        self._take_in_new_parameters()
+        return self.update.noting()
 
     def step(
         self,
@@ -58,12 +68,7 @@ class Groups:
             norm: of the gradients of some parameters; None for that of these alone.
         """
         self._take_in_new_parameters()
-        parameters = self.parameters()
-        found = (norm or _norm)(parameters)
-        torch.nn.utils.clip_grads_with_norm_(parameters, max_grad_norm or math.inf, found)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        return found
+        return self.update.step(max_grad_norm, norm)
 
     def memory(self) -> Memory:
         """Copies of what the optimizer keeps of the parameters that it has moved."""
@@ -107,10 +112,6 @@ class Groups:
             fresh = [p for p in now.parameters if id(p) not in self._known]
             group["params"].extend(fresh)
             self._known.update(id(p) for p in fresh)
-
-
-def _norm(parameters: Iterable[nn.Parameter]) -> Tensor:  # shape: ()
-    return torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
 
 
 def _copied(value: Any) -> Any:

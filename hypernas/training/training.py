@@ -172,7 +172,11 @@ class Training:
             strategy,
             record or Record(),
             storage,
-            Groups(generator, storage.maker(strategy.optimizer)),
+            Groups(
+                generator,
+                storage.maker(strategy.optimizer),
+                alone=isinstance(storage, Replicated) and ranks.size == 1,
+            ),
             batches,
             sorted(callbacks, key=turn_of),
         )

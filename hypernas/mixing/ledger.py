@@ -1,0 +1,82 @@
+"""Ledger: terms of the gradients of banks, which need not be written."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import torch
+from torch import Tensor, nn
+
+from hypernas.mixing.part import Part
+
+_opened: ContextVar["Ledger | None"] = ContextVar("ledger", default=None)
+
+
+class Ledger:
+    """Terms of the gradients of banks: gates ⊗ place(G ⊙ gains), G the gradient of a weight.
+
+    A bank's terms are kept as long as they are together no larger than its gradient, which has K numbers
+    an entry; then they are written to it. So several weights that are mixed of one entry are as without a
+    ledger.
+    """
+
+    def __init__(self) -> None:
+        self._parameters: dict[int, nn.Parameter] = {}
+        self._terms: dict[int, list[Part]] = {}
+        self._written: set[int] = set()
+
+    def take(self, banks: Iterable[nn.Parameter]) -> None:
+        """Note terms of these from now on; they are contiguous single numbers on a CPU."""
+        self._parameters.update((id(bank), bank) for bank in banks)
+
+    def takes(self, bank: Tensor) -> bool:
+        """True for a bank whose gradient is not to be written."""
+        return id(bank) in self._parameters and id(bank) not in self._written
+
+    def note(self, term: Part) -> bool:
+        """Keep a term; False, and all of them are written and this is to be, if it makes them too large."""
+        key = id(term.bank)
+        terms = self._terms.setdefault(key, [])
+        if sum(part.weight.numel() for part in (*terms, term)) > term.bank.numel():
+            self._write(key)
+            return False
+        terms.append(term)
+        return True
+
+    def terms(self) -> list[tuple[nn.Parameter, list[Part]]]:
+        """The banks that have terms and nothing else; where they have both, they are written."""
+        for key in list(self._terms):
+            if self._parameters[key].grad is not None:
+                self._write(key)
+        return [(self._parameters[key], terms) for key, terms in self._terms.items() if terms]
+
+    def clear(self) -> None:
+        """Begin with another step, and no banks."""
+        self._parameters.clear()
+        self._terms.clear()
+        self._written.clear()
+
+    @torch.no_grad()
+    def _write(self, key: int) -> None:
+        self._written.add(key)
+        bank, terms = self._parameters[key], self._terms.pop(key)
+        if bank.grad is None and terms:
+            bank.grad = torch.zeros_like(bank)
+        for term in terms:
+            if bank.grad is not None:
+                term.add_to(bank.grad)
+
+
+@contextmanager
+def noting(ledger: Ledger) -> Iterator[None]:
+    """Within, backward passes of `mix_all` note in this ledger what they would write of banks' gradients."""
+    before = _opened.set(ledger)
+    try:
+        yield
+    finally:
+        _opened.reset(before)
+
+
+def opened() -> Ledger | None:
+    """The ledger of the present block, if there is one."""
+    return _opened.get()

@@ -1,0 +1,62 @@
+"""The turn of one bank in an optimizer's step, as the native part takes it."""
+
+import ctypes
+import struct
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+
+from hypernas.mixing.part import Part
+
+_LAYOUT = struct.Struct("11q7d")  # that of `Bank` in step.cpp
+
+
+class Constants(NamedTuple):
+    """Numbers of a step for one bank, named and explained in step.cpp."""
+
+    rule: int = 0
+    fresh: int = 0
+    nesterov: int = 0
+    rate: float = 0.0
+    decay: float = 0.0
+    beta1: float = 0.0
+    beta2: float = 0.0
+    epsilon: float = 0.0
+    root: float = 0.0
+
+
+class Turn(NamedTuple):
+    """A bank, the terms of its gradient, and how it moves; everything is contiguous.
+
+    Attributes:
+        bank: shape (K, *largest).
+        terms: of its gradient.
+        moments: an optimizer's two tensors of the bank's shape, or as many as it has.
+        scale: factor of the gradient.
+    """
+
+    bank: Tensor
+    terms: Sequence[Part]
+    moments: tuple[Tensor | None, Tensor | None] = (None, None)
+    constants: Constants = Constants()
+    scale: float = 1.0
+
+    def pack(self) -> tuple[bytes, bytes]:
+        """The numbers and addresses of this, and the terms that they tell the address of."""
+        bank, (rule, fresh, nesterov, *numbers) = self.bank, self.constants
+        terms = b"".join([term.pack() for term in self.terms])
+        vector = bank.dim() == 2
+        height, width = (1, bank.shape[1]) if vector else (bank.shape[1], bank[0, 0].numel())
+        first, second = (0 if moment is None else moment.data_ptr() for moment in self.moments)
+        packed = _LAYOUT.pack(
+            *(bank.data_ptr(), first, second, _address(terms)),
+            *(len(self.terms), len(bank), height, width, rule, fresh, nesterov),
+            *(self.scale, *numbers),
+        )
+        return packed, terms
+
+
+def _address(array: bytes) -> int:
+    """Address of an array, for as long as that lives."""
+    return ctypes.cast(ctypes.c_char_p(array), ctypes.c_void_p).value or 0

@@ -1,0 +1,415 @@
+// The native part of a step: weights mixed of banks, gradients pulled back to coefficients, and updates
+// of banks by terms of their gradients, which are never written.
+//
+// Legend: a bank has K entries of O rows and L columns (I input channels times R numbers each); a weight
+// has o rows and l columns of those. A vector is one row. Its weight is
+//     w = gain_out * gain_in * sum_k gates_k B_k [rows, columns] + offset.
+// All arrays are contiguous, numbers single. Work is cut into blocks whose sizes do not depend on the
+// number of threads, and their sums are added up in order, so results do not depend on it either.
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <thread>
+#include <vector>
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
+
+namespace {
+
+using Int = std::int64_t;
+
+constexpr Int TILE = 1024;       // columns that stay in the first cache with all that is made of them
+constexpr Int BLOCK = 1 << 17;   // numbers of a bank in a piece of work
+constexpr Int ALONE = 1 << 19;   // numbers of all work below which one thread is faster
+
+struct Part {  // one weight and its place in a bank; absent arrays are null
+    const float* bank;      // (K, O, L)
+    float* weight;          // (o, l), or its gradient
+    const float* gates;     // (K,), or (O, K)
+    const float* gain_out;  // (O,)
+    const float* gain_in;   // (I,)
+    const float* offset;    // (L,), of a vector
+    float* to_gates;        // gradients are added to these, of the same shapes
+    float* to_gain_out;
+    float* to_gain_in;
+    float* to_offset;
+    const Int* rows;        // (o,) ascending; absent: from first_row on
+    const Int* columns;     // (l,) ascending; absent: from first_column on
+    Int entries, height, width, rest, num_rows, num_columns, first_row, first_column;
+    Int own_gates;          // 1 where each row has gates of its own
+
+    Int row(Int r) const { return rows ? rows[r] : first_row + r; }
+    Int column(Int j) const { return columns ? columns[j] : first_column + j; }
+    const float* gates_of(Int row) const { return gates + (own_gates ? row * entries : 0); }
+    float out(Int row) const { return gain_out ? gain_out[row] : 1.0f; }
+};
+
+struct Bank {  // a bank in the hands of an optimizer, and the terms that add up to its gradient
+    float* values;  // (K, O, L)
+    float* first;   // moments, or the momentum; absent where the rule has none
+    float* second;
+    const Part* terms;
+    Int num_terms, entries, height, width;
+    Int rule;     // 0 is AdamW, 1 is SGD
+    Int fresh;    // 1 at the first step of a momentum
+    Int nesterov;
+    double scale;  // of the gradient, from clipping
+    double rate;   // AdamW: the learning rate over its bias correction
+    double decay;  // AdamW: the factor that is left of a weight; SGD: weight decay
+    double beta1, beta2;  // SGD: momentum, and 1 - dampening
+    double epsilon, root;  // AdamW: the factor of the root of the second moment, its bias correction
+};
+
+struct FlushedDenormals {  // moments of what has no gradient decay towards them, and they are slow
+#if defined(__SSE__)
+    unsigned before = _mm_getcsr();
+    FlushedDenormals() { _mm_setcsr(before | 0x8040); }
+    ~FlushedDenormals() { _mm_setcsr(before); }
+#endif
+};
+
+template <class Work>
+void run(Int num, Int threads, const Work& work) {
+    std::atomic<Int> next{0};
+    auto loop = [&] {
+        FlushedDenormals flushed;
+        for (Int i = next++; i < num; i = next++) work(i);
+    };
+    std::vector<std::thread> others;
+    for (Int i = 1; i < std::min(threads, num); i++) {
+        try {
+            others.emplace_back(loop);
+        } catch (...) {
+            break;  // as many as the system gives
+        }
+    }
+    loop();
+    for (auto& other : others) other.join();
+}
+
+struct Piece { Int owner, from, to; };  // rows of one weight or bank
+
+template <class Rows, class Size>
+std::vector<Piece> pieces(Int num, const Rows& rows, const Size& size, Int& total) {
+    std::vector<Piece> found;
+    for (Int i = 0; i < num; i++) {
+        const Int each = std::max<Int>(1, size(i)), step = std::max<Int>(1, BLOCK / each);
+        total += each * rows(i);
+        for (Int r = 0; r < rows(i); r += step) found.push_back({i, r, std::min(rows(i), r + step)});
+    }
+    return found;
+}
+
+// Gains of the columns of a weight; empty where it has none.
+std::vector<float> column_gains(const Part& p) {
+    std::vector<float> gains;
+    if (!p.gain_in) return gains;
+    gains.resize(p.num_columns);
+    for (Int j = 0; j < p.num_columns; j++) gains[j] = p.gain_in[p.column(j) / p.rest];
+    return gains;
+}
+
+// The numbers of one entry and row from column `at` of the weight on; gathered where they are no run.
+inline const float* numbers(const Part& p, Int k, Int row, Int at, Int n, float* gathered) {
+    const float* all = p.bank + (k * p.height + row) * p.width;
+    if (!p.columns) return all + p.first_column + at;
+    for (Int j = 0; j < n; j++) gathered[j] = all[p.columns[at + j]];
+    return gathered;
+}
+
+// sum_k gates_k B_k of some columns of a row; `dots` gets B_k's products with h, if they are wanted.
+void combine(const Part& p, Int row, Int at, Int n, float* __restrict sum, const float* __restrict h,
+             double* dots) {
+    alignas(64) float gathered[4][TILE];
+    const float* gates = p.gates ? p.gates_of(row) : nullptr;
+    Int k = 0;
+    for (; k + 4 <= p.entries; k += 4) {
+        const float *__restrict a = numbers(p, k, row, at, n, gathered[0]),
+                    *__restrict b = numbers(p, k + 1, row, at, n, gathered[1]),
+                    *__restrict c = numbers(p, k + 2, row, at, n, gathered[2]),
+                    *__restrict d = numbers(p, k + 3, row, at, n, gathered[3]);
+        const float ga = gates[k], gb = gates[k + 1], gc = gates[k + 2], gd = gates[k + 3];
+        if (k == 0)
+            for (Int j = 0; j < n; j++) sum[j] = ga * a[j] + gb * b[j] + gc * c[j] + gd * d[j];
+        else
+            for (Int j = 0; j < n; j++) sum[j] += ga * a[j] + gb * b[j] + gc * c[j] + gd * d[j];
+        if (!dots) continue;
+        float x = 0, y = 0, z = 0, w = 0;
+#pragma omp simd reduction(+ : x, y, z, w)
+        for (Int j = 0; j < n; j++) {
+            x += h[j] * a[j];
+            y += h[j] * b[j];
+            z += h[j] * c[j];
+            w += h[j] * d[j];
+        }
+        dots[k] += x, dots[k + 1] += y, dots[k + 2] += z, dots[k + 3] += w;
+    }
+    for (; k < p.entries; k++) {
+        const float* __restrict a = numbers(p, k, row, at, n, gathered[0]);
+        const float gate = gates ? gates[k] : 1.0f;
+        if (k == 0)
+            for (Int j = 0; j < n; j++) sum[j] = gate * a[j];
+        else
+            for (Int j = 0; j < n; j++) sum[j] += gate * a[j];
+        if (!dots) continue;
+        float x = 0;
+#pragma omp simd reduction(+ : x)
+        for (Int j = 0; j < n; j++) x += h[j] * a[j];
+        dots[k] += x;
+    }
+}
+
+void mix_rows(const Part& p, Int from, Int to) {
+    const std::vector<float> gains = column_gains(p);
+    for (Int r = from; r < to; r++) {
+        const Int row = p.row(r);
+        const float out = p.out(row);
+        for (Int at = 0; at < p.num_columns; at += TILE) {
+            const Int n = std::min(TILE, p.num_columns - at);
+            float* __restrict w = p.weight + r * p.num_columns + at;
+            combine(p, row, at, n, w, nullptr, nullptr);
+            if (!gains.empty()) {
+                const float* __restrict in = gains.data() + at;
+                for (Int j = 0; j < n; j++) w[j] *= out * in[j];
+            } else if (p.gain_out) {
+                for (Int j = 0; j < n; j++) w[j] *= out;
+            }
+            if (p.offset)
+                for (Int j = 0; j < n; j++) w[j] += p.offset[p.column(at + j)];
+        }
+    }
+}
+
+struct Sums { std::vector<double> gates; std::vector<float> out, in; };  // of one piece
+
+Sums pull_back_rows(const Part& p, Int from, Int to) {
+    alignas(64) float h[TILE], combined[TILE];
+    const std::vector<float> gains = column_gains(p);
+    const bool gained = p.to_gain_out || p.to_gain_in;
+    Sums sums;
+    if (p.to_gates) sums.gates.assign(p.entries * (p.own_gates ? to - from : 1), 0.0);
+    if (p.to_gain_out) sums.out.assign(to - from, 0.0f);
+    if (p.to_gain_in) sums.in.assign(p.num_columns, 0.0f);
+    for (Int r = from; r < to; r++) {
+        const Int row = p.row(r);
+        const float out = p.out(row);
+        double* dots = p.to_gates ? sums.gates.data() + (p.own_gates ? (r - from) * p.entries : 0) : nullptr;
+        for (Int at = 0; at < p.num_columns; at += TILE) {
+            const Int n = std::min(TILE, p.num_columns - at);
+            const float* __restrict g = p.weight + r * p.num_columns + at;
+            const float* __restrict in = gains.empty() ? nullptr : gains.data() + at;
+            if (in)
+                for (Int j = 0; j < n; j++) h[j] = g[j] * (out * in[j]);
+            else
+                for (Int j = 0; j < n; j++) h[j] = g[j] * out;
+            if (gained || dots) combine(p, row, at, n, combined, h, dots);
+            if (!gained) continue;
+            float along = 0;
+            if (in) {
+#pragma omp simd reduction(+ : along)
+                for (Int j = 0; j < n; j++) along += g[j] * combined[j] * in[j];
+            } else {
+#pragma omp simd reduction(+ : along)
+                for (Int j = 0; j < n; j++) along += g[j] * combined[j];
+            }
+            if (p.to_gain_out) sums.out[r - from] += along;
+            if (p.to_gain_in) {
+                float* __restrict into = sums.in.data() + at;
+                for (Int j = 0; j < n; j++) into[j] += g[j] * combined[j] * out;
+            }
+        }
+    }
+    return sums;
+}
+
+void add_sums(const Part& p, const Piece& piece, const Sums& sums) {
+    for (Int r = piece.from; r < piece.to; r++) {
+        const Int row = p.row(r);
+        if (p.to_gain_out) p.to_gain_out[row] += sums.out[r - piece.from];
+        if (p.to_gates && p.own_gates)
+            for (Int k = 0; k < p.entries; k++)
+                p.to_gates[row * p.entries + k] += (float)sums.gates[(r - piece.from) * p.entries + k];
+    }
+    if (p.to_gates && !p.own_gates)
+        for (Int k = 0; k < p.entries; k++) p.to_gates[k] += (float)sums.gates[k];
+    if (p.to_gain_in)
+        for (Int j = 0; j < p.num_columns; j++) p.to_gain_in[p.column(j) / p.rest] += sums.in[j];
+    if (p.to_offset && piece.from == 0)
+        for (Int j = 0; j < p.num_columns; j++) p.to_offset[p.column(j)] += p.weight[j];
+}
+
+// One row of the gradient of each entry of a bank, made of its terms.
+class GradientRows {
+  public:
+    explicit GradientRows(const Bank& bank)
+        : bank_(bank), sum_(bank.width), present_(bank.num_terms), zeros_(bank.width, 0.0f) {
+        for (Int t = 0; t < bank.num_terms; t++) {
+            const Part& p = bank.terms[t];
+            scaled_.emplace_back(bank.width, 0.0f);
+            gains_.push_back(column_gains(p));
+            if (!p.rows) continue;
+            if (places_.empty()) places_.resize(bank.num_terms);
+            places_[t].assign(bank.height, -1);
+            for (Int r = 0; r < p.num_rows; r++) places_[t][p.rows[r]] = r;
+        }
+    }
+
+    // The gradient of weights times gains, at its place in the row, for all terms.
+    void move_to(Int row) {
+        row_ = row;
+        any_ = false;
+        for (Int t = 0; t < bank_.num_terms; t++) {
+            const Part& p = bank_.terms[t];
+            const Int r = p.rows ? places_[t][row] : row - p.first_row;
+            present_[t] = r >= 0 && r < p.num_rows;
+            if (!present_[t]) continue;
+            any_ = true;
+            const float out = p.out(row) * (float)bank_.scale;
+            const float* __restrict g = p.weight + r * p.num_columns;
+            const float* in = gains_[t].empty() ? nullptr : gains_[t].data();
+            float* __restrict h = scaled_[t].data();
+            if (p.columns) {
+                for (Int j = 0; j < p.num_columns; j++) h[p.columns[j]] = g[j] * (in ? out * in[j] : out);
+                continue;
+            }
+            h += p.first_column;
+            if (in)
+                for (Int j = 0; j < p.num_columns; j++) h[j] = g[j] * (out * in[j]);
+            else
+                for (Int j = 0; j < p.num_columns; j++) h[j] = g[j] * out;
+        }
+    }
+
+    bool any() const { return any_; }
+
+    const float* of(Int k) {  // (L,)
+        bool begun = false;
+        for (Int t = 0; t < bank_.num_terms; t++) {
+            if (!present_[t]) continue;
+            const Part& p = bank_.terms[t];
+            const float gate = p.gates ? p.gates_of(row_)[k] : 1.0f;
+            const float* __restrict h = scaled_[t].data();
+            float* __restrict sum = sum_.data();
+            if (!begun)
+                for (Int j = 0; j < bank_.width; j++) sum[j] = gate * h[j];
+            else
+                for (Int j = 0; j < bank_.width; j++) sum[j] += gate * h[j];
+            begun = true;
+        }
+        return begun ? sum_.data() : zeros_.data();
+    }
+
+  private:
+    const Bank& bank_;
+    std::vector<std::vector<float>> scaled_, gains_;
+    std::vector<std::vector<Int>> places_;
+    std::vector<float> sum_;
+    std::vector<char> present_;
+    std::vector<float> zeros_;
+    Int row_ = 0;
+    bool any_ = false;
+};
+
+void adamw(const Bank& bank, Int at, const float* __restrict g) {
+    float *__restrict p = bank.values + at, *__restrict m = bank.first + at, *__restrict v = bank.second + at;
+    const float fast = (float)(1 - bank.beta1), slow = (float)bank.beta2, rest = (float)(1 - bank.beta2);
+    const float rate = (float)bank.rate, root = (float)bank.root;
+    const float kept = (float)bank.decay, epsilon = (float)bank.epsilon;
+    for (Int j = 0; j < bank.width; j++) {
+        const float mean = m[j] + fast * (g[j] - m[j]);
+        const float square = v[j] * slow + rest * g[j] * g[j];
+        m[j] = mean;
+        v[j] = square;
+        p[j] = p[j] * kept - rate * mean / (std::sqrt(square) * root + epsilon);
+    }
+}
+
+void sgd(const Bank& bank, Int at, const float* __restrict g) {
+    float *__restrict p = bank.values + at, *__restrict b = bank.first + at;
+    const float rate = (float)bank.rate, decay = (float)bank.decay;
+    if (!bank.first) {
+        for (Int j = 0; j < bank.width; j++) p[j] -= rate * (g[j] + decay * p[j]);
+        return;
+    }
+    const float kept = bank.fresh ? 0.0f : (float)bank.beta1, taken = bank.fresh ? 1.0f : (float)bank.beta2;
+    const float ahead = (float)bank.beta1;
+    for (Int j = 0; j < bank.width; j++) {
+        const float slope = g[j] + decay * p[j];
+        const float moved = (bank.fresh ? 0.0f : kept * b[j]) + taken * slope;
+        b[j] = moved;
+        p[j] -= rate * (bank.nesterov ? slope + ahead * moved : moved);
+    }
+}
+
+}  // namespace
+
+extern "C" {
+
+void hypernas_mix(const Part* parts, Int num, Int threads) {
+    Int total = 0;
+    const auto work = pieces(
+        num, [&](Int i) { return parts[i].num_rows; },
+        [&](Int i) { return parts[i].entries * parts[i].num_columns; }, total);
+    run((Int)work.size(), total < ALONE ? 1 : threads,
+        [&](Int i) { mix_rows(parts[work[i].owner], work[i].from, work[i].to); });
+}
+
+void hypernas_pull_back(const Part* parts, Int num, Int threads) {
+    Int total = 0;
+    const auto work = pieces(
+        num, [&](Int i) { return parts[i].num_rows; },
+        [&](Int i) { return parts[i].entries * parts[i].num_columns; }, total);
+    std::vector<Sums> sums(work.size());
+    run((Int)work.size(), total < ALONE ? 1 : threads,
+        [&](Int i) { sums[i] = pull_back_rows(parts[work[i].owner], work[i].from, work[i].to); });
+    for (size_t i = 0; i < work.size(); i++) add_sums(parts[work[i].owner], work[i], sums[i]);
+}
+
+// The sum of squares of the gradients of banks.
+double hypernas_squares(const Bank* banks, Int num, Int threads) {
+    Int total = 0;
+    const auto work = pieces(
+        num, [&](Int i) { return banks[i].height; }, [&](Int i) { return banks[i].entries * banks[i].width; },
+        total);
+    std::vector<double> found(work.size(), 0.0);
+    run((Int)work.size(), total < ALONE ? 1 : threads, [&](Int i) {
+        const Bank& bank = banks[work[i].owner];
+        GradientRows rows(bank);
+        for (Int row = work[i].from; row < work[i].to; row++) {
+            rows.move_to(row);
+            for (Int k = 0; k < bank.entries && rows.any(); k++) {
+                const float* __restrict g = rows.of(k);
+                float x = 0;
+#pragma omp simd reduction(+ : x)
+                for (Int j = 0; j < bank.width; j++) x += g[j] * g[j];
+                found[i] += x;
+            }
+        }
+    });
+    double sum = 0;
+    for (double x : found) sum += x;
+    return sum;
+}
+
+void hypernas_update(const Bank* banks, Int num, Int threads) {
+    Int total = 0;
+    const auto work = pieces(
+        num, [&](Int i) { return banks[i].height; }, [&](Int i) { return banks[i].entries * banks[i].width; },
+        total);
+    run((Int)work.size(), total < ALONE ? 1 : threads, [&](Int i) {
+        const Bank& bank = banks[work[i].owner];
+        GradientRows rows(bank);
+        for (Int row = work[i].from; row < work[i].to; row++) {
+            rows.move_to(row);
+            for (Int k = 0; k < bank.entries; k++) {
+                const Int at = (k * bank.height + row) * bank.width;
+                (bank.rule == 0 ? adamw : sgd)(bank, at, rows.of(k));
+            }
+        }
+    });
+}
+
+}  // extern "C"

@@ -1,0 +1,100 @@
+"""Rules: what torch's optimizers make of a gradient, for the native part."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hypernas.mixing.turn import Constants
+
+State = dict[str, Any]  # an optimizer's, of one parameter
+Group = Mapping[str, Any]  # of its parameters, with its options
+Moments = tuple[Tensor | None, Tensor | None]
+
+
+class Rule(ABC):
+    """An optimizer's step for one parameter, by the options and the state that torch's own has.
+
+    Attributes:
+        kind: the optimizer; none of a class that inherits from it.
+        refused: options that the native part does not know.
+    """
+
+    kind: type[torch.optim.Optimizer]
+    refused: tuple[str, ...]
+
+    @abstractmethod
+    def remembers(self, group: Group) -> bool:
+        """True if there is a state."""
+
+    @abstractmethod
+    def advance(
+        self, parameter: nn.Parameter, state: State, group: Group
+    ) -> tuple[Moments, Constants]:
+        """Count a step in the state, as torch makes it at the first; its tensors, and the numbers."""
+
+
+class AdamWRule(Rule):
+    """AdamW (Loshchilov and Hutter, 2017, arXiv 1711.05101, algorithm 2)."""
+
+    kind = torch.optim.AdamW
+    refused = ("amsgrad", "maximize", "capturable", "differentiable")
+
+    def remembers(self, group: Group) -> bool:
+        return True
+
+    def advance(
+        self, parameter: nn.Parameter, state: State, group: Group
+    ) -> tuple[Moments, Constants]:
+        if not state:
+            state["step"] = torch.zeros((), dtype=torch.float32)
+            state["exp_avg"] = torch.zeros_like(parameter)
+            state["exp_avg_sq"] = torch.zeros_like(parameter)
+        state["step"] += 1
+        step, (beta1, beta2), rate = float(state["step"]), group["betas"], group["lr"]
+        constants = Constants(
+            rule=0,
+            rate=rate / (1 - beta1**step),
+            decay=1 - rate * group["weight_decay"],
+            beta1=beta1,
+            beta2=beta2,
+            epsilon=group["eps"],
+            root=1 / math.sqrt(1 - beta2**step),
+        )
+        return (state["exp_avg"], state["exp_avg_sq"]), constants
+
+
+class SGDRule(Rule):
+    """Descent with momentum, plain or Nesterov's (Sutskever et al., 2013, ICML), decay added to gradients."""
+
+    kind = torch.optim.SGD
+    refused = ("maximize", "differentiable")
+
+    def remembers(self, group: Group) -> bool:
+        return group["momentum"] != 0
+
+    def advance(
+        self, parameter: nn.Parameter, state: State, group: Group
+    ) -> tuple[Moments, Constants]:
+        moved = None
+        fresh = state.get("momentum_buffer") is None
+        if self.remembers(group):
+            if fresh:
+                state["momentum_buffer"] = torch.empty_like(parameter)
+            moved = state["momentum_buffer"]
+        constants = Constants(
+            rule=1,
+            fresh=int(fresh),
+            nesterov=int(group["nesterov"]),
+            rate=group["lr"],
+            decay=group["weight_decay"],
+            beta1=group["momentum"],
+            beta2=1 - group["dampening"],
+        )
+        return (moved, None), constants
+
+
+RULES: tuple[Rule, ...] = (AdamWRule(), SGDRule())

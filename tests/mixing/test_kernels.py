@@ -1,0 +1,169 @@
+"""The native part of a step computes what torch does."""
+
+import itertools
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.testing import assert_close
+
+from hypernas.mixing import Coefficients, Ledger, mix_all, noting
+from hypernas.native import library, native
+from hypernas.slicing import Axis, Slice, prefix
+
+pytestmark = pytest.mark.skipif(native().library is None, reason=native().words)
+
+KERNEL = (Axis((3,), (slice(1, 2),)), Axis((3,), (slice(0, 3),)))
+PLACES = {
+    "prefix": prefix((6, 5), (4, 3)),
+    "whole": prefix((6, 5), (6, 5)),
+    "layout": Slice((Axis((2, 3), (slice(0, 2), slice(0, 2))), Axis((5,), (slice(1, 4),)))),
+    "heads": Slice((Axis((6,), (slice(0, 4),)), Axis((5,), ((0, 2, 3),)))),
+    "kernel": Slice((*prefix((6, 5), (4, 3)).axes, *KERNEL)),
+    "whole kernel": prefix((6, 5, 3, 3), (4, 3, 3, 3)),
+    "vector": prefix((6,), (4,)),
+    "chosen vector": Slice((Axis((6,), ((0, 2, 5),)),)),
+    "number": Slice(()),
+}
+
+
+def problem(place: str, experts: int | str | None, gains: str, *, wide: int = 1):
+    """A bank, coefficients, and the place, of single numbers; channels times `wide`."""
+    where = PLACES[place]
+    largest = [torch.Size(axis.large).numel() for axis in where.axes]
+
+    def leaf(*shape: int) -> Tensor:
+        return torch.randn(*shape, requires_grad=True)
+
+    num = 3 if isinstance(experts, str) else experts or 1
+    gates = leaf(largest[0], 3) if experts == "neuron" else None
+    coefficients = Coefficients(
+        experts=leaf(num) if isinstance(experts, int) else gates,
+        gain_out=leaf(largest[0]) if largest and "out" in gains else None,
+        gain_in=leaf(largest[1]) if len(largest) > 1 and "in" in gains else None,
+        offset=leaf(largest[0]) if len(largest) == 1 and gains else None,
+    )
+    return nn.Parameter(torch.randn(num, *largest)), coefficients, where
+
+
+def of_mixing(ledger: Ledger | None, bank, jobs):
+    """The weights of some places, the gradients of their coefficients, and that of the bank in full."""
+    given = [t for c, _ in jobs for t in vars(c).values() if t is not None]
+    for tensor in (bank, *given):
+        tensor.grad = None
+    if ledger is None:
+        made = mix_all({"w": bank}.__getitem__, [({"w": c}, {"w": place}) for c, place in jobs])
+        sum((w["w"] * w["w"].detach().cos()).sum() for w in made).backward()
+    else:
+        ledger.take([bank])
+        with noting(ledger):
+            made = mix_all({"w": bank}.__getitem__, [({"w": c}, {"w": p}) for c, p in jobs])
+            sum((w["w"] * w["w"].detach().cos()).sum() for w in made).backward()
+        for _, terms in ledger.terms():
+            assert bank.grad is None
+            bank.grad = torch.zeros_like(bank)
+            for term in terms:
+                term.add_to(bank.grad)
+    return [w["w"].detach() for w in made], [t.grad for t in given], bank.grad
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("experts", [None, 1, 3, 4, 9, "neuron"])
+@pytest.mark.parametrize("gains", ["", "out", "in", "out and in"])
+def test_weights_and_gradients_are_those_of_torch(place, experts, gains):
+    if place == "number" and experts == "neuron":
+        return
+    bank, coefficients, where = problem(place, experts, gains)
+    expected = of_mixing(None, bank, [(coefficients, where)])
+    assert_close(of_mixing(Ledger(), bank, [(coefficients, where)]), expected)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_rows_longer_than_a_tile_and_several_pieces_of_work_are_put_together(threads):
+    where = Slice((Axis((300,), (slice(3, 290),)), Axis((1500,), (slice(1, 1400),))))
+    bank = nn.Parameter(torch.randn(5, 300, 1500))
+    given = Coefficients(*(torch.randn(n, requires_grad=True) for n in (5, 300, 1500)))
+    torch.set_num_threads(threads)
+    try:
+        found = of_mixing(Ledger(), bank, [(given, where)])
+    finally:
+        torch.set_num_threads(1)
+    assert_close(found, of_mixing(None, bank, [(given, where)]), rtol=1e-4, atol=2e-3)
+
+
+def test_terms_larger_than_the_gradient_are_written():
+    bank, *_ = problem("prefix", None, "")
+    ledger = Ledger()
+    jobs = [(Coefficients(), PLACES[name]) for name in ("prefix", "layout", "whole")]
+    expected = of_mixing(None, bank, jobs)
+    assert_close(of_mixing(ledger, bank, jobs), expected)
+    assert ledger.terms() == []
+
+
+def test_a_bank_with_another_gradient_has_its_terms_written_to_it():
+    bank, coefficients, where = problem("prefix", 3, "out and in")
+    expected = of_mixing(None, bank, [(coefficients, where)])[2] + 2 * bank.detach()
+    bank.grad, ledger = None, Ledger()
+    ledger.take([bank])
+    with noting(ledger):
+        bank.square().sum().backward()
+        (made,) = mix_all({"w": bank}.__getitem__, [({"w": coefficients}, {"w": where})])
+        (made["w"] * made["w"].detach().cos()).sum().backward()
+    assert ledger.terms() == []
+    assert_close(bank.grad, expected)
+
+
+def test_a_gradient_that_is_to_be_differentiated_is_written():
+    bank, coefficients, where = problem("prefix", 3, "out and in")
+    ledger = Ledger()
+    ledger.take([bank])
+    with noting(ledger):
+        (made,) = mix_all({"w": bank}.__getitem__, [({"w": coefficients}, {"w": where})])
+        (first,) = torch.autograd.grad(made["w"].square().sum(), bank, create_graph=True)
+    assert ledger.terms() == []
+    assert torch.autograd.grad(first.sum(), coefficients.experts)[0] is not None
+
+
+# --- the library -------------------------------------------------------------------------------
+
+
+def fresh() -> library.Native:
+    return library.native.__wrapped__()
+
+
+def test_an_environment_without_the_native_part_says_so(monkeypatch):
+    monkeypatch.setenv(library.SWITCH, "0")
+    assert fresh().library is None
+    assert "HYPERNAS_NATIVE" in fresh().words
+
+
+@pytest.mark.parametrize("compiler", ["no-such-compiler", "false"])
+def test_a_compiler_that_is_missing_or_fails_is_told_of(monkeypatch, tmp_path, compiler):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("CXX", compiler)
+    found = fresh()
+    assert found.library is None
+    assert "compiler" in found.words or compiler in found.words
+    assert not list(tmp_path.rglob("*.so"))
+
+
+def test_several_processes_compile_at_once_and_leave_one_whole_library(tmp_path):
+    code = "from hypernas.native import native; assert native().library is not None, native().words"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    running = [subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(2)]
+    assert [process.wait() for process in running] == [0, 0]
+    assert [path.suffix for path in (tmp_path / "hypernas").iterdir()] == [".so"]
+
+
+def test_positions_are_the_indices_of_axes_multiplied_out():
+    taken = itertools.product(
+        [slice(0, 3), slice(1, 3), (0, 2), (1,)], [slice(0, 4), slice(1, 2), (0, 3)]
+    )
+    for first, second in taken:
+        where = Slice((Axis((2,), (slice(0, 2),)), Axis((3, 4), (first, second))))
+        found = where.columns
+        each = torch.arange(found.first, found.first + found.num)
+        assert (each if found.each is None else found.each).tolist() == list(where.axes[1].indices)

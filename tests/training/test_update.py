@@ -1,0 +1,185 @@
+"""Fused steps move a generator as torch's optimizer does."""
+
+from functools import partial
+
+import pytest
+import torch
+from example_spaces import EXAMPLES
+from torch.testing import assert_close
+from training_runs import fit, short, space
+
+from hypernas import SearchSpace, generators
+from hypernas.native import library, native
+from hypernas.sampling import Sandwich
+from hypernas.training import Update
+from hypernas.training.callbacks import Checkpoints
+from hypernas.training.optimizer import Groups
+
+pytestmark = pytest.mark.skipif(native().library is None, reason=native().words)
+# A small epsilon of AdamW makes as much of the roundings of gradients of zero as of any gradient.
+OPTIMIZERS = {
+    "adamw": partial(torch.optim.AdamW, lr=0.01, eps=1e-3, weight_decay=0.1),
+    "fused adamw": partial(torch.optim.AdamW, lr=0.01, eps=1e-3, weight_decay=0.1, fused=True),
+    "descent": partial(torch.optim.SGD, lr=0.05, weight_decay=0.1),
+    "momentum": partial(torch.optim.SGD, lr=0.05, momentum=0.9, dampening=0.1, weight_decay=0.1),
+    "nesterov": partial(torch.optim.SGD, lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.1),
+}
+GENERATORS = {
+    "shared": generators.shared,
+    "hypernas": partial(generators.hypernas, num_experts=3, experts="*", gains="*", offsets="*"),
+    "mos_layer": partial(generators.mos_layer, dropout=0.0),
+    "mos_neuron": partial(generators.mos_neuron, dropout=0.0, balance=0.1),
+    "few_shot": generators.few_shot,
+    "soft_sharing": generators.soft_sharing,
+    "ssn": generators.ssn,
+    "acdc": generators.acdc,
+    "ofa": generators.ofa,
+    "cafenet": generators.cafenet,
+    "by_name": lambda space: generators.by_name(
+        space, {"*weight": generators.hypernas}, rest=generators.shared
+    ),
+}
+
+
+def moved(make, example, optimizer, *, fused: bool, num: int = 1, bound: float | None = 0.3):
+    """Parameters, state and norms of a generator after four steps on some architectures each."""
+    generator = make(example.space).train()
+    groups = Groups(generator, optimizer, alone=fused)
+    assert (groups.update.path == "fused") == fused
+    rng, norms = torch.Generator().manual_seed(3), []
+    for _ in range(4):
+        with groups.noting():
+            sampled = [generator.space.sample(rng) for _ in range(num)]
+            with generators.together(generator, sampled) as generated:
+                for architecture, weights in zip(sampled, generated, strict=True):
+                    found = generator.call(architecture, example.inputs, weights=weights)
+                    (found - 1).square().mean().backward()
+            extra = generators.auxiliary_loss(generator, [generator.subnet(a) for a in sampled])
+            if extra is not None:
+                extra.backward()
+        norms.append(groups.step(bound))
+    return generator, groups, norms
+
+
+def check_alike(make, example, optimizer, **options) -> None:
+    found = moved(make, example, optimizer, fused=True, **options)
+    expected = moved(make, example, optimizer, fused=False, **options)
+    tolerance = {"rtol": 1e-4, "atol": 1e-5}
+    assert_close(found[2], expected[2], rtol=1e-4, atol=0)
+    assert_close(found[0].state_dict(), expected[0].state_dict(), **tolerance)
+    assert_close(found[1].memory(), expected[1].memory(), **tolerance)
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_a_fused_step_is_that_of_torch_for_every_generator(name):
+    check_alike(GENERATORS[name], EXAMPLES["conv"](), OPTIMIZERS["adamw"])
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_a_fused_step_is_that_of_torch_for_every_slice(example):
+    for name in ("hypernas", "shared"):
+        check_alike(GENERATORS[name], EXAMPLES[example](), OPTIMIZERS["nesterov"], num=2)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("bound", [None, 0.01])
+def test_a_fused_step_is_that_of_torch_for_every_optimizer(optimizer, bound):
+    check_alike(
+        GENERATORS["hypernas"], EXAMPLES["mlp"](), OPTIMIZERS[optimizer], num=3, bound=bound
+    )
+
+
+def test_a_frozen_source_stays_as_it_is():
+    example = EXAMPLES["mlp"]()
+
+    def make(space):
+        generator = GENERATORS["hypernas"](space)
+        generator.source.requires_grad_(False)
+        return generator
+
+    check_alike(make, example, OPTIMIZERS["momentum"])
+
+
+def test_banks_whose_gradient_something_looks_at_have_one():
+    seen = []
+
+    def make(space):
+        generator = GENERATORS["hypernas"](space)
+        first, *_ = generator.bank.parameters()
+        first.register_hook(lambda gradient: seen.append(gradient.norm()))
+        return generator
+
+    check_alike(make, EXAMPLES["mlp"](), OPTIMIZERS["adamw"])
+    assert len(seen) == 8
+    assert_close(seen[:4], seen[4:], rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "reason"),
+    [
+        (torch.optim.Adam, "Adam is neither AdamW nor SGD"),
+        (partial(torch.optim.AdamW, amsgrad=True), "the optimizer's amsgrad"),
+        (partial(torch.optim.SGD, lr=torch.tensor(0.1)), "the optimizer's lr"),
+    ],
+)
+def test_other_optimizers_take_steps_of_their_own(optimizer, reason):
+    parameter = torch.nn.Parameter(torch.zeros(2))
+    assert Update(optimizer([parameter])).path == f"torch: {reason}"
+
+
+@pytest.mark.parametrize("name", ["hypernas", "mos_neuron"])
+def test_a_resumed_run_of_fused_steps_is_one_that_never_stopped(tmp_path, name):
+    training = short(6, accumulate=2)
+    whole, resumed = (getattr(generators, name)(space()) for _ in range(2))
+    fit(whole, training, callbacks=[Checkpoints(tmp_path, every=4)])
+    (tmp_path / "00000006").rename(tmp_path / "late")
+    fit(resumed, training, callbacks=[], resume=tmp_path)
+    assert_close(resumed.state_dict(), whole.state_dict(), rtol=0, atol=0)
+
+
+def test_a_run_goes_on_with_steps_of_torch_where_fused_ones_stopped(tmp_path, monkeypatch):
+    whole, resumed = (generators.hypernas(space()) for _ in range(2))
+    steep = partial(torch.optim.AdamW, lr=0.01, eps=1e-3)
+    options = {"sampler": Sandwich(num_random=0), "optimizer": steep}
+    fit(whole, short(6), callbacks=[Checkpoints(tmp_path, every=4)], **options)
+    (tmp_path / "00000006").rename(tmp_path / "late")
+    monkeypatch.setattr("hypernas.training.update.native", lambda: library.Native(None, "none"))
+    fit(resumed, short(6), callbacks=[], resume=tmp_path, **options)
+    assert_close(resumed.state_dict(), whole.state_dict(), rtol=1e-3, atol=1e-4)
+
+
+def test_results_do_not_depend_on_the_number_of_threads():
+    found = []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        try:
+            wide = SearchSpace({"width": [256]}, lambda a: torch.nn.Linear(300, 4 * a["width"]))
+            generator = GENERATORS["hypernas"](wide)
+            groups = Groups(generator, OPTIMIZERS["adamw"])
+            with groups.noting():
+                weights = generator(wide.largest())
+                rng = torch.Generator().manual_seed(0)
+                for name in sorted(weights):
+                    drawn = torch.randn(weights[name].shape, generator=rng)
+                    weights[name].backward(drawn, retain_graph=True)
+            groups.update.step(0.1)
+        finally:
+            torch.set_num_threads(1)
+        found.append([p.detach() for p in generator.bank.parameters()])
+    assert_close(*found, rtol=0, atol=0)
+
+
+def test_denormal_moments_become_zero():
+    generator = generators.shared(space("layer"))
+    groups = Groups(generator, OPTIMIZERS["adamw"])
+    for _ in range(2):
+        with groups.noting():
+            sum(w.sum() for w in generator(generator.space.smallest()).values()).backward()
+        groups.step(None)
+        for state in groups.optimizer.state.values():
+            state["exp_avg"].fill_(1e-39)
+    with groups.noting():
+        sum(w.sum() for w in generator(generator.space.smallest()).values()).backward()
+    groups.step(None)
+    moments = torch.cat([s["exp_avg"].flatten() for s in groups.optimizer.state.values()])
+    assert ((moments == 0) | (moments.abs() > 1e-38)).all()
