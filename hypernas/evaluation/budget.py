@@ -3,7 +3,8 @@
 import copy
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypernas.cost import counting, flops
 from hypernas.data import Data
 from hypernas.generators import Generator
 from hypernas.objectives import Objective, teacher_of
-from hypernas.sampling import Sampler
+from hypernas.sampling import Sampler, preview
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 from hypernas.subnet.arguments import Arguments
@@ -46,8 +47,8 @@ class Budget:
     ) -> "Budget":
         cost = _forward(space, data)
         rng = torch.Generator().manual_seed(0)
-        steps = [sampler(space, rng) for _ in range(_NUM_STEPS)]
-        mean = sum(cost(a) for step in steps for a in step) / _NUM_STEPS
+        steps = preview(sampler, space, _NUM_STEPS, rng=rng)
+        mean = sum(cost(d.architecture) * d.share for step in steps for d in step) / _NUM_STEPS
         return cls(reference_steps, mean / cost(space.largest()))
 
     def steps(self, budget: float) -> int:
@@ -92,20 +93,24 @@ def step_flops(
     )
     inputs = Arguments.of(batch[0])
     rng = torch.Generator().manual_seed(0)
-    steps: list[Sequence[Architecture]] = []
-    while sum(map(len, steps)) < num:
-        steps.append(sampler(generator.space, rng))
+    few = preview(sampler, generator.space, _NUM_STEPS, rng=torch.Generator().manual_seed(0))
+    num_steps = math.ceil(num * _NUM_STEPS / sum(map(len, few)))
+    steps = preview(sampler, generator.space, num_steps, rng=rng)
     sizes = itertools.accumulate(map(len, steps))
     first = next((i for i, size in enumerate(sizes, 1) if size >= counted), len(steps))
     shadow = copy.deepcopy(generator, {id(generator.space): generator.space}).train()
     teacher = teacher_of(objective, batch[0])
     devices = [generator.device] if generator.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), counting() as counter:
-        for architecture in itertools.chain(*steps[:first]):
-            outputs = shadow.call(architecture, inputs)
-            objective.loss(outputs, batch[1], teacher).backward()
+        for draw in itertools.chain(*steps[:first]):
+            outputs = shadow.call(draw.architecture, draw.rows.of(inputs, batch_size))
+            own = draw.rows.of((batch[1], teacher), batch_size)
+            objective.loss(outputs, *own).backward()
     cost = _forward(generator.space, data)
-    every, some = (sum(map(cost, itertools.chain(*part))) for part in (steps, steps[:first]))
+    every, some = (
+        sum(cost(draw.architecture) * draw.share for draw in itertools.chain(*part))
+        for part in (steps, steps[:first])
+    )
     return counter.get_total_flops() * every / some / len(steps)
 
 

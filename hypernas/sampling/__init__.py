@@ -4,6 +4,7 @@ from hypernas.sampling.delayed import Delayed
 from hypernas.sampling.divided import Divided, rows_of
 from hypernas.sampling.fairness import StrictFairness
 from hypernas.sampling.fixed import Fixed
+from hypernas.sampling.preview import Draw, preview
 from hypernas.sampling.progressive import Phase, Progressive
 from hypernas.sampling.sampler import Sampler
 from hypernas.sampling.sandwich import Sandwich
@@ -16,6 +17,7 @@ from hypernas.sampling.weighted import Weighted, weights_of
 __all__ = [
     "Delayed",
     "Divided",
+    "Draw",
     "Fixed",
     "Phase",
     "Progressive",
@@ -25,6 +27,7 @@ __all__ = [
     "Timed",
     "Uniform",
     "Weighted",
+    "preview",
     "rows_of",
     "sample_subnets",
     "stratified_subnets",

@@ -13,12 +13,15 @@ from hypernas.distributed.device import pick_device
 from hypernas.evaluation import Recipe, References
 from hypernas.runs.assembly import Parts, assemble, part, strategy_of, training_of
 from hypernas.runs.settings import Settings
+from hypernas.sampling import preview
 from hypernas.studies.cell import run_cell
 from hypernas.studies.memory import measure_memory
 from hypernas.studies.step_cost import measure_steps
 from hypernas.subnet.arguments import Arguments
 from hypernas.training import Diverged
 from hypernas.training.optimizer import Groups
+
+_PREVIEWED = 64  # steps whose cost is measured, over and over
 
 
 def work(spec: dict[str, Any]) -> Any:
@@ -115,7 +118,9 @@ def _stepper(settings: Settings) -> Callable[[int], None]:
     """A function that computes step i of an arm's training, to its end."""
     parts = parts_of(settings)
     training = training_of(settings)
-    sampler = part(settings, "sampling")
+    steps = preview(
+        part(settings, "sampling"), parts.space, _PREVIEWED, rng=torch.Generator().manual_seed(0)
+    )
     generator = parts.generator.to(pick_device(settings["device"])).train()
     batches = parts.data.batches(
         batch_size=training.batch_size, device=generator.device
@@ -124,8 +129,9 @@ def _stepper(settings: Settings) -> Callable[[int], None]:
 
     def step(i: int) -> None:
         rng = torch.Generator().manual_seed(i)
-        architectures = sampler(parts.space, rng)
-        training.backward(generator, architectures, next(batches), parts.objective, rng)
+        draws = steps[i % _PREVIEWED]
+        architectures, rows = [d.architecture for d in draws], [d.rows for d in draws]
+        training.backward(generator, architectures, next(batches), parts.objective, rng, rows)
         groups.step(training.max_grad_norm)
         if generator.device.type == "cuda":
             torch.cuda.synchronize(generator.device)

@@ -3,7 +3,7 @@
 import torch
 
 from hypernas.objectives import Objective
-from hypernas.sampling import Sampler
+from hypernas.sampling import Sampler, preview
 from hypernas.space import SearchSpace
 
 _STEPS = 64  # that are looked at
@@ -20,9 +20,8 @@ def check_teacher(objective: Objective, sampler: Sampler, space: SearchSpace) ->
     if not objective.distils:
         return
     rng = torch.Generator().manual_seed(0)
-    for _ in range(_STEPS):
-        first, *others = sampler(space, rng)
-        if others and first == space.largest():
+    for first, *others in preview(sampler, space, _STEPS, rng=rng):
+        if others and first.architecture == space.largest():
             return
     raise ValueError(
         f"{type(objective).__name__} lets the largest architecture of a step teach the others, but "

@@ -15,6 +15,7 @@ from hypernas.distributed.device import pick_device
 from hypernas.generators import Generator
 from hypernas.objectives import Objective
 from hypernas.space.architecture import Architecture
+from hypernas.subnet.rows import Rows
 from hypernas.training import checkpoint
 from hypernas.training.callback import Told, turn_of
 from hypernas.training.gradients import add_gradients
@@ -212,15 +213,18 @@ class Training:
         batch: tuple[Any, Any],
         objective: Objective,
         rng: torch.Generator | None = None,
+        rows: Sequence[Rows] | None = None,
     ) -> Tensor:  # shape: (), mean loss
         """Add up the gradients of the losses of some architectures on one batch, in one process.
 
-        With an `rng`, free channels are chosen first, on the same batch.
+        Args:
+            rng: given, free channels are chosen first, on the same batch.
+            rows: that each architecture reads; None for all of them.
         """
         storage = Replicated(generator, ProcessGroup())
         return add_gradients(
             storage,
-            [Part([generator.subnet(a) for a in architectures], batch)],
+            [Part([generator.subnet(a) for a in architectures], batch, rows)],
             objective,
             combine=self.combine,
             precision=self.precision,

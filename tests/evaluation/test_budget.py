@@ -10,7 +10,7 @@ from hypernas.cost import flops
 from hypernas.data import digits
 from hypernas.evaluation import Budget, step_flops
 from hypernas.objectives import CrossEntropy, InPlaceDistillation
-from hypernas.sampling import Fixed, Sandwich, Uniform
+from hypernas.sampling import Delayed, Fixed, Sandwich, Uniform
 from hypernas.spaces import conv2d, mlp
 from hypernas.spaces.attention import FUSED_QKV, SelfAttention
 
@@ -165,3 +165,28 @@ def test_counting_leaves_the_generator_and_the_random_state_as_they_are(make):
     assert_close(torch.get_rng_state(), random)
     assert all(p.grad.eq(1).all() for p in generator.parameters())
     assert not generator.training
+
+
+def test_architectures_that_divide_a_batch_cost_one_pass_together():
+    whole = Budget.of(SPACE, DATA, Fixed(), reference_steps=100)
+    divided = Budget.of(SPACE, DATA, Uniform(num=4, divide=True), reference_steps=100)
+    alone = Budget.of(SPACE, DATA, Uniform(), reference_steps=100)
+    assert whole.step == 1
+    assert_close(divided.step, alone.step, rtol=0.1, atol=0)
+    generator = generators.shared(SPACE)
+    four, one = (
+        count(generator, sampler, num=64)
+        for sampler in (Uniform(num=4, divide=True), Uniform(num=1))
+    )
+    assert_close(four, one, rtol=0.15, atol=0)
+
+
+def test_a_sampler_that_changes_costs_what_it_does_over_the_whole_of_training():
+    late, early = (Delayed(delay=d, ramp=0.0) for d in (0.75, 0.25))
+    steps = [Budget.of(SPACE, DATA, s, reference_steps=100).step for s in (late, early)]
+    sandwich = Budget.of(SPACE, DATA, Sandwich(), reference_steps=100).step
+    expected = [0.75 + 0.25 * sandwich, 0.25 + 0.75 * sandwich]
+    assert_close(steps, expected, rtol=0.05, atol=0)
+    generator = generators.shared(SPACE)
+    assert count(generator, late, num=64) < count(generator, early, num=64)
+    assert not late.steps  # the sampler itself was told of no training
