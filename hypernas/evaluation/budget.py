@@ -103,9 +103,12 @@ def step_flops(
     devices = [generator.device] if generator.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), counting() as counter:
         for draw in itertools.chain(*steps[:first]):
-            outputs = shadow.call(draw.architecture, draw.rows.of(inputs, batch_size))
-            own = draw.rows.of((batch[1], teacher), batch_size)
-            objective.loss(outputs, *own).backward()
+            with torch.set_grad_enabled(draw.trained):
+                outputs = shadow.call(draw.architecture, draw.rows.of(inputs, batch_size))
+                own = draw.rows.of((batch[1], teacher), batch_size)
+                loss = objective.loss(outputs, *own)
+            if draw.trained:
+                loss.backward()
     cost = _forward(generator.space, data)
     every, some = (
         sum(cost(draw.architecture) * draw.share for draw in itertools.chain(*part))

@@ -1,5 +1,7 @@
 """Samplers: the architectures to train now."""
 
+from hypernas.sampling.attentive import Attentive
+from hypernas.sampling.contest import Contest
 from hypernas.sampling.delayed import Delayed
 from hypernas.sampling.divided import Divided, rows_of
 from hypernas.sampling.fairness import StrictFairness
@@ -15,6 +17,8 @@ from hypernas.sampling.uniform import Uniform
 from hypernas.sampling.weighted import Weighted, weights_of
 
 __all__ = [
+    "Attentive",
+    "Contest",
     "Delayed",
     "Divided",
     "Draw",

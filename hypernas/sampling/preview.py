@@ -1,11 +1,13 @@
 """A look ahead at what a sampler draws."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 from hypernas.events import Begun, Observer
+from hypernas.sampling.contest import Contest
 from hypernas.sampling.divided import rows_of
 from hypernas.sampling.sampler import Sampler
 from hypernas.space import SearchSpace
@@ -15,27 +17,44 @@ from hypernas.subnet.rows import ALL, Rows
 
 @dataclass(frozen=True)
 class Draw:
-    """An architecture of a step, and the rows of the batch that it reads."""
+    """An architecture of a step, and the rows of the batch that it reads.
+
+    Attributes:
+        trained: False if it is only looked at (see `Contest`).
+    """
 
     architecture: Architecture
-    rows: Rows
+    rows: Rows = ALL
+    trained: bool = True
 
     @property
     def share(self) -> float:
-        """Of the batch, that it reads."""
-        return 1 / self.rows.parts
+        """Of a forward and backward pass over the whole batch, the latter of which costs twice the former."""
+        return (1 if self.trained else 1 / 3) / self.rows.parts
 
 
 def preview(
     sampler: Sampler, space: SearchSpace, num: int, *, rng: torch.Generator
 ) -> list[list[Draw]]:
-    """The steps of a training of `num` steps, as a copy of the sampler takes them that is told of no loss."""
+    """The steps of a training of `num` steps, as a copy of the sampler takes them that is told of no loss.
+
+    Where it looks at candidates, all have the same. They stand behind those that are trained.
+    """
     shadow = copy.deepcopy(sampler, {id(space): space})
     steps = []
+    looked: list[Draw] = []
+
+    def losses(architectures: Sequence[Architecture]) -> list[float]:
+        looked.extend(Draw(architecture, trained=False) for architecture in architectures)
+        return [0.0] * len(architectures)
+
     for i in range(num):
         if isinstance(shadow, Observer):
             shadow.see(Begun(i, num))
-        architectures = shadow(space, rng)
+        contest = isinstance(shadow, Contest)
+        architectures = shadow.decide(space, rng, losses) if contest else shadow(space, rng)
         rows = rows_of(shadow, architectures) or [ALL] * len(architectures)
-        steps.append([Draw(*pair) for pair in zip(architectures, rows, strict=True)])
+        trained = [Draw(*pair) for pair in zip(architectures, rows, strict=True)]
+        steps.append([*trained, *looked])
+        looked.clear()
     return steps

@@ -129,9 +129,15 @@ def _stepper(settings: Settings) -> Callable[[int], None]:
 
     def step(i: int) -> None:
         rng = torch.Generator().manual_seed(i)
-        draws = steps[i % _PREVIEWED]
-        architectures, rows = [d.architecture for d in draws], [d.rows for d in draws]
-        training.backward(generator, architectures, next(batches), parts.objective, rng, rows)
+        draws, batch = steps[i % _PREVIEWED], next(batches)
+        with torch.no_grad():
+            for draw in draws:
+                if not draw.trained:
+                    generator.call(draw.architecture, Arguments.of(batch[0]))
+        trained = [draw for draw in draws if draw.trained]
+        architectures, rows = [d.architecture for d in trained], [d.rows for d in trained]
+        with groups.noting():
+            training.backward(generator, architectures, batch, parts.objective, rng, rows)
         groups.step(training.max_grad_norm)
         if generator.device.type == "cuda":
             torch.cuda.synchronize(generator.device)

@@ -1,6 +1,7 @@
 """The loop of training."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -8,10 +9,11 @@ import torch
 from torch import Tensor
 
 from hypernas.events import Begun, Ended, Event, Stepped
-from hypernas.sampling import rows_of, weights_of
+from hypernas.sampling import Contest, rows_of, weights_of
 from hypernas.space.architecture import Architecture
 from hypernas.training.gradients import add_gradients
 from hypernas.training.interruption import Interrupted, Interruption
+from hypernas.training.look import Look
 from hypernas.training.part import Part
 from hypernas.training.run import TrainingRun
 
@@ -70,12 +72,13 @@ def _take_step(
     training, strategy, step = run.training, run.strategy, run.step + 1
     run.groups.set_lr(strategy.schedule(step, run.steps))
     rng = torch.Generator().manual_seed((strategy.seed * 1_000_003 + step) % 2**63)
-    architectures = strategy.sampler(run.generator.space, rng)
+    batches = list(islice(stream, training.accumulate))
+    architectures = _decided(run, batches[0], rng)
     run.ranks.reseed(strategy.seed, step)
     with run.groups.noting():
         loss, losses = add_gradients(
             run.storage,
-            [_part(run, architectures, batch) for batch in islice(stream, training.accumulate)],
+            [_part(run, architectures, batch) for batch in batches],
             run.objective,
             combine=training.combine,
             precision=training.precision,
@@ -88,12 +91,28 @@ def _take_step(
     return architectures, losses
 
 
+def _decided(run: TrainingRun, batch: Batch, rng: torch.Generator) -> list[Architecture]:
+    """The architectures of a step, after a look at candidates where the sampler wants one."""
+    sampler, space = run.strategy.sampler, run.generator.space
+    if not isinstance(sampler, Contest):
+        return sampler(space, rng)
+    look = Look(
+        run.storage, lambda some: _candidates(run, some, batch), run.objective, seed=run.step
+    )
+    return sampler.decide(space, rng, look)
+
+
 def _part(run: TrainingRun, architectures: Sequence[Architecture], batch: Batch) -> Part:
     """The architectures on a batch, under its condition where the task has one."""
-    rows = rows_of(run.strategy.sampler, architectures)
+    found = _candidates(run, architectures, batch)
+    return replace(found, rows=rows_of(run.strategy.sampler, architectures))
+
+
+def _candidates(run: TrainingRun, architectures: Sequence[Architecture], batch: Batch) -> Part:
+    """Architectures that read the whole batch, or all of it but the condition."""
     if run.condition is None:
-        return Part([run.generator.subnet(a) for a in architectures], batch, rows)
+        return Part([run.generator.subnet(a) for a in architectures], batch)
     inputs, targets = batch
     condition = run.condition(inputs)
     subnets = [run.generator.subnet(a, condition) for a in architectures]
-    return Part(subnets, (run.condition.rest(inputs), targets), rows)
+    return Part(subnets, (run.condition.rest(inputs), targets))

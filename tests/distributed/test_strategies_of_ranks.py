@@ -10,7 +10,7 @@ from hypernas.conditions import BatchStatistics
 from hypernas.distributed import ProcessGroup, share
 from hypernas.events import Observer, Stepped
 from hypernas.objectives import CrossEntropy
-from hypernas.sampling import Sampler, Weighted
+from hypernas.sampling import Attentive, Sampler, Weighted
 from hypernas.subnet.rows import num_rows
 from hypernas.training import Strategy, Task, Training
 from hypernas.training.callbacks import Average, Validation
@@ -64,6 +64,24 @@ def test_two_ranks_take_the_strategic_steps_of_one_process(pair):
             assert_close(found[0], trail, rtol=1e-6, atol=1e-9)
             assert_close(found[1], average, rtol=1e-6, atol=1e-9)
             assert_close(found[2], final, rtol=1e-6, atol=1e-9)
+
+
+def contested(ranks):
+    generator = made("hypernas").double()
+    Training(steps=3, batch_size=16).run(
+        generator,
+        Task(blobs(torch.float64), CrossEntropy()),
+        Strategy(sampler=Attentive(num_random=1), optimizer=ADAMW),
+        device="cpu",
+        ranks=ranks,
+    )
+    return dict(generator.named_parameters())
+
+
+def test_ranks_decide_alike_after_a_look_at_candidates(pair):
+    expected = contested(ProcessGroup())
+    for found in pair(contested):
+        assert_close(found, expected, rtol=1e-6, atol=1e-9)
 
 
 class Named(NamedTuple):
