@@ -41,7 +41,6 @@ TARGETS: dict[str, tuple[Callable[..., SearchSpace], Callable[[], Data]]] = {
     "mlp": (spaces.mlp, digits),
     "conv1d": (spaces.conv1d, mnist1d),
     "conv2d": (spaces.conv2d, digits),
-    "resnet": (spaces.resnet, digits),
     "vit": (spaces.vit, digits),
     "transformer_lm": (spaces.transformer_lm, symbols),
 }
