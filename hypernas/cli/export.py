@@ -32,3 +32,7 @@ def export_command(config: DictConfig) -> None:
     )
     if written.left_out:
         print(f"left out of the program, as it is no tensor: {', '.join(written.left_out)}")
+    if written.padded is not None:
+        print(
+            f"examples that are all padding: differ by {written.padded:.1e}; read nothing of them"
+        )

@@ -1,6 +1,5 @@
 """A subnet as files that need no hypernas: checked against the generator before they are kept."""
 
-import copy
 import json
 import os
 import shutil
@@ -19,15 +18,15 @@ from hypernas.exports.format import ExportError, Format
 from hypernas.exports.onnx import ONNX
 from hypernas.exports.plain import left_out
 from hypernas.exports.pretrained import Pretrained
+from hypernas.exports.probe import probes
 from hypernas.exports.program import Program
+from hypernas.exports.reference import Reference
 from hypernas.exports.weights import Weights
 from hypernas.generators import Generator, Given
-from hypernas.generators.mode import evaluating
 from hypernas.space.architecture import Architecture
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.skeleton import build_seeded
 from hypernas.subnet.structure import map_tensors
-from hypernas.subnet.subnet import Subnet
 from hypernas.subnet.target import placing
 
 SUFFIXES = (".safetensors", ".pt2", ".onnx")
@@ -42,12 +41,15 @@ class Export:
         difference: the largest absolute one of any output, in units of that output's largest value or
             1, whichever is more.
         left_out: what the module returns beside tensors, which a program does not.
+        padded: the difference of a program for examples that its masks leave nothing of, which runtimes
+            treat each in its way (NaN included); None where there are no masks.
     """
 
     path: Path
     architecture: Architecture
     difference: float
     left_out: tuple[str, ...] = ()
+    padded: float | None = None
 
 
 def export_file(
@@ -67,7 +69,8 @@ def export_file(
     beside `net.onnx`, `architecture.json` in a folder.
 
     What is written is read back from a place aside, run on `inputs` and compared, output by output,
-    with what `generator.call` computes on the CPU; only then is it moved to its place.
+    with what `generator.call` computes on the CPU, a program also on another number of examples and on padded ones
+    (see `hypernas.exports.probe`); only then is it moved to its place.
 
     Args:
         architecture: or the subnet that it was resolved to, with a condition.
@@ -82,7 +85,8 @@ def export_file(
     refuse(path, overwrite=overwrite)
     subnet = generator.subnet(architecture)
     arguments = map_tensors(lambda tensor: tensor.detach().cpu(), Arguments.of(inputs))
-    expected = _called(generator, subnet, arguments, statistics)
+    reference = Reference(generator, subnet, statistics)
+    expected = reference.outputs(arguments)
     module = generator.export(subnet, statistics=statistics).cpu()
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as aside:
@@ -94,29 +98,42 @@ def export_file(
             _record_of(draft).write_text(json.dumps(record, indent=1) + "\n")
             found = differences(kind.run(draft, arguments), expected)
             _check(found, kind.tolerance)
+            padded = _probed(kind, draft, module, reference, arguments)
         except (OSError, SafetensorError) as error:
             raise ExportError(f"{path} could not be written: {error}") from error
         except ExportError as error:
             raise ExportError(f"{path} was not written: {error}") from error
         _move(Path(aside), path)
     others = left_out(expected) if path.suffix in (".pt2", ".onnx") else ()
-    return Export(path, subnet.architecture, max(found.values()), tuple(others))
+    return Export(path, subnet.architecture, max(found.values()), tuple(others), padded)
 
 
-@torch.no_grad()
-def _called(
-    generator: Generator,
-    subnet: Subnet,
-    arguments: Arguments,
-    statistics: Mapping[str, Tensor] | None,
-) -> Any:
-    """The outputs of `generator.call` on the CPU, to which a copy moves where that is elsewhere."""
-    if generator.device.type != "cpu":
-        generator = copy.deepcopy(generator, {id(generator.space): generator.space}).cpu()
-        subnet = generator.subnet(subnet)
-    kept = None if statistics is None else {name: x.cpu() for name, x in statistics.items()}
-    with evaluating(generator):
-        return generator.call(subnet, arguments, statistics=kept)
+def _probed(
+    kind: Format, draft: Path, module: nn.Module, reference: Reference, given: Arguments
+) -> float | None:
+    """Compare a program on other batches; the difference where all is padding, None where nothing can be.
+
+    Raises:
+        ExportError: if outputs differ, but for those of padding, or something fails on another number of examples.
+    """
+    padded = None
+    for probe in probes(module, given) if kind.any_batch else ():
+        try:
+            expected = reference.outputs(probe.arguments)
+            outputs = kind.run(draft, probe.arguments)
+        except Exception as error:  # whatever the user's module or a runtime raises
+            if probe.padding:
+                continue
+            raise ExportError(
+                f"it takes any batch size, but fails on {probe.of}: {type(error).__name__}: {error}"
+            ) from error
+        counted = (map_tensors(probe.counted, x) for x in (outputs, expected))
+        found = differences(*counted)
+        if probe.whole:
+            padded = max(found.values())
+        else:
+            _check(found, kind.tolerance, f" on {probe.of}")
+    return padded
 
 
 def _format(path: Path, generator: Generator, architecture: Architecture) -> Format:
@@ -135,13 +152,13 @@ def _format(path: Path, generator: Generator, architecture: Architecture) -> For
     return Pretrained(build, architecture)
 
 
-def _check(found: Mapping[str, float], tolerance: float) -> None:
+def _check(found: Mapping[str, float], tolerance: float, where: str = "") -> None:
     if not found:
         raise ExportError("the module returns no tensor, of which a difference could be told.")
     if wrong := {name: value for name, value in found.items() if not value <= tolerance}:
         told = ", ".join(f"{value:.1e} ({name})" for name, value in wrong.items())
         raise ExportError(
-            f"its outputs differ from the generator's by {told}, allowed is {tolerance:.0e}."
+            f"its outputs differ from the generator's by {told}{where}, allowed is {tolerance:.0e}."
         )
 
 

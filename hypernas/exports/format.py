@@ -23,9 +23,11 @@ class Format(ABC):
 
     Attributes:
         tolerance: allowed difference of outputs, in units of the largest of an output, or of 1.
+        any_batch: True if what is written is a program of its own, for any batch size.
     """
 
     tolerance: float
+    any_batch: bool
 
     @abstractmethod
     def write(self, module: nn.Module, arguments: Arguments, outputs: Any, path: Path) -> None:

@@ -10,16 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hypernas.exports.batch import batch_size
 from hypernas.exports.format import ExportError, Format, quiet
 from hypernas.exports.plain import plain_outputs
 from hypernas.subnet.arguments import Arguments
-from hypernas.subnet.structure import tensors
 
 
 class Program(Format):
     """A `torch.export` program for any batch size; outputs that are objects become dictionaries."""
 
     tolerance = 1e-6
+    any_batch = True
 
     def write(self, module: nn.Module, arguments: Arguments, outputs: Any, path: Path) -> None:
         with quiet(), followed(module), plain_outputs(module):
@@ -79,8 +80,3 @@ def batch_axes(module: nn.Module, arguments: Arguments) -> dict[str, Any]:
     signature = inspect.signature(module.forward)
     bound = signature.bind(*arguments.positional, **arguments.keywords).arguments
     return {name: axes(value) for name, value in bound.items()}
-
-
-def batch_size(arguments: Arguments) -> int | None:
-    """The length of the first tensor; None where there is none."""
-    return next((len(x) for x in tensors(arguments) if x.dim()), None)

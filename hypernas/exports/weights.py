@@ -23,6 +23,7 @@ class Weights(Format):
     """
 
     tolerance = 1e-6
+    any_batch = False
 
     def __init__(self, build: Callable[[], nn.Module]) -> None:
         self.build = build

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from hypernas.cost.cost import Cost
-from hypernas.exports.program import batch_size as batch_size_of
+from hypernas.exports.batch import batch_size as batch_size_of
+from hypernas.exports.batch import resized
 from hypernas.latency.backend import Backend, LatencyError, Run
-from hypernas.latency.batch import resized
 from hypernas.latency.cache import Cache
 from hypernas.latency.fingerprint import fingerprint
 from hypernas.latency.machine import Load, Watch, machine

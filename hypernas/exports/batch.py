@@ -2,9 +2,13 @@
 
 import torch
 
-from hypernas.exports.program import batch_size
 from hypernas.subnet.arguments import Arguments
-from hypernas.subnet.structure import map_tensors
+from hypernas.subnet.structure import map_tensors, tensors
+
+
+def batch_size(arguments: Arguments) -> int | None:
+    """The length of the first tensor; None where there is none."""
+    return next((len(x) for x in tensors(arguments) if x.dim()), None)
 
 
 def resized(arguments: Arguments, size: int) -> Arguments:
