@@ -23,7 +23,8 @@ class PaddingRows(nn.Module):
 
     def rows(self) -> dict[str, Tensor]:
         """Parameter name -> row, shape (1, dim); subnets take its first entries."""
-        return {name[1:].replace("/", "."): row for name, row in self.named_buffers()}
+        own = self._buffers.items()
+        return {name[1:].replace("/", "."): row for name, row in own if row is not None}
 
 
 def padding_rows(generator: nn.Module) -> dict[str, PaddingRows]:

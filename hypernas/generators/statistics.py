@@ -171,7 +171,10 @@ class SharedStatistics(nn.Module, BufferKeeper):
         return {name: placed(buffer) for name, buffer in every.items() if name in names}
 
     def _shared(self, name: str) -> Tensor:
-        return self.get_buffer(_late_key(name) if name in self._late else name.replace(".", "/"))
+        own: Mapping[str, Any] = (
+            self._buffers
+        )  # `get_buffer` takes longer than all else of a statistic
+        return own[_late_key(name) if name in self._late else name.replace(".", "/")]
 
     def _adopt(self, subnet: Subnet, changed: Mapping[str, Tensor]) -> None:
         shapes = {name: buffer.shape for name, buffer in self._as_built(changed).items()}

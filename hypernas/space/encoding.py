@@ -29,6 +29,7 @@ class Encoding:
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
         self.names: list[str] = []
+        self._codes = {name: _codes(choice) for name, choice in space.choices.items()}
         for name, choice in space.choices.items():
             if choice.when:
                 self.names.append(f"{name} is there")
@@ -45,15 +46,23 @@ class Encoding:
     def __call__(self, architecture: Mapping[str, Any]) -> Tensor:  # shape: (D,), each in [0, 1]
         architecture = self.space.architecture(architecture)
         features: list[float] = []
-        for name, choice in self.space.choices.items():
-            there = name in architecture
-            if choice.when:
-                features.append(float(there))
-            if choice.ordered:
-                features.append(_position(choice, architecture[name]) if there else 0.0)
-            else:
-                features.extend(float(there and architecture[name] == v) for v in choice.values)
+        for name, (codes, absent) in self._codes.items():
+            features += codes[architecture[name]] if name in architecture else absent
         return torch.tensor(features)
+
+
+def _codes(choice: Choice) -> tuple[dict[Any, list[float]], list[float]]:
+    """The features of each value of a choice, and those of its absence."""
+    codes: dict[Any, list[float]] = {}
+    for value in choice.values:
+        own = (
+            [_position(choice, value)]
+            if choice.ordered
+            else [float(value == other) for other in choice.values]
+        )
+        codes[value] = [1.0, *own] if choice.when else own
+    dim = 1 if choice.ordered else len(choice.values)
+    return codes, [0.0] * (dim + bool(choice.when))
 
 
 def _position(choice: Choice, value: Any) -> float:

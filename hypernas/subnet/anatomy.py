@@ -69,14 +69,14 @@ class Anatomy:
 def parts_of(module: nn.Module) -> Parts:
     """Modules and paths, as `named_modules` yields them, in a fraction of its time."""
     found: Parts = []
-    seen: set[int] = set()
-
-    def enter(part: nn.Module, path: str) -> None:
-        seen.add(id(part))
-        found.append((path, part))
-        for name, child in part._modules.items():
-            if child is not None and id(child) not in seen:
-                enter(child, f"{path}.{name}" if path else name)
-
-    enter(module, "")
+    _enter(module, "", found, set())
     return found
+
+
+# A function within a function that calls itself would be in a cycle, and hold the modules until Python looks for those.
+def _enter(part: nn.Module, path: str, found: Parts, seen: set[int]) -> None:
+    seen.add(id(part))
+    found.append((path, part))
+    for name, child in part._modules.items():
+        if child is not None and id(child) not in seen:
+            _enter(child, f"{path}.{name}" if path else name, found, seen)

@@ -68,14 +68,18 @@ def compute_attributes(module: nn.Module) -> nn.Module:
 
 def _built_hollow(space: SearchSpace, architecture: Mapping[str, Any]) -> Anatomy | None:
     """The skeleton, built without storage for parameters; None where it may differ from the true one."""
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings(), _Hollow() as hollow:
-        warnings.simplefilter("error", UserWarning)
-        before = torch.default_generator.manual_seed(0).get_state()
-        try:
+    rng = torch.default_generator
+    state = rng.get_state()
+    before = rng.manual_seed(0).get_state()
+    try:
+        with warnings.catch_warnings(), _Hollow() as hollow:
+            warnings.simplefilter("error", UserWarning)
             anatomy = stripped(Anatomy(space.build(architecture)))
-        except Exception:  # the true build tells what is wrong, if anything is
-            return None
-        drawn = not torch.equal(before, torch.default_generator.get_state())
+        drawn = not torch.equal(before, rng.get_state())
+    except Exception:  # the true build tells what is wrong, if anything is
+        return None
+    finally:
+        rng.set_state(state)
     if drawn or any(isinstance(part, ParametrizationList) for _, part in anatomy.parts):
         return None
     if any(p.is_meta and not p.requires_grad for p in anatomy.parameters.values()):

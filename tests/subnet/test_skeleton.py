@@ -1,6 +1,8 @@
 """Skeletons that are built without weights are those of modules that are built with them."""
 
 import copy
+import gc
+import weakref
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from torch.testing import assert_close
 
 from hypernas import SearchSpace
 from hypernas.generators import shared
+from hypernas.subnet.cache import Cache
 from hypernas.subnet.skeleton import _NEED_WEIGHTS, build_seeded, build_skeleton
 from hypernas.subnet.target import skeleton
 
@@ -150,6 +153,22 @@ def test_a_ready_made_space_never_fills_weights_for_a_skeleton(name):
         expected = skeleton(build_seeded(space, architecture))
         assert_alike(build_skeleton(space, architecture), expected)
     assert space not in _NEED_WEIGHTS
+
+
+def test_what_was_resolved_is_freed_as_soon_as_it_is_forgotten():
+    space, inputs = EXAMPLES["conv"]()
+    generator = shared(space).train()
+    gc.collect()
+    gc.disable()  # which would free what is in cycles, some time
+    try:
+        subnet = generator.subnet(space.largest())
+        module = weakref.ref(subnet.target.module)
+        generator.call(subnet, inputs).sum().backward()
+        generator._subnets = Cache(1)
+        del subnet
+        assert module() is None
+    finally:
+        gc.enable()
 
 
 def test_a_builder_that_fails_says_why():

@@ -37,7 +37,7 @@ class Constant(CoefficientSource):
     """No coefficients: every weight is its bank's only entry."""
 
     def forward(self, features: Tensor) -> list[dict[str, Coefficients]]:
-        return [{} for _ in features]
+        return [{} for _ in range(len(features))]  # to iterate over a tensor makes one of each row
 
     def words(self, name: str) -> str:
         return ""
