@@ -12,7 +12,7 @@ from rich.table import Table
 
 from hypernas.cli.plain import plain
 from hypernas.distributed.device import use_threads
-from hypernas.evaluation import mean, write_csv
+from hypernas.evaluation import mean
 from hypernas.runs.console import say
 from hypernas.runs.evaluate import (
     SPLITS,
@@ -21,6 +21,7 @@ from hypernas.runs.evaluate import (
     place_of,
     rows,
     standalone_training,
+    write_table,
 )
 from hypernas.runs.load import load
 from hypernas.runs.settings import check_whole
@@ -79,7 +80,8 @@ def evaluate_command(config: DictConfig) -> None:
         say(console, compared.text())
         for row, value in zip(table, compared.standalone.mean(0), strict=True):
             row[f"standalone_{compared.measure.name}"] = float(value)
-    write_csv(out, table)
+    overwrite = settings["overwrite"]
+    out = write_table(out, table, overwrite=overwrite, numbered=settings["out"] is None)
     say(console, f"written to {out}")
 
 
@@ -98,8 +100,8 @@ def _place(settings: dict[str, Any], folder: Path, asked: Sequence[Any]) -> Path
     out = Path(settings["out"])
     if not out.parent.is_dir():
         raise FileNotFoundError(f"out={out}: there is no folder {out.parent}.")
-    if out.exists():
-        raise FileExistsError(f"out={out} exists: give another file; a table is never replaced.")
+    if out.exists() and not settings["overwrite"]:
+        raise FileExistsError(f"out={out} exists: give another file, or overwrite=true.")
     return out
 
 

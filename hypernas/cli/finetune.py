@@ -7,9 +7,8 @@ from omegaconf import DictConfig
 from hypernas.cli.evaluate import tracked
 from hypernas.cli.plain import plain
 from hypernas.distributed.device import use_threads
-from hypernas.evaluation import write_csv
 from hypernas.exports import refuse
-from hypernas.runs.evaluate import free_path
+from hypernas.runs.evaluate import free_path, write_table
 from hypernas.runs.finetune import Course, export_finetuned, finetune
 from hypernas.runs.load import load
 
@@ -28,8 +27,7 @@ def finetune_command(config: DictConfig) -> None:
         device=settings["device"],
         track=lambda jobs: tracked(jobs, len(jobs), "training"),
     )
-    table = free_path(run.folder / "finetune.csv")
-    write_csv(table, found.rows())
+    table = write_table(free_path(run.folder / "finetune.csv"), found.rows(), numbered=True)
     print(f"{found.text()}\nwritten to {table}")
     if settings["out"] is not None:
         print(f"the first seed's network: {export_finetuned(run, found, settings['out']).path}")

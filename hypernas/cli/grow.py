@@ -23,6 +23,7 @@ def grow_command(config: DictConfig) -> None:
             plain(config),
             folder,
             resume=config.resume is not None,
+            fallback=config.fallback,
             overrides=given_overrides(),
             tell=lambda text: say(console, text),
         )

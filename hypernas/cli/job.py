@@ -22,6 +22,7 @@ from hypernas.runs.phases import growth_around
 _RUNS = ("train", "grow", "search")  # have a folder, and go on with it by resume=
 _OF_RANKS = ("train", "search")  # may be started by torchrun
 _SWEEP = {"--multirun", "-m"}
+_OF_A_START = ("resume=", "fallback=", "hydra.")  # overrides that a run does not keep
 _LONGEST = 120  # characters of a folder's name, of which systems of files allow 255 bytes
 
 
@@ -79,7 +80,7 @@ def _resumed(command: str, arguments: Sequence[str]) -> list[str]:
         raise ValueError(
             f"{folder} is of a growth, which hypernas train cannot go on with: {advice}."
         )
-    stored = [o for o in read_overrides(str(folder)) if not o.startswith(("resume=", "hydra."))]
+    stored = [o for o in read_overrides(str(folder)) if not o.startswith(_OF_A_START)]
     return [*stored, *arguments, f"hydra.run.dir={value(str(folder))}"]
 
 

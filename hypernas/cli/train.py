@@ -29,6 +29,7 @@ def train_command(config: DictConfig) -> None:
                 plain(config),
                 folder,
                 resume=config.resume is not None,
+                fallback=config.fallback,
                 overrides=given_overrides(),
                 ranks=ranks,
                 tell=lambda text: say(console, text),

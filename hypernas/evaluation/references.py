@@ -16,7 +16,7 @@ from hypernas.evaluation.recipe import Recipe
 from hypernas.evaluation.subnet_training import Measures, measures_of, train_subnet
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
-from hypernas.storage.files import write_whole
+from hypernas.storage.seal import read_sealed, write_sealed
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.skeleton import build_seeded
 from hypernas.subnet.structure import parts, tensors
@@ -105,13 +105,16 @@ class References:
             "seed": seed,
             "measures": measures,
         }
-        write_whole(path, json.dumps(entry, indent=1) + "\n")
+        write_sealed(path, entry)
 
 
 def _read(path: Path) -> Measures | None:
-    """The measures of an entry; None if it is not there, or damaged."""
+    """The measures of an entry; None if it is not there, or damaged.
+
+    One of an earlier version, without a checksum, is taken.
+    """
     try:
-        return dict(json.loads(path.read_text())["measures"])
+        return dict(read_sealed(path)["measures"])
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
 

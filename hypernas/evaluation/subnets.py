@@ -17,7 +17,7 @@ from hypernas.data import Data
 from hypernas.generators import Generator
 from hypernas.objectives import Objective, assess
 from hypernas.space.architecture import Architecture
-from hypernas.storage.files import write_whole
+from hypernas.storage.files import write_new, write_whole
 from hypernas.subnet.skeleton import build_skeleton
 from hypernas.training.conditioned import ConditionedSubnet
 
@@ -126,13 +126,20 @@ def _models(
     )
 
 
-def write_csv(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows of equal keys, whole or not at all."""
+def write_csv(
+    path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]], *, overwrite: bool = True
+) -> None:
+    """Write rows of equal keys, whole or not at all.
+
+    Raises:
+        FileExistsError: if the file is there, and may not be written over.
+    """
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, fieldnames=list(rows[0]))
     writer.writeheader()
     writer.writerows(rows)
-    write_whole(Path(path), text.getvalue())
+    write = write_whole if overwrite else write_new
+    write(Path(path), text.getvalue())
 
 
 def mean(evaluations: Iterable[Evaluation], measure: str) -> float:

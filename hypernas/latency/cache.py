@@ -1,19 +1,19 @@
 """Measured latencies on disk, one file each."""
 
 import hashlib
-import json
 import os
 from dataclasses import asdict
 from pathlib import Path
 
 from hypernas.latency.turns import Timing
-from hypernas.storage.files import write_whole
+from hypernas.storage.seal import read_sealed, write_sealed
 
 
 class Cache:
     """Timings by what was measured, and where: several processes may read and write it at once.
 
-    Each entry is a file of its own, written whole; one that is torn counts as absent.
+    Each entry is a file of its own, written whole with its checksum; one that is torn or altered counts as
+    absent.
 
     Args:
         folder: of the entries, made when it is needed; None keeps them in memory alone.
@@ -38,7 +38,7 @@ class Cache:
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
             entry = {"content": content, "timing": asdict(timing)}
-            write_whole(self.folder / f"{_key(content)}.json", json.dumps(entry, indent=1) + "\n")
+            write_sealed(self.folder / f"{_key(content)}.json", entry)
 
 
 def _key(content: str) -> str:
@@ -47,7 +47,7 @@ def _key(content: str) -> str:
 
 def _read(path: Path, content: str) -> Timing | None:
     try:
-        entry = json.loads(path.read_text())
+        entry = read_sealed(path)
         if entry["content"] != content:
             return None
         return Timing(**entry["timing"])

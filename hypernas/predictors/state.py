@@ -14,6 +14,7 @@ from safetensors.numpy import save
 
 from hypernas.space.search_space import SearchSpace
 from hypernas.storage.files import write_whole
+from hypernas.storage.seal import SEAL, Altered, digest
 
 State = dict[str, NDArray[Any]]
 
@@ -31,20 +32,24 @@ def label(kind: str, settings: Mapping[str, Any], space: SearchSpace) -> dict[st
 def write_state(path: str | os.PathLike[str], state: State, own: Mapping[str, Any]) -> None:
     """Write a state and its label, whole or not at all."""
     contiguous = {name: np.asarray(x, order="C") for name, x in state.items()}
-    write_whole(Path(path), save(contiguous, {"predictor": json.dumps(own)}))
+    words = {"predictor": json.dumps(own), SEAL: _digest(contiguous, own)}
+    write_whole(Path(path), save(contiguous, words))
 
 
 def read_state(path: str | os.PathLike[str], own: Mapping[str, Any]) -> State:
     """The state of a file whose label is as expected.
 
     Raises:
-        ValueError: if the file is torn, or that of something else.
+        ValueError: if the file is torn, altered, or that of something else.
     """
     try:
         with safe_open(path, "numpy") as file:
-            found = json.loads((file.metadata() or {})["predictor"])
+            words = file.metadata() or {}
+            found = json.loads(words["predictor"])
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, ValueError) as error:
+        if words.get(SEAL, seal := _digest(state, found)) != seal:
+            raise Altered(f"its content has the SHA-256 {seal}, expected {words[SEAL]}")
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} holds no predictor, or only a part of one: expected what {own['kind']}.save "
             f"writes, got {type(error).__name__}: {error}. Fit it again, and save it."
@@ -61,3 +66,12 @@ def read_state(path: str | os.PathLike[str], own: Mapping[str, Any]) -> State:
             + "\nLoad it into one of that kind, with those settings, on that space."
         )
     return state
+
+
+def _digest(state: State, own: Any) -> str:
+    """SHA-256 of arrays, their names and their label."""
+    kinds = {name: [str(x.dtype), list(x.shape)] for name, x in state.items()}
+    content = hashlib.sha256(digest([own, kinds]).encode())
+    for name in sorted(state):
+        content.update(np.ascontiguousarray(state[name]).tobytes())
+    return content.hexdigest()

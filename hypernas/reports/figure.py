@@ -58,13 +58,17 @@ class Figure:
         with mpl.rc_context(RC):
             return _svg(self.draw(NARROW))
 
+    def files(self, folder: Path) -> dict[Path, bytes]:
+        """The contents of `name.svg` and `name.png`."""
+        svg, png = self.wide
+        return {folder / f"{self.name}.svg": svg.encode(), folder / f"{self.name}.png": png}
+
     def write(self, folder: Path) -> list[Path]:
         """Write `name.svg` and `name.png`."""
-        paths = [folder / f"{self.name}.{kind}" for kind in ("svg", "png")]
-        svg, png = self.wide
-        for path, data in zip(paths, (svg.encode(), png), strict=True):
+        found = self.files(folder)
+        for path, data in found.items():
             write_changed(path, data)
-        return paths
+        return list(found)
 
 
 def _svg(drawn: Canvas) -> str:

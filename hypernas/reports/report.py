@@ -1,10 +1,11 @@
 """The report of studies and runs: tables in Markdown files, figures, and one page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
+from hypernas.reports.figure import Figure
 from hypernas.reports.kinds import section_of
 from hypernas.reports.markdown import Refreshed, refreshed
 from hypernas.reports.page import page
@@ -13,7 +14,7 @@ from hypernas.reports.run.section import section_of as section_of_runs
 from hypernas.reports.section import Part, Section
 from hypernas.reports.study import README, RESULTS, open_study
 from hypernas.runs import phases
-from hypernas.storage.files import write_changed
+from hypernas.storage.files import holds, write_changed
 
 _PAGE = "report.html"
 
@@ -44,6 +45,7 @@ def report(
     out: str | PathLike[str] | None = None,
     check: bool = False,
     trust: bool = False,
+    overwrite: bool = False,
 ) -> Report:
     """Write, or with `check` compare, what studies and runs come to.
 
@@ -56,8 +58,10 @@ def report(
         out: where the page goes.
         check: write nothing.
         trust: run the code of studies that have a section.py.
+        overwrite: replace a page and figures that were made of something else.
 
     Raises:
+        FileExistsError: naming the page and figures that would be replaced; nothing is written then.
         FileNotFoundError: if one of the files or folders is not there.
         ValueError: if a file is broken, or a marker asks for a table that there is not.
     """
@@ -77,11 +81,13 @@ def report(
         return Report(done, wrong=wrong)
     file = _page_of(given, Path(out) if out is not None else None)
     runs = [read_run(folder) for folder in folders]
-    for one in done:
-        write_changed(one.path, one.text.encode())
-    drawn, sections = _draw(studies, runs, file)
+    drawn, files, sections = _draw(studies, runs, file)
     title = sections[0].title if len(sections) == 1 else "Studies and runs"
-    write_changed(file, page(sections, title=title).encode())
+    files[file] = page(sections, title=title).encode()
+    _check_replaced(files, overwrite)
+    files = {one.path: one.text.encode() for one in done} | files
+    for path, data in files.items():
+        write_changed(path, data)
     return Report(done, drawn, file, {run.folder: run.lacks for run in runs if run.lacks})
 
 
@@ -130,20 +136,35 @@ def _page_of(paths: Sequence[Path], out: Path | None) -> Path:
 
 def _draw(
     studies: dict[Path, Section], runs: Sequence[Run], file: Path
-) -> tuple[dict[Path, list[str]], list[Section]]:
-    """Write the figures; those of several runs each in its own folder, overlaid beside the page."""
+) -> tuple[dict[Path, list[str]], dict[Path, bytes], list[Section]]:
+    """Draw the figures; those of several runs each in its own folder, overlaid beside the page.
+
+    Returns:
+        Their names by folder, the contents of their files, and all sections.
+    """
     each = [section_of_runs([run]) for run in runs]
     drawn = [(path.parent / "figures", section.parts) for path, section in studies.items()]
     drawn += [(run.folder / "report", s.parts) for run, s in zip(runs, each, strict=True)]
     if len(runs) > 1:
         each = [section_of_runs(runs)]
         drawn.append((file.parent / "figures", each[0].parts[:1]))
-    written = {folder: _write(parts, folder) for folder, parts in drawn}
-    return {folder: names for folder, names in written.items() if names}, [*studies.values(), *each]
+    figures = {folder: _figures(parts) for folder, parts in drawn}
+    names = {folder: [one.name for one in own] for folder, own in figures.items() if own}
+    files = {
+        p: x for folder, own in figures.items() for one in own for p, x in one.files(folder).items()
+    }
+    return names, files, [*studies.values(), *each]
 
 
-def _write(parts: Sequence[Part], folder: Path) -> list[str]:
-    figures = [figure for part in parts for figure in part.figures]
-    for figure in figures:
-        figure.write(folder)
-    return [figure.name for figure in figures]
+def _figures(parts: Sequence[Part]) -> list[Figure]:
+    return [figure for part in parts for figure in part.figures]
+
+
+def _check_replaced(files: Mapping[Path, bytes], overwrite: bool) -> None:
+    """Refuse to replace what was made of something else."""
+    other = [str(path) for path, data in files.items() if path.exists() and not holds(path, data)]
+    if other and not overwrite:
+        raise FileExistsError(
+            f"{', '.join(other)} would be replaced, and is of earlier results or of something else: give "
+            f"--overwrite, or move it away."
+        )

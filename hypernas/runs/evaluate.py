@@ -1,12 +1,13 @@
 """Evaluation of a run: subnets measured, and compared with training them alone."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hypernas.distributed.device import pick_device
-from hypernas.evaluation import Evaluation, Recipe
+from hypernas.evaluation import Evaluation, Recipe, write_csv
 from hypernas.evaluation import evaluate as measured
 from hypernas.evaluation.standalone import StandaloneTraining, stratified
 from hypernas.runs.assembly import part, strategy_of, training_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 # an architecture: choices, largest, smallest, JSON, or FRONT.json:POINT
 Described = Mapping[str, Any] | str
+_NUMBER = re.compile(r"_\d+$")
 SPLITS = ("train", "validation", "test")
 
 
@@ -185,6 +187,36 @@ def place_of(folder: Path, architectures: Sequence[Described], split: str) -> Pa
         FileExistsError: see `test_table`.
     """
     return test_table(architectures, split) or free_path(folder / "evaluation.csv")
+
+
+def write_table(
+    path: Path,
+    table: Sequence[Mapping[str, Any]],
+    *,
+    overwrite: bool = False,
+    numbered: bool = False,
+) -> Path:
+    """Write the rows of a table, of which none that is there is lost; returns the file.
+
+    Args:
+        overwrite: replace the file if it is there.
+        numbered: if another process wrote it meanwhile, take the next free name.
+
+    Raises:
+        FileExistsError: if it is there, and neither is set.
+    """
+    while True:
+        try:
+            write_csv(path, table, overwrite=overwrite)
+        except FileExistsError:
+            if not numbered:
+                raise FileExistsError(
+                    f"{path} exists: another process wrote it meanwhile. Give another file, or "
+                    f"overwrite=true."
+                ) from None
+            path = free_path(path.with_name(f"{_NUMBER.sub('', path.stem)}{path.suffix}"))
+        else:
+            return path
 
 
 def free_path(path: Path) -> Path:

@@ -1,6 +1,6 @@
 """The folder of a run: its settings, and where its checkpoints are."""
 
-import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,13 @@ from typing import Any
 import yaml
 
 from hypernas.runs.settings import OF_A_MACHINE, Settings, flat, resolved
-from hypernas.storage.files import write_whole
+from hypernas.storage.files import read_bounded, write_whole
+from hypernas.storage.seal import Altered, digest, read_sealed, write_sealed
 
 CHECKPOINTS = "checkpoints"
 _SETTINGS, _OVERRIDES = "settings.yaml", "overrides.json"
+_LARGEST = 2**24  # bytes of a file of settings
+_SEAL = re.compile(r"# sha256: ([0-9a-f]{64})")  # its first line; a comment, as it is no setting
 
 
 def checkpoints_of(folder: Path, settings: Settings) -> Path:
@@ -24,8 +27,9 @@ def write_settings(folder: Path, settings: Settings, overrides: Sequence[str] = 
     """Write a run's settings, and the overrides of a command line that they came of."""
     folder.mkdir(parents=True, exist_ok=True)
     text = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True)
-    write_whole(folder / _OVERRIDES, json.dumps(list(overrides), indent=1) + "\n")
-    write_whole(folder / _SETTINGS, text)  # last: with them it is the folder of a run
+    write_sealed(folder / _OVERRIDES, {"overrides": list(overrides)})
+    seal = f"# sha256: {digest(yaml.safe_load(text))}\n"
+    write_whole(folder / _SETTINGS, seal + text)  # last: with them it is the folder of a run
 
 
 def read_settings(folder: str | Path) -> dict[str, Any]:
@@ -33,7 +37,7 @@ def read_settings(folder: str | Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: if the folder is not that of a run.
-        ValueError: if its file does not hold settings.
+        ValueError: if its file does not hold settings, or others than were written.
     """
     path = Path(folder) / _SETTINGS
     if not path.is_file():
@@ -42,11 +46,13 @@ def read_settings(folder: str | Path) -> dict[str, Any]:
             f"Give the folder that hypernas train, or grow, printed."
         )
     try:
-        settings = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        text = read_bounded(path, largest=_LARGEST).decode()
+        settings = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read as YAML: {error}") from None
     if not isinstance(settings, dict):
         raise ValueError(f"{path} does not hold settings.")
+    _check_seal(path, text, settings)
     try:
         return resolved(settings)
     except ValueError as error:
@@ -60,7 +66,26 @@ def read_overrides(folder: str | Path) -> list[str]:
         FileNotFoundError: if the folder is not that of a run.
     """
     read_settings(folder)
-    return json.loads((Path(folder) / _OVERRIDES).read_text())
+    found = read_sealed(Path(folder) / _OVERRIDES, largest=_LARGEST)
+    return found if isinstance(found, list) else found["overrides"]  # a list in earlier versions
+
+
+def _check_seal(path: Path, text: str, settings: Settings) -> None:
+    """Refuse settings that are not those their first line tells of; one without it is of an earlier version.
+
+    Raises:
+        Altered: saying what to do if the change is meant.
+    """
+    seal = _SEAL.match(text)
+    try:
+        fits = seal is None or seal[1] == digest(settings)
+    except TypeError:  # keys of several kinds, which nobody wrote
+        fits = False
+    if not fits:
+        raise Altered(
+            f"{path} was altered since it was written: its settings are not those of the checksum in its "
+            f"first line. Restore it; or, if the change is meant, take that line out."
+        )
 
 
 def check_resumed(settings: Settings, folder: str | Path, given: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from hypernas.search import Front
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
+from hypernas.storage.seal import read_sealed
 
 _FILE = re.compile(r"(?P<path>.+\.json)(?::(?P<point>.*))?", re.DOTALL)
 TEST = "test.csv"
@@ -79,7 +80,7 @@ def test_table(architectures: Sequence[object], split: str) -> Path | None:
 def is_of(table: Path, front: Path) -> bool:
     """True if a table of measures has the architectures of a front's file, and no others."""
     try:
-        points = json.loads(front.read_text(encoding="utf-8"))["points"]
+        points = read_sealed(front)["points"]
         with table.open(newline="", encoding="utf-8") as file:
             measured = [json.loads(row["architecture"]) for row in csv.DictReader(file)]
         return measured == [point["architecture"] for point in points]

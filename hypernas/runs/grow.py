@@ -27,8 +27,9 @@ from hypernas.runs.growth_settings import check, check_begun, phase_settings
 from hypernas.runs.load import Run, load
 from hypernas.runs.phases import Phase
 from hypernas.runs.settings import Settings, flat, resolved
-from hypernas.runs.train import Tell, silent
+from hypernas.runs.train import Tell, chosen, silent
 from hypernas.sampling import Fixed
+from hypernas.storage.lock import held
 from hypernas.training import Record, check_teacher, checkpoint, memory_of
 from hypernas.training.optimizer import Groups, Memory
 
@@ -38,6 +39,7 @@ def grow(
     folder: str | os.PathLike[str],
     *,
     resume: bool = False,
+    fallback: bool = False,
     overrides: tuple[str, ...] = (),
     tell: Tell = silent,
 ) -> Run:
@@ -47,6 +49,8 @@ def grow(
         settings: nested plain values, with the keys that `hypernas grow --cfg job` prints.
         folder: of the growth, with a run for each phase.
         resume: go on where it stopped, in whichever phase.
+        fallback: where the newest checkpoint of a phase is torn or altered, go on from the newest that is
+            whole.
         overrides: of a command line, to be kept.
         tell: is given what there is to say of each phase.
 
@@ -54,12 +58,25 @@ def grow(
         The grown network's run.
 
     Raises:
-        FileExistsError: if the folder holds a growth, and that is not to be gone on with.
+        FileExistsError: if the folder holds a growth, and that is not to be gone on with; or if another
+            process works there.
         FileNotFoundError: if it holds none to go on with.
         ValueError: if settings are wrong, or are not those of phases that have begun.
         Interrupted, Diverged: as training.
     """
     settings, folder = resolved(settings), Path(folder)
+    with held(folder):
+        _check_folder(folder, resume)
+        use_threads(settings.get("threads"))
+        growing = _Growing(settings, folder, fallback, tell)
+        write_settings(folder, settings, overrides)
+        phases.write(folder, phases.read(folder))
+        growing.run()
+        return load(folder)
+
+
+def _check_folder(folder: Path, resume: bool) -> None:
+    """Refuse to begin where a growth is, and to go on where none is."""
     if phases.read(folder) and not resume:
         raise FileExistsError(
             next_steps(
@@ -73,12 +90,6 @@ def grow(
             f"{folder} is not the folder of a growth: it has no phases. Give the folder that "
             f"hypernas grow printed, the one around member_0 and grown."
         )
-    use_threads(settings.get("threads"))
-    growing = _Growing(settings, folder, tell)
-    write_settings(folder, settings, overrides)
-    phases.write(folder, phases.read(folder))
-    growing.run()
-    return load(folder)
 
 
 class _Growing:
@@ -88,8 +99,8 @@ class _Growing:
         ValueError: if some part of the settings does not fit; nothing is written then.
     """
 
-    def __init__(self, settings: Settings, folder: Path, tell: Tell) -> None:
-        self.whole, self.folder, self.tell = settings, folder, tell
+    def __init__(self, settings: Settings, folder: Path, fallback: bool, tell: Tell) -> None:
+        self.whole, self.folder, self.fallback, self.tell = settings, folder, fallback, tell
         check(settings)
         self.data = part(settings, "data")
         self.space = space_of(settings, self.data)
@@ -110,9 +121,13 @@ class _Growing:
         check_begun(folder, dict(zip(self.names, self.settings, strict=True)))
 
     def _unless_begun(self, name: str, settings: Settings) -> Settings:
-        """Settings of a phase, whose start is read only where there is no checkpoint yet."""
-        begun = checkpoints_of(self.folder / name, settings).exists()
-        return without_start(settings) if begun else settings
+        """Settings of a phase, whose start is read only where it has not begun."""
+        return without_start(settings) if self._begun(name, settings) else settings
+
+    def _begun(self, name: str, settings: Settings) -> bool:
+        """True for a phase that is told of, and of which there is a checkpoint."""
+        told = name in [phase.name for phase in phases.read(self.folder)]
+        return told and bool(checkpoint.saved(checkpoints_of(self.folder / name, settings)))
 
     def run(self) -> None:
         """Go through the phases; those that are over take no time."""
@@ -125,7 +140,8 @@ class _Growing:
             )
             memory = self._memory() if name == "grown" and self.whole["keep_memory"] else None
             spent += a_step * steps
-            before = told[name].before if name in told else self._begin(i)
+            begun = self._begun(name, self.settings[i])
+            before = told[name].before if begun else self._begin(i)
             write_settings(self.folder / name, self.settings[i])
             told[name] = Phase(name, steps, a_step, spent, before)
             phases.write(self.folder, list(told.values()))
@@ -185,7 +201,7 @@ class _Growing:
             replace(strategy_of(settings, parts), memory=memory),
             callbacks=callbacks_of(settings),
             record=Record(place, flat(settings)),
-            resume=checkpoints_of(place, settings),
+            resume=chosen(checkpoints_of(place, settings), self.fallback, self.tell),
             device=self.device,
         )
 

@@ -14,7 +14,7 @@ from hypernas.generators import Generator
 from hypernas.runs.judges import Judges
 from hypernas.runs.load import Run
 from hypernas.search.judge import Judge
-from hypernas.storage.files import write_whole
+from hypernas.storage.seal import read_sealed, write_sealed
 
 ORIGIN = "origin.json"
 
@@ -62,7 +62,7 @@ class Origin:
         if not path.is_file():
             return
         try:
-            then = dict(json.loads(path.read_text(encoding="utf-8")))
+            then = dict(read_sealed(path))
         except (ValueError, TypeError) as error:
             raise ValueError(f"{path} does not tell what was judged: {error}.") from None
         now = json.loads(json.dumps(asdict(self)))
@@ -83,8 +83,7 @@ class Origin:
 
     def write(self, folder: Path) -> None:
         """Write it into a folder."""
-        text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
-        write_whole(folder / ORIGIN, text + "\n")
+        write_sealed(folder / ORIGIN, asdict(self))
 
 
 def digest(generator: Generator) -> str:

@@ -1,12 +1,11 @@
 """The folder of a growth: a run for each phase, and what each has cost."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from hypernas.runs.console import next_steps
-from hypernas.storage.files import write_whole
+from hypernas.storage.seal import Altered, read_sealed, write_sealed
 
 _PHASES = "phases.json"
 
@@ -38,13 +37,27 @@ class Phase:
 
 
 def write(folder: Path, phases: Sequence[Phase]) -> None:
-    write_whole(folder / _PHASES, json.dumps([asdict(p) for p in phases], indent=1) + "\n")
+    """Write the phases of a growth into its folder."""
+    write_sealed(folder / _PHASES, {"phases": [asdict(phase) for phase in phases]})
 
 
 def read(folder: Path) -> list[Phase]:
-    """The phases of a growth; none where there is no growth in the folder."""
+    """The phases of a growth; none where there is no growth in the folder.
+
+    Raises:
+        ValueError: if the file is not what was written.
+    """
     path = folder / _PHASES
-    return [Phase(**entry) for entry in json.loads(path.read_text())] if path.is_file() else []
+    if not path.is_file():
+        return []
+    found = read_sealed(path)
+    try:
+        entries = (
+            found if isinstance(found, list) else found["phases"]
+        )  # a list in earlier versions
+        return [Phase(**entry) for entry in entries]
+    except (KeyError, TypeError) as error:
+        raise Altered(f"{path} does not hold the phases of a growth: {error!r}.") from None
 
 
 def holds_growth(folder: Path) -> bool:

@@ -1,6 +1,5 @@
 """Search of a run: the subnets of its generator that are best in some measures, within limits."""
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -26,8 +25,8 @@ from hypernas.search.measure import Uncertain
 from hypernas.search.progress import Progress, Watch, reference_point
 from hypernas.search.quality import Quality, Verdicts
 from hypernas.search.ranks import RankJudging
-from hypernas.storage.files import write_whole
 from hypernas.storage.lock import held
+from hypernas.storage.seal import read_sealed, write_sealed
 
 EVALUATIONS, FRONT, REFERENCE = "search.csv", "front.json", "reference.json"
 Method = Callable[[Problem], Search]
@@ -218,11 +217,11 @@ class Hunt:
         path = None if self._folder is None else self._folder / REFERENCE
         if path is not None:
             with suppress(FileNotFoundError):
-                return json.loads(path.read_text())
+                return read_sealed(path)
         space = self.problem.space
         found = reference_point(self.problem, self._measures, [space.smallest(), space.largest()])
         if path is not None:
-            write_whole(path, json.dumps(found) + "\n")
+            write_sealed(path, found)
         return found
 
 

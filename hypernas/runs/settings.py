@@ -7,7 +7,14 @@ from typing import Any
 Settings = Mapping[str, Any]  # setting -> a scalar, a list, or settings of their own
 Scalars = dict[str, bool | int | float | str]
 
-OF_A_MACHINE = ("data.root", "device", "rank_timeout", "resume", "threads")  # not of a run
+OF_A_MACHINE = (
+    "data.root",
+    "device",
+    "fallback",
+    "rank_timeout",
+    "resume",
+    "threads",
+)  # not of a run
 _REFERENCE = re.compile(r"\$\{([^{}]*)\}")
 
 

@@ -12,7 +12,7 @@ from hypernas.search.hypervolume import hypervolume
 from hypernas.search.infeasible import Infeasible
 from hypernas.search.problem import Constraint, Objective, Problem
 from hypernas.space import SearchSpace
-from hypernas.storage.files import write_whole
+from hypernas.storage.seal import Altered, read_sealed, write_sealed
 
 
 def non_dominated(
@@ -133,7 +133,7 @@ class Front:
                 for point in self.points
             ],
         }
-        write_whole(Path(path), json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        write_sealed(Path(path), content)
 
     @staticmethod
     def read(path: str | os.PathLike[str], space: SearchSpace) -> "Front":
@@ -144,7 +144,7 @@ class Front:
             ValueError: if it holds no front, or one of another space.
         """
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            content = read_sealed(Path(path))
             found = content["space"]
             front = Front(
                 tuple(Objective(**part) for part in content["objectives"]),
@@ -156,6 +156,8 @@ class Front:
                 raise ValueError("it has no points")
             for point in points:
                 check_point(point)
+        except Altered:
+            raise
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} does not hold a front: {error!r}.") from None
         if found != json.loads(space.to_json()):

@@ -9,15 +9,20 @@ from pathlib import Path
 
 from hypernas.search.evaluated import Evaluated
 from hypernas.space import Architecture, SearchSpace
+from hypernas.storage.files import read_bounded
+from hypernas.storage.seal import digest
+
+_CHECK = "sha256"  # the column of the checksums
 
 
 class History:
     """Evaluations in the order they were made, each once, kept in a CSV file as they come.
 
     A row is the value of each measure, digits enough to be the same number when read, the ends of some
-    of their intervals, and the architecture as JSON. That comes last as half of it is no JSON: of a row
-    without its line end one can tell whether it is whole. A killed process leaves whole rows and at most part
-    of one, which is dropped when the file is opened again. One process writes.
+    of their intervals, a checksum of the rest of the row, and the architecture as JSON. That comes last as
+    half of it is no JSON: of a row without its line end one can tell whether it is whole. A killed process
+    leaves whole rows and at most part of one, which is dropped when the file is opened again. One process
+    writes. A file of an earlier version has no checksums, and is gone on with without them.
 
     Args:
         space: of the architectures.
@@ -26,8 +31,8 @@ class History:
         intervals: names of measures whose intervals are kept.
 
     Raises:
-        ValueError: if the file has other columns, or rows that do not fit the space, all named; it is left
-            as it was.
+        ValueError: if the file has other columns, or rows that do not fit the space or their checksums, all
+            named; it is left as it was.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class History:
         self._space = space
         self.names, self.intervals = list(names), list(intervals)
         self._path = None if path is None else Path(path)
+        self._checked = True  # whether rows have checksums
         self._found: dict[Architecture, Evaluated] = {}
         if self._path is not None:
             self._open(self._path)
@@ -78,12 +84,13 @@ class History:
     @property
     def _columns(self) -> list[str]:
         ends = [f"{name}_{end}" for name in self.intervals for end in ("low", "high")]
-        return [*self.names, *ends, "architecture"]
+        return [*self.names, *ends, *([_CHECK] if self._checked else []), "architecture"]
 
     def _cells(self, one: Evaluated) -> list[str]:
         ends = [end for name in self.intervals for end in one.intervals[name]]
         numbers = [*(one.values[name] for name in self.names), *ends]
-        return [*(repr(float(number)) for number in numbers), one.architecture.to_json()]
+        cells = [*(repr(float(number)) for number in numbers), one.architecture.to_json()]
+        return [*cells[:-1], *([_check(cells)] if self._checked else []), cells[-1]]
 
     def _write(self, text: str) -> None:
         if self._path is None:
@@ -95,8 +102,11 @@ class History:
 
     def _open(self, path: Path) -> None:
         """Read the file, and give it an end to write on from."""
-        data = path.read_bytes() if path.is_file() else b""
-        lines, rest = whole_lines(data)
+        data = read_bounded(path) if path.is_file() else b""
+        try:
+            lines, rest = whole_lines(data)
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} was altered since it was written: {error}.") from None
         if lines:
             self._read(path, list(csv.reader(io.StringIO("".join(lines), newline=""))))
         elif rest and not _line(self._columns).encode().startswith(rest):
@@ -112,6 +122,7 @@ class History:
             self._write("\n")
 
     def _read(self, path: Path, rows: Sequence[Sequence[str]]) -> None:
+        self._checked = _CHECK in rows[0]
         if list(rows[0]) != self._columns:
             raise ValueError(
                 f"{path} was written by another search: expected the columns {self._columns}, got "
@@ -133,6 +144,12 @@ class History:
     def _parsed(self, row: Sequence[str]) -> Evaluated:
         if len(row) != len(self._columns):
             raise ValueError(f"expected {len(self._columns)} cells, got {len(row)}")
+        if self._checked and row[-2] != _check([*row[:-2], row[-1]]):
+            raise ValueError(
+                f"it was altered since it was written, as its checksum is not {row[-2]}: take the line "
+                f"out, and the architecture is evaluated again"
+            )
+        row = [*row[:-2], row[-1]] if self._checked else row
         architecture = self._space.architecture(Architecture.from_json(row[-1]))
         numbers = [float(cell) for cell in row[:-1]]
         values = dict(zip(self.names, numbers, strict=False))
@@ -141,6 +158,11 @@ class History:
         ends = numbers[len(self.names) :]
         pairs = zip(ends[::2], ends[1::2], strict=True)
         return Evaluated(architecture, values, dict(zip(self.intervals, pairs, strict=True)))
+
+
+def _check(cells: Sequence[str]) -> str:
+    """The checksum of a row: half of a SHA-256."""
+    return digest(list(cells))[:32]
 
 
 def whole_lines(data: bytes) -> tuple[list[str], bytes]:

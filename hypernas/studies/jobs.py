@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import hypernas
 from hypernas.runs.console import say
-from hypernas.storage.files import write_whole
+from hypernas.storage.seal import read_sealed, write_sealed
 
 Spec = dict[str, Any]  # JSON
 
@@ -128,7 +128,7 @@ class Jobs:
                         failures.append((spec.get("label", ""), error))
                         continue
                     found[path] = {"spec": spec, "result": future.result()}
-                    write_whole(path, json.dumps(found[path], indent=1) + "\n")
+                    write_sealed(path, found[path])
                     bar.advance(task)
                     if bar.disable:
                         done = total - len(missing) + len(found)
@@ -172,7 +172,7 @@ def _end_with_study(opened: connection.Connection) -> None:
 def _read(path: Path) -> dict[str, Any] | None:
     """The content of a result's file; None if it is not there, or damaged."""
     try:
-        content = json.loads(path.read_text())
+        content = read_sealed(path)
     except (FileNotFoundError, ValueError):
         return None
     return content if isinstance(content, dict) and "result" in content else None

@@ -9,6 +9,7 @@ from rich.console import Console
 from hypernas.evaluation import write_csv
 from hypernas.runs.console import say
 from hypernas.runs.settings import Settings
+from hypernas.storage.lock import held
 from hypernas.studies.composer import Composer
 from hypernas.studies.jobs import Jobs
 from hypernas.studies.plan import Plan
@@ -32,7 +33,7 @@ def study(settings: Settings, compose: Composer, *, console: Console | None = No
 
     Raises:
         ValueError: if a setting is wrong, or training diverged at every learning rate of an arm.
-        FileExistsError: if the folder holds the results of something else.
+        FileExistsError: if the folder holds the results of something else, or another process writes there.
         Interrupted: after Ctrl-C; what is done is kept.
     """
     console = console or Console(stderr=True)
@@ -41,12 +42,12 @@ def study(settings: Settings, compose: Composer, *, console: Console | None = No
         plan = Plan(settings, compose)
         out = Path(settings["out"])
         _check_folder(out, plan.rows.task)
-        out.mkdir(parents=True, exist_ok=True)
-        say(console, plan.text())
-        try:
-            _run(plan, jobs, out, console)
-        except KeyboardInterrupt:
-            raise Interrupted("stopped; the same command goes on from here") from None
+        with held(out):
+            say(console, plan.text())
+            try:
+                _run(plan, jobs, out, console)
+            except KeyboardInterrupt:
+                raise Interrupted("stopped; the same command goes on from here") from None
     say(console, f"written to {out}")
     return out
 

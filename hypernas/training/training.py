@@ -93,7 +93,7 @@ class Training:
         *,
         callbacks: Sequence[Told] = (),
         record: Record | None = None,
-        resume: str | os.PathLike[str] | None = None,
+        resume: str | os.PathLike[str] | checkpoint.Checkpoint | None = None,
         device: str | torch.device = "auto",
         ranks: ProcessGroup | None = None,
     ) -> dict[str, float]:
@@ -131,7 +131,7 @@ class Training:
         *,
         callbacks: Sequence[Told] = (),
         record: Record | None = None,
-        resume: str | os.PathLike[str] | None = None,
+        resume: str | os.PathLike[str] | checkpoint.Checkpoint | None = None,
         device: str | torch.device = "auto",
         ranks: ProcessGroup | None = None,
     ) -> TrainingRun:
@@ -141,7 +141,8 @@ class Training:
             callbacks: who is told of the run's events, validates it and saves it: see `Callback`.
             record: where they write, and what they tell of the settings; None for the current folder
                 and nothing.
-            resume: folder of the checkpoints of which the newest is gone on from; None begins.
+            resume: the checkpoint that is gone on from, or the folder of those of which the newest is;
+                None begins.
             device: "auto" is the GPU if there is one; each rank has its own.
             ranks: the processes that train together, from `hypernas.distributed.join`; None is this
                 one. All of them read the checkpoints that rank 0 writes.
@@ -161,7 +162,9 @@ class Training:
         )
         state = None
         if resume is not None:
-            state = checkpoint.load(checkpoint.newest(resume), generator=generator)
+            given = isinstance(resume, checkpoint.Checkpoint)
+            chosen = resume if given else checkpoint.newest(resume)
+            state = checkpoint.load(chosen, generator=generator)
         start = state.step if state else 0
         told = {"training": self, "schedule": _described(strategy.schedule), "seed": strategy.seed}
         ranks.check_alike(generator, {**told, "step": start, "data": batches.num_examples})

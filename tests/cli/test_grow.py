@@ -1,6 +1,5 @@
 """hypernas grow: its phases, going on in any of them, exporting any of them."""
 
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from torch.testing import assert_close
 
 from hypernas.cli import main as command
 from hypernas.runs.load import load
+from hypernas.storage.seal import read_sealed, write_sealed
 
 FAST = [
     "space=mlp",
@@ -58,7 +58,7 @@ def state(folder: str, step: int) -> dict[str, torch.Tensor]:
 
 
 def test_a_growth_is_a_run_for_each_phase_whose_flops_add_up(grown):
-    phases = json.loads(Path(grown, "phases.json").read_text())
+    phases = read_sealed(Path(grown, "phases.json"))["phases"]
     assert [phase["name"] for phase in phases] == ["member_0", "member_1", "grown"]
     spent = 0
     for phase in phases:
@@ -94,10 +94,12 @@ def test_a_growth_and_its_phases_can_be_reported(run, grown, folders):
 def test_a_growth_can_be_exported_before_the_grown_network_has_taken_a_step(run, grown):
     shutil.rmtree(Path(grown, "grown", "checkpoints", "00000004"))
     shutil.rmtree(Path(grown, "grown", "checkpoints", "00000002"))
-    assert run("grow", f"resume={grown}")[0] == 2  # nothing is left of it
+    expected = state(f"{grown}/member_0", 4)
+    assert run("grow", f"resume={grown}")[0] == 0  # nothing is left of it: it is grown again
+    assert_close(state(f"{grown}/member_0", 4), expected, rtol=0, atol=0)
     shutil.rmtree(Path(grown, "grown"))
-    phases = json.loads(Path(grown, "phases.json").read_text())
-    Path(grown, "phases.json").write_text(json.dumps(phases[:2]))
+    phases = read_sealed(Path(grown, "phases.json"))["phases"]
+    write_sealed(Path(grown, "phases.json"), {"phases": phases[:2]})
     assert run("grow", f"resume={grown}", "callbacks.checkpoints.every=9")[0] == 0
     assert sorted(p.name for p in Path(grown, "grown", "checkpoints").iterdir()) == [
         "00000000",
@@ -112,10 +114,10 @@ def test_a_growth_can_be_exported_before_the_grown_network_has_taken_a_step(run,
 @pytest.mark.parametrize("stopped_in", ["member_0", "member_1", "grown"])
 def test_a_growth_that_stopped_in_a_phase_ends_as_one_that_did_not(run, grown, stopped_in):
     expected = state(f"{grown}/grown", 4)
-    phases = json.loads(Path(grown, "phases.json").read_text())
+    phases = read_sealed(Path(grown, "phases.json"))["phases"]
     names = [phase["name"] for phase in phases]
     kept = names.index(stopped_in) + 1
-    Path(grown, "phases.json").write_text(json.dumps(phases[:kept]))
+    write_sealed(Path(grown, "phases.json"), {"phases": phases[:kept]})
     for name in names[kept:]:
         shutil.rmtree(Path(grown, name))
     shutil.rmtree(Path(grown, stopped_in, "checkpoints", "00000004"))
@@ -218,7 +220,7 @@ def test_what_a_phase_rests_on_cannot_be_changed_afterwards(run, grown, setting,
 def test_the_last_phase_can_be_trained_for_longer(run, grown):
     status, _, error = run("grow", f"resume={grown}", "training.steps=6")
     assert status == 0, error
-    last = json.loads(Path(grown, "phases.json").read_text())[-1]
+    last = read_sealed(Path(grown, "phases.json"))["phases"][-1]
     assert last["steps"] == 6
     assert "steps: 6" in Path(grown, "grown", "settings.yaml").read_text()
 
@@ -259,15 +261,15 @@ def test_stopped_between_phases_it_tells_how_to_go_on_and_loses_nothing(
     expected = state(f"{grown}/grown", 4)
     if place == "recalibrate":
         shutil.rmtree(Path(grown, "grown"))
-        phases = json.loads(Path(grown, "phases.json").read_text())
-        Path(grown, "phases.json").write_text(json.dumps(phases[:2]))
-    before = json.loads(Path(grown, "phases.json").read_text())
+        phases = read_sealed(Path(grown, "phases.json"))["phases"]
+        write_sealed(Path(grown, "phases.json"), {"phases": phases[:2]})
+    before = read_sealed(Path(grown, "phases.json"))["phases"]
     with monkeypatch.context() as patch:
         patch.setattr(f"hypernas.runs.grow.{place}", stop)
         status, _, error = run("grow", f"resume={grown}")
     assert status == 130
     assert f"stopped; go on by: hypernas grow resume={grown}" in error
-    assert json.loads(Path(grown, "phases.json").read_text()) == before
+    assert read_sealed(Path(grown, "phases.json"))["phases"] == before
     assert run("grow", f"resume={grown}")[0] == 0
     assert_close(state(f"{grown}/grown", 4), expected, rtol=0, atol=0)
 

@@ -101,10 +101,15 @@ def test_a_file_of_another_space_or_of_no_front_is_refused(tmp_path):
         Front.read(path, plain(2, values=4))
     for text in ("{", "{}", "[]", '{"points": []}'):
         path.write_text(text)
-        with pytest.raises(ValueError, match="does not hold a front"):
+        with pytest.raises(ValueError, match=r"does not hold a front|cannot be read as JSON"):
             Front.read(path, space)
     Front.of(problem, every).write(path, plain(2))
     path.write_text(path.read_text().replace("intervals", "ends"))
+    with pytest.raises(ValueError, match="was altered since it was written"):
+        Front.read(path, plain(2))
+    path.write_text(
+        path.read_text().replace('"sha256"', '"note"').replace('"note": "', '"note": "-')
+    )
     with pytest.raises(ValueError, match="does not hold a front: KeyError"):
         Front.read(path, plain(2))
 

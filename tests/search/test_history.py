@@ -41,13 +41,15 @@ def test_a_file_without_a_whole_row_of_names_starts_anew(tmp_path):
     path = tmp_path / "search.csv"
     path.write_text("accur")
     assert list(History(plain(), NAMES, path)) == []
-    assert path.read_text() == "accuracy,ms,architecture\n"
+    assert path.read_text() == "accuracy,ms,sha256,architecture\n"
 
 
 def test_a_file_of_another_space_or_of_other_measures_is_refused(tmp_path):
     path = tmp_path / "search.csv"
     History(conditional(), NAMES, path).add(some(conditional(), 2))
-    with pytest.raises(ValueError, match=r"expected the columns \['ms', 'architecture'\]"):
+    with pytest.raises(
+        ValueError, match=r"expected the columns \['ms', 'sha256', 'architecture'\]"
+    ):
         History(conditional(), ["ms"], path)
     with pytest.raises(ValueError, match=r"(?s)line 2: .*line 3: "):
         History(plain(), NAMES, path)
@@ -72,6 +74,16 @@ def test_intervals_are_kept_beside_the_values(tmp_path):
     assert list(History(space, NAMES, path, intervals=["accuracy"])) == evaluated
     with pytest.raises(ValueError, match=r"intervals of \['accuracy'\]"):
         History(space, NAMES, intervals=["accuracy"]).add(some(space, 1))
+
+
+def test_a_file_of_an_earlier_version_is_gone_on_with_as_it_is(tmp_path):
+    path = tmp_path / "search.csv"
+    first, second = some(plain(), 2)
+    path.write_text("accuracy,ms,architecture\n")
+    History(plain(), NAMES, path).add([first])
+    History(plain(), NAMES, path).add([second])
+    assert list(History(plain(), NAMES, path)) == [first, second]
+    assert "sha256" not in path.read_text()
 
 
 @pytest.mark.parametrize("text", ["notes of mine", "a,b\n1,2\n3"])

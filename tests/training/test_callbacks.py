@@ -81,6 +81,16 @@ def test_a_resumed_log_has_each_step_once_and_survives_a_cut_line(tmp_path):
     assert steps == [1, 2, 3, 4, 5]
 
 
+def test_an_altered_line_of_a_log_is_dropped_with_a_warning_when_a_run_goes_on(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    report(JsonLines(path))
+    path.write_text(path.read_text().replace('"step": 1', '"step": 0'))
+    with pytest.warns(UserWarning, match=r"metrics.jsonl, line 1 is left out: .*was altered"):
+        report(JsonLines(path), first=3, last=5)
+    steps = [r["step"] for r in map(json.loads, path.read_text().splitlines()) if "loss" in r]
+    assert steps == [2, 3, 4, 5]
+
+
 def test_a_fresh_run_starts_a_fresh_log(tmp_path):
     for _ in range(2):
         report(JsonLines(tmp_path / "metrics.jsonl"))

@@ -1,12 +1,11 @@
 """Checkpoints of earlier formats."""
 
-import json
 from functools import partial
 
 import pytest
 import torch
 from torch.testing import assert_close
-from training_runs import ADAMW, fit, short, space
+from training_runs import ADAMW, fit, say_format, short, space
 
 from hypernas import generators
 from hypernas.generators import Generator
@@ -16,6 +15,8 @@ from hypernas.training.callbacks.average import load_average
 from hypernas.training.checkpoint import CheckpointError
 from hypernas.training.optimizer import Groups
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*without checksums")
+
 unscaled = partial(generators.hypernas, coefficient_lr_scale=1.0)  # stored as format 2 did
 scaled = partial(generators.hypernas, coefficient_lr_scale=0.25, seed=1)
 
@@ -24,8 +25,7 @@ def saved_in_format_2(folder, make=unscaled) -> Generator:
     """A trained generator whose newest checkpoint, in a folder, says it is of format 2."""
     generator = make(space())
     fit(generator, short(3), callbacks=[Checkpoints(folder), Average(decay=0.5)])
-    path = checkpoint.newest(folder).folder / "state.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
+    say_format(checkpoint.newest(folder), 2)
     return generator.eval()
 
 
@@ -40,8 +40,7 @@ def test_the_average_in_a_checkpoint_of_format_2_is_what_it_was(tmp_path):
     before, now = saved_in_format_2(tmp_path), scaled(space()).eval()
     at_end = before(before.space.largest())
     load_average(tmp_path, now)
-    path = checkpoint.newest(tmp_path).folder / "state.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 3}))
+    say_format(checkpoint.newest(tmp_path), 3)
     load_average(tmp_path, before)
     assert_close(now(now.space.largest()), before(before.space.largest()))
     assert not torch.equal(at_end["head.bias"], before(before.space.largest())["head.bias"])

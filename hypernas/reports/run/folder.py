@@ -12,6 +12,7 @@ from pandas import DataFrame, Series
 from hypernas.generators import Generator
 from hypernas.reports.run.gates import Gates, gates
 from hypernas.runs.load import load
+from hypernas.storage.seal import Altered, unsealed
 from hypernas.training.checkpoint import CheckpointError
 
 METRICS = "metrics.jsonl"
@@ -69,17 +70,19 @@ def read_run(folder: Path) -> Run:
         ValueError: naming the line that is no record of a step.
     """
     path = folder / METRICS
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_bytes().splitlines(keepends=True)
     records = []
     for number, line in enumerate(lines, start=1):
         try:
-            record = json.loads(line)
+            record = unsealed(json.loads(line), path)
             int(record["step"])
-        except (ValueError, KeyError, TypeError):
-            if number == len(lines):  # a run that is being written, or was killed
+        except (ValueError, KeyError, TypeError) as error:
+            if not line.endswith(b"\n"):  # a run that is being written, or was killed
                 continue
+            why = f" ({error})" if isinstance(error, Altered) else ""
             raise ValueError(
-                f"{path} is broken, line {number}: expected a JSON object with a step, got {line!r}."
+                f"{path} is broken, line {number}: expected a JSON object with a step, got "
+                f"{line.decode(errors='replace').rstrip()!r}{why}."
             ) from None
         records.append(record)
     if not any("loss" in record for record in records):

@@ -22,6 +22,7 @@ from hypernas.runs.fronts import TEST, is_of
 from hypernas.runs.search import EVALUATIONS, FRONT
 from hypernas.search.front import check_point
 from hypernas.search.history import whole_lines
+from hypernas.storage.seal import read_sealed
 
 _TESTED = (
     "The front as hypernas evaluate measured it on the test split, which the search never read."
@@ -75,7 +76,7 @@ def read_search(folder: Path) -> Found:
         ValueError: if its files are broken.
     """
     try:
-        front = json.loads((folder / FRONT).read_text(encoding="utf-8"))
+        front = read_sealed(folder / FRONT)
         lines, _ = whole_lines((folder / EVALUATIONS).read_bytes())
         rows = list(csv.DictReader(lines))
         names = list(front["points"][0]["values"])

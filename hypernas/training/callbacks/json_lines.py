@@ -2,11 +2,13 @@
 
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 from hypernas.events import Begun, Event, Stepped, Validated
 from hypernas.storage.files import write_whole
+from hypernas.storage.seal import sealed_line, unsealed
 from hypernas.training.callback import Callback
 from hypernas.training.run import TrainingRun
 
@@ -15,7 +17,8 @@ class JsonLines(Callback):
     """Appends a line for every report; a resumed run first drops the lines after its checkpoint.
 
     Lines of training have `step` and figures; those of validation `step`, `subnet`, `architecture`
-    and measures.
+    and measures. Each ends with `sha256`, the first digits of its checksum; on resuming, altered lines are
+    dropped with a warning.
 
     Args:
         path: of the file, in the folder of the run.
@@ -42,16 +45,16 @@ def _until(path: Path, step: int) -> list[str]:
     """The lines of a file that are of this step or an earlier one; none before the first."""
     kept = []
     if step and path.exists():
-        for line in path.read_text().splitlines():
+        for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
             try:
-                record = json.loads(line)
-            except json.JSONDecodeError:  # cut short by a kill
-                continue
-            if record["step"] <= step:
-                kept.append(line)
+                if unsealed(json.loads(line), path)["step"] <= step:
+                    kept.append(line.decode().rstrip("\n"))
+            except (ValueError, KeyError, TypeError) as error:
+                if line.endswith(b"\n"):  # else it was cut short by a kill
+                    warnings.warn(f"{path}, line {number} is left out: {error}", stacklevel=2)
     return kept
 
 
 def _append(path: Path, record: Mapping[str, object]) -> None:
     with path.open("a") as file:
-        file.write(json.dumps(record) + "\n")
+        file.write(sealed_line(record))

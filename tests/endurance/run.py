@@ -1,0 +1,77 @@
+"""Trials that the product must survive, as many as one likes: a table of what happened.
+
+    python tests/endurance/run.py --trials 1000 --only flips,kills,writers
+
+flips     bits flipped in, and ends cut off, every kind of file that is read back
+writers   two to eight processes on one cache, file or folder (a hundredth as many, for each kind)
+cost      time of a checkpoint of 100 million weights against one without checksums and flushes
+kills     SIGKILL at random moments of training and growth, and the same command again (a tenth as many)
+
+In the table `silent` counts what differed without a word, and `raw` what was refused without saying which
+file it is, or was a dead end; both must be 0.
+"""
+
+import argparse
+import csv
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # where tests keep what they share
+
+COLUMNS = (
+    "trial",
+    "number",
+    "refused",
+    "made again",
+    "harmless",
+    "ended",
+    "silent",
+    "raw",
+    "ratio",
+    "wrong",
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--trials", type=int, default=1000, metavar="N")
+    parser.add_argument("--only", default="flips,writers,kills", metavar="NAMES")
+    parser.add_argument(
+        "--weights", type=int, default=100_000_000, help="of the checkpoint of cost"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+
+    import cost
+    import flips
+    import kills
+    import torch
+    import writers
+
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")  # of old formats, which damaged files may seem to be
+    kinds = {
+        "flips": (flips.trials, options.trials),
+        "writers": (writers.trials, max(1, options.trials // 100)),
+        "cost": (cost.trials, options.weights),
+        "kills": (kills.trials, max(1, options.trials // 10)),
+    }
+    wrong = 0
+    table = csv.DictWriter(sys.stdout, COLUMNS, restval=0, lineterminator="\n")
+    table.writeheader()
+    with tempfile.TemporaryDirectory() as folder:
+        for name in options.only.split(","):
+            trials, number = kinds[name]
+            for row in trials(number, Path(folder) / name, seed=options.seed):
+                table.writerow(row)
+                sys.stdout.flush()
+                wrong += row.get("silent", 0) + row.get("raw", 0)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

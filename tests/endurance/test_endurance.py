@@ -1,0 +1,26 @@
+"""A small share of the trials of `run.py`, which does as many as one likes."""
+
+import flips
+import kills
+import pytest
+import writers
+
+
+@pytest.mark.parametrize("kind", list(flips.KINDS))
+def test_what_is_read_back_is_what_was_written_or_refused_by_name(kind, tmp_path):
+    found = flips.outcomes(kind, 30, tmp_path / "kept", seed=0)
+    assert set(found) <= {"refused", "made again", "harmless"}, found
+    assert found["harmless"] <= 15
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_processes_that_write_the_same_leave_whole_files_of_one_of_them(tmp_path):
+    rows = list(writers.trials(1, tmp_path, seed=3))
+    assert [row["wrong"] for row in rows] == [""] * len(writers.WORK)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_run_that_is_killed_again_and_again_ends_as_one_that_never_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(kills, "COMMANDS", {"train shared": kills.COMMANDS["train shared"]})
+    (row,) = kills.trials(6, tmp_path, seed=0)
+    assert (row["silent"], row["raw"]) == (0, 0), row
