@@ -80,8 +80,8 @@ def evaluate_command(config: DictConfig) -> None:
         say(console, compared.text())
         for row, value in zip(table, compared.standalone.mean(0), strict=True):
             row[f"standalone_{compared.measure.name}"] = float(value)
-    overwrite = settings["overwrite"]
-    out = write_table(out, table, overwrite=overwrite, numbered=settings["out"] is None)
+    free = settings["out"] is None
+    out = write_table(out, table, overwrite=settings["overwrite"], numbered=free)
     say(console, f"written to {out}")
 
 

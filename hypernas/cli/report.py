@@ -81,7 +81,5 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--trust", action="store_true", help="run the code of studies that have a section.py"
     )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace a page and figures of earlier results"
-    )
+    parser.add_argument("--overwrite", action="store_true", help="replace pages and figures")
     return parser.parse_args(arguments)

@@ -59,7 +59,7 @@ def unsealed(content: Any, path: Path | str) -> Any:
 
 
 def _is_seal(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{16}|[0-9a-f]{64}", value) is not None
 
 
 def write_sealed(path: Path, content: Mapping[str, Any]) -> None:

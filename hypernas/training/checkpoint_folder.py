@@ -66,7 +66,7 @@ def _own_files(checkpoint: Checkpoint) -> set[str]:
 
 
 def manifest_of(checkpoint: Checkpoint) -> Manifest:
-    """What a checkpoint is of, and the checksums of its files.
+    """The manifest of a checkpoint: what it is of, and the checksums of its files.
 
     Raises:
         CheckpointError: if it has none, as those of earlier versions, or it was altered.

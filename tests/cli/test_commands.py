@@ -9,6 +9,8 @@ from pathlib import Path
 import patience
 import pytest
 
+from hypernas.runs.folder import read_overrides
+
 FAST = ["experiment=fast", "training.steps=4", "callbacks.checkpoints.every=2", "device=cpu"]
 
 
