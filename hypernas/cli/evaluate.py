@@ -16,6 +16,7 @@ from hypernas.evaluation import mean
 from hypernas.runs.console import say
 from hypernas.runs.evaluate import (
     SPLITS,
+    check_place,
     chosen_subnets,
     measure,
     place_of,
@@ -37,7 +38,11 @@ def evaluate_command(config: DictConfig) -> None:
     asked = settings["architecture"]
     asked = asked if isinstance(asked, list) else [] if asked is None else [asked]
     run = load(settings["run"])
-    out = _place(settings, run.folder, asked)
+    out = settings["out"]
+    if out is None:
+        out = place_of(run.folder, asked, settings["split"])
+    else:
+        check_place(out := Path(out), overwrite=settings["overwrite"])
     alone = None
     if settings["standalone"]:
         alone = standalone_training(
@@ -91,18 +96,6 @@ def _check(settings: dict[str, Any]) -> None:
     if settings["standalone"] and settings["split"] == "train":
         raise ValueError("standalone=true compares on validation or test, got split=train.")
     check_whole(settings, subnets=0, calibration_batches=1, seed=0)
-
-
-def _place(settings: dict[str, Any], folder: Path, asked: Sequence[Any]) -> Path:
-    """The file to write: `out`, or a new one in the folder of the run, or beside a front."""
-    if settings["out"] is None:
-        return place_of(folder, asked, settings["split"])
-    out = Path(settings["out"])
-    if not out.parent.is_dir():
-        raise FileNotFoundError(f"out={out}: there is no folder {out.parent}.")
-    if out.exists() and not settings["overwrite"]:
-        raise FileExistsError(f"out={out} exists: give another file, or overwrite=true.")
-    return out
 
 
 def tracked(items: Iterable[Item], num: int, doing: str) -> Iterable[Item]:

@@ -189,6 +189,19 @@ def place_of(folder: Path, architectures: Sequence[Described], split: str) -> Pa
     return test_table(architectures, split) or free_path(folder / "evaluation.csv")
 
 
+def check_place(out: Path, *, overwrite: bool) -> None:
+    """Refuse a file for a table before anything is computed.
+
+    Raises:
+        FileNotFoundError: if its folder is not there.
+        FileExistsError: if it is there, and is not to be replaced.
+    """
+    if not out.parent.is_dir():
+        raise FileNotFoundError(f"out={out}: there is no folder {out.parent}.")
+    if out.exists() and not overwrite:
+        raise FileExistsError(f"out={out} exists: give another file, or overwrite=true.")
+
+
 def write_table(
     path: Path,
     table: Sequence[Mapping[str, Any]],

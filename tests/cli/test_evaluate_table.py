@@ -30,14 +30,16 @@ def evaluate(run, trained):
     return call
 
 
-def test_a_second_table_is_another_file_and_no_file_is_replaced(evaluate, trained):
+def test_a_second_table_is_another_file_and_no_file_is_replaced_without_a_word(evaluate, trained):
     for name in ("evaluation.csv", "evaluation_2.csv"):
         status, told, _ = evaluate()
         assert status == 0
         assert f"written to it/{name}" in told
     status, told, _ = evaluate("out=it/evaluation.csv")
     assert status == 2
-    assert "out=it/evaluation.csv exists: give another file; a table is never replaced" in told
+    assert "out=it/evaluation.csv exists: give another file, or overwrite=true" in told
+    status, told, _ = evaluate("out=it/evaluation.csv", "overwrite=true")
+    assert status == 0, told
 
 
 def test_columns_that_tell_nothing_are_left_out(evaluate):
