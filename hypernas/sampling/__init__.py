@@ -6,6 +6,7 @@ from hypernas.sampling.delayed import Delayed
 from hypernas.sampling.divided import Divided, rows_of
 from hypernas.sampling.fairness import StrictFairness
 from hypernas.sampling.fixed import Fixed
+from hypernas.sampling.nested import Nested, nested_family
 from hypernas.sampling.preview import Draw, preview
 from hypernas.sampling.progressive import Phase, Progressive
 from hypernas.sampling.sampler import Sampler
@@ -23,6 +24,7 @@ __all__ = [
     "Divided",
     "Draw",
     "Fixed",
+    "Nested",
     "Phase",
     "Progressive",
     "Sampler",
@@ -31,6 +33,7 @@ __all__ = [
     "Timed",
     "Uniform",
     "Weighted",
+    "nested_family",
     "preview",
     "rows_of",
     "sample_subnets",
