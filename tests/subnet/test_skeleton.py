@@ -14,7 +14,6 @@ from torch.testing import assert_close
 
 from hypernas import SearchSpace
 from hypernas.generators import shared
-from hypernas.subnet.cache import Cache
 from hypernas.subnet.skeleton import _NEED_WEIGHTS, build_seeded, build_skeleton
 from hypernas.subnet.target import skeleton
 
@@ -164,8 +163,9 @@ def test_what_was_resolved_is_freed_as_soon_as_it_is_forgotten():
         subnet = generator.subnet(space.largest())
         module = weakref.ref(subnet.target.module)
         generator.call(subnet, inputs).sum().backward()
-        generator._subnets = Cache(1)
         del subnet
+        generator._subnets.size = 1
+        generator.subnet(space.smallest())  # takes the place of the other
         assert module() is None
     finally:
         gc.enable()
