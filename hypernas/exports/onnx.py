@@ -6,11 +6,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from hypernas.exports.batch import batch_size
 from hypernas.exports.format import ExportError, Format, quiet
 from hypernas.exports.plain import plain_outputs
 from hypernas.exports.program import batch_axes, followed
 from hypernas.subnet.arguments import Arguments
+from hypernas.subnet.batch import batch_size
 from hypernas.subnet.structure import named_tensors
 
 # From 21 on, group norm is an operation of its own, whose variance onnxruntime 1.32 takes for E[x²] - E[x]²: at a mean

@@ -5,17 +5,15 @@ over an axis that it was told may have any size), and rows of attention that see
 NaN by runtime, opset and the way of masking.
 """
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from hypernas.exports.batch import batch_size, resized
 from hypernas.subnet.arguments import Arguments
-from hypernas.subnet.structure import map_tensors, named_tensors
+from hypernas.subnet.batch import batch_size, resized
+from hypernas.subnet.masks import masks_of, padded
 
 _EXAMPLES = 3  # of a padded batch: its end, its start, all of it
 
@@ -41,24 +39,15 @@ class Probe:
 
 
 def probes(module: nn.Module, arguments: Arguments) -> Iterator[Probe]:
-    """Another number of examples and, where there are masks, padded examples.
-
-    Masks are tensors of shape (N, T) that are truth values, or that are called so and hold 0 and 1 only. Present
-    is what most entries of a mask say.
-    """
+    """Another number of examples and, where there are masks, padded examples: see `hypernas.subnet.masks`."""
     size = batch_size(arguments)
     if size is None:
         return
     yield Probe(f"a batch of {size + 1}", resized(arguments, size + 1))
-    masks = _masks(module, arguments)
+    masks = masks_of(module, arguments)
     if not masks:
         return
-    lengths = {mask.shape[1] for mask in masks.values()}
-
-    def own(x: Tensor) -> Tensor:
-        if id(x) in masks:
-            return _padded(x)
-        return x[torch.arange(_EXAMPLES) % size] if x.dim() and len(x) == size else x
+    lengths = {mask.shape[1] for mask in masks}
 
     def present(y: Tensor) -> Tensor:
         """All of an example whose end is padded; of one whose start is, what is present."""
@@ -71,39 +60,6 @@ def probes(module: nn.Module, arguments: Arguments) -> Iterator[Probe]:
     def absent(y: Tensor) -> Tensor:
         return y[2:] if y.dim() and len(y) == _EXAMPLES else y.new_zeros(0)
 
-    padded = map_tensors(own, arguments)
-    yield Probe("a padded batch", padded, padding=True, whole=False, counted=present)
-    yield Probe("padding alone", padded, padding=True, whole=True, counted=absent)
-
-
-def _masks(module: nn.Module, arguments: Arguments) -> dict[int, Tensor]:
-    """Identity of each mask among the arguments -> the mask."""
-    bound: Mapping[str, Any] = (
-        inspect.signature(module.forward)
-        .bind(*arguments.positional, **arguments.keywords)
-        .arguments
-    )
-    size = batch_size(arguments)
-    return {
-        id(x): x
-        for name, x in named_tensors(bound)
-        if x.dim() == 2 and len(x) == size and x.shape[1] > 1 and _is_mask(name, x)
-    }
-
-
-def _is_mask(name: str, tensor: Tensor) -> bool:
-    if tensor.dtype == torch.bool:
-        return True
-    return "mask" in name and bool(((tensor == 0) | (tensor == 1)).all())
-
-
-def _padded(mask: Tensor) -> Tensor:
-    """Masks of three examples: of the first the end is padded, of the second the start, of the third all."""
-    present = mask.double().mean().round().to(mask.dtype)
-    found = present.repeat(_EXAMPLES, mask.shape[1])
-    absent = ~present if mask.dtype == torch.bool else 1 - present
-    half = mask.shape[1] // 2
-    found[0, mask.shape[1] - half :] = absent
-    found[1, :half] = absent
-    found[2] = absent
-    return found
+    batch = padded(arguments, masks, num=_EXAMPLES)
+    yield Probe("a padded batch", batch, padding=True, whole=False, counted=present)
+    yield Probe("padding alone", batch, padding=True, whole=True, counted=absent)

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hypernas.exports.batch import batch_size
 from hypernas.exports.format import ExportError, Format, quiet
 from hypernas.exports.plain import plain_outputs
 from hypernas.subnet.arguments import Arguments
+from hypernas.subnet.batch import batch_size
 
 
 class Program(Format):

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from hypernas.cost.cost import Cost
-from hypernas.exports.batch import batch_size as batch_size_of
-from hypernas.exports.batch import resized
 from hypernas.latency.backend import Backend, LatencyError, Run
 from hypernas.latency.cache import Cache
 from hypernas.latency.fingerprint import fingerprint
@@ -21,6 +19,8 @@ from hypernas.latency.turns import Rounds, Timing, measure
 from hypernas.space.architecture import Architecture
 from hypernas.space.search_space import SearchSpace
 from hypernas.subnet.arguments import Arguments
+from hypernas.subnet.batch import batch_size as batch_size_of
+from hypernas.subnet.batch import resized
 from hypernas.subnet.skeleton import build_seeded
 from hypernas.subnet.structure import tensors
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from hypernas.exports.batch import resized
 from hypernas.exports.format import ExportError, quiet
 from hypernas.exports.onnx import ONNX, feeds
 from hypernas.latency.backend import Backend, LatencyError, Run
 from hypernas.subnet.arguments import Arguments
+from hypernas.subnet.batch import resized
 
 
 class OnnxRuntime(Backend):

@@ -124,3 +124,36 @@ def test_checkpointing_outside_of_targets_is_torchs_own(run):
     assert reentrant == run.keywords["use_reentrant"]
     outputs.sum().backward()
     assert_close(linear.bias.grad, torch.full((3,), 2.0))
+
+
+@pytest.mark.filterwarnings("ignore")  # of transformers
+@pytest.mark.parametrize(("name", "reentrant"), [("Llama", True), ("T5", False)])
+def test_models_of_transformers_get_the_gradients_that_they_have_without_checkpointing(
+    name, reentrant
+):
+    transformers = pytest.importorskip("transformers")
+    ids, sizes = torch.arange(12).view(2, 6), {"vocab_size": 20, "num_hidden_layers": 2}
+    if name == "Llama":
+        sizes |= {"hidden_size": 8, "num_attention_heads": 2, "num_key_value_heads": 1}
+        kind, inputs = "LlamaModel", {"input_ids": ids}
+    else:
+        sizes |= {"d_model": 8, "d_kv": 4, "num_layers": 2, "num_heads": 2, "dropout_rate": 0.0}
+        kind, inputs = "T5Model", {"input_ids": ids, "decoder_input_ids": ids}
+
+    def build(architecture, checkpointed):
+        hidden = {"intermediate_size" if name == "Llama" else "d_ff": architecture["width"]}
+        config = getattr(transformers, f"{name}Config")(**sizes, **hidden, use_cache=False)
+        module = getattr(transformers, kind)(config)
+        if checkpointed:
+            module.gradient_checkpointing_enable({"use_reentrant": reentrant})
+        return module
+
+    found = []
+    for way in (False, True):
+        choices = {"width": [8, 12]}
+        space = SearchSpace(choices, lambda a, way=way: build(a, way), inputs=inputs)
+        generator = generators.hypernas(space)
+        for width in (8, 12):
+            generator.call({"width": width}, **inputs)[0].square().mean().backward()
+        found.append({n: p.grad for n, p in generator.named_parameters()})
+    assert_close(found[1], found[0], rtol=1e-4, atol=1e-6)

@@ -30,7 +30,7 @@ def enforce(space: SearchSpace) -> bool:
     else:
         found = examine(space, few(space))
         _EXAMINED[space] = dict(space.layouts), found
-        if words := _caution(found):
+        if words := " ".join(filter(None, (_caution(found), _unpadded(found)))):
             _UNTOLD[space] = words
     for verdict in found.verdicts:
         if verdict.layouts and not space.auto_layouts:
@@ -51,7 +51,10 @@ def enforce(space: SearchSpace) -> bool:
 
 
 def caution(space: SearchSpace) -> None:
-    """Warn, once for a space, where the law is undecided and parameters are cut that could be cut wrongly."""
+    """Warn, once for a space, where the law is undecided and parameters are cut that could be cut wrongly.
+
+    So where a network fails on padded examples.
+    """
     if words := _UNTOLD.pop(space, None):
         warnings.warn(words, stacklevel=4)  # at who makes the generator
 
@@ -69,4 +72,16 @@ def _caution(found: Examination) -> str | None:
         f"{first.because}. What decides it is an example that all networks of the space can be called with, "
         f"SearchSpace(..., inputs=...), or layouts that are written. {_MEANT} "
         f"hypernas.check(space) tells more."
+    )
+
+
+def _unpadded(found: Examination) -> str | None:
+    """The words about a network that fails on padded examples alone; None where none does."""
+    verdict = next((verdict for verdict in found.verdicts if verdict.unpadded), None)
+    if verdict is None:
+        return None
+    return (
+        f"the network of {verdict.subject} takes whole examples, but fails on padded ones ({verdict.unpadded}). A "
+        f"builder that changes sizes after a model is made (heads, say) must change what its parts remember of "
+        f"them too; a configuration of those sizes does."
     )

@@ -10,7 +10,7 @@ import itertools
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -25,6 +25,7 @@ from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.law.classes import pattern_of
 from hypernas.subnet.law.inputs import guesses
 from hypernas.subnet.law.network import Network
+from hypernas.subnet.law.padding import refusal_of_padding
 from hypernas.subnet.law.pair import Pair
 from hypernas.subnet.law.search import cure, suspected
 from hypernas.subnet.law.verdict import Verdict
@@ -78,7 +79,9 @@ def judge(
     for given in [Arguments.of(inputs)] if inputs is not None else guesses(large.module):
         try:
             pair = Pair((large, small), architectures, given, slices, fixed)
-            return _followed(probe, pair, space, layouts)
+            verdict = _followed(probe, pair, space, layouts)
+            error = refusal_of_padding(small, given)
+            return replace(verdict, unpadded=_words(error)) if error else verdict
         except Incomparable:
             why = "the outputs of the two networks cannot be compared"
         except Exception as error:

@@ -20,6 +20,7 @@ class Verdict:
         doubts: parameter -> layout that its sizes suggest, where none is proved and a prefix is as doubtful.
         at_risk: sliced parameters of which nothing proves the slices right, and whose layout is not written.
         place: the layer at which the networks depart, if they do.
+        unpadded: the error of a network that runs, but not on padded examples.
     """
 
     subject: str
@@ -29,11 +30,13 @@ class Verdict:
     doubts: Mapping[str, str] = field(default_factory=dict)
     at_risk: tuple[str, ...] = ()
     place: str | None = None
+    unpadded: str = ""
 
     def __str__(self) -> str:
         text = f"{self.subject}: {self.state}"
         text += f", {self.because}" if self.because else ""
-        return text + (f"; write {written(self.layouts)}" if self.layouts else "")
+        text += f"; write {written(self.layouts)}" if self.layouts else ""
+        return text + (f"; fails on padded examples: {self.unpadded}" if self.unpadded else "")
 
 
 def written(layouts: Mapping[str, str]) -> str:
