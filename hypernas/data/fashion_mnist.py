@@ -1,18 +1,17 @@
 """Fashion-MNIST: clothes of 28 x 28 pixels."""
 
-import gzip
 import os
 from pathlib import Path
 
-import numpy as np
-import torch
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
 from hypernas.data.data import Data, DataNotFound, split_tensors
+from hypernas.data.idx import read_idx
 
 _PACKAGE = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
 _MEAN, _STD = 0.2860, 0.3530
+_NUM_CLASSES = 10
 
 
 def fashion_mnist(
@@ -33,7 +32,8 @@ def fashion_mnist(
 
     Raises:
         DataNotFound: if the files are not there.
-        ValueError: if a file is not what it should be.
+        ValueError: if a file is not what it should be: another one, cut off, or with other sizes than it
+            states; or if labels are not those of the images.
     """
     folder = Path(root or os.environ.get("HYPERNAS_FASHION_MNIST") or _PACKAGE)
     wanted = {"num_train": num_train, "num_validation": num_validation, "num_test": num_test}
@@ -44,6 +44,8 @@ def fashion_mnist(
         )
     images = {part: _read(folder, f"{part}-images-idx3-ubyte", 3) for part in ("train", "t10k")}
     labels = {part: _read(folder, f"{part}-labels-idx1-ubyte", 1) for part in ("train", "t10k")}
+    for part, least in (("train", 12), ("t10k", 1)):
+        _check(images[part], labels[part], folder, part, least)
     inputs = {part: (x.float()[:, None] / 255 - _MEAN) / _STD for part, x in images.items()}
     kept = len(inputs["train"]) // 12  # for validation
     train, validation = split_tensors(
@@ -52,11 +54,13 @@ def fashion_mnist(
     test = TensorDataset(inputs["t10k"], labels["t10k"].long())
     parts = zip((train, validation, test), wanted.values(), strict=True)
     train, validation, test = (TensorDataset(*part[:num]) for part, num in parts)
-    return Data("fashion_mnist", train, validation, test, (1, *images["train"].shape[1:]), 10)
+    return Data(
+        "fashion_mnist", train, validation, test, (1, *images["train"].shape[1:]), _NUM_CLASSES
+    )
 
 
 def _read(folder: Path, name: str, dim: int) -> Tensor:
-    """One IDX file of bytes: magic number 0, 0, 8, dim, then big-endian sizes, then the values."""
+    """One of the files, gzipped or not."""
     path = folder / f"{name}.gz"
     path = path if path.exists() else folder / name
     if not path.exists():
@@ -65,9 +69,28 @@ def _read(folder: Path, name: str, dim: int) -> Tensor:
             f"dataset-fashion-mnist, or put the four files somewhere and give data.root=FOLDER "
             f"or the environment variable HYPERNAS_FASHION_MNIST."
         )
-    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    head = 4 + 4 * dim
-    sizes = np.frombuffer(raw[4:head], dtype=">u4").astype(int)
-    if raw[:4] != bytes([0, 0, 8, dim]) or len(raw) - head != sizes.prod():
-        raise ValueError(f"{path} is not an IDX file of bytes with {dim} axes: get it again.")
-    return torch.from_numpy(np.frombuffer(raw[head:], dtype=np.uint8).reshape(*sizes).copy())
+    return read_idx(path, dim)
+
+
+def _check(images: Tensor, labels: Tensor, folder: Path, part: str, least: int) -> None:
+    """Refuse images and labels that do not belong together, or are too few.
+
+    Raises:
+        ValueError: naming all that is wrong.
+    """
+    wrong = []
+    if len(images) < least or not images.numel():
+        wrong.append(f"expected {max(least, 1):,} images or more, got {tuple(images.shape)}")
+    if len(labels) != len(images):
+        wrong.append(f"expected a label for each of {len(images):,} images, got {len(labels):,}")
+    if len(labels) and int(labels.max()) >= _NUM_CLASSES:
+        place = int((labels >= _NUM_CLASSES).nonzero()[0])
+        wrong.append(
+            f"expected labels of 0 to {_NUM_CLASSES - 1}, got {int(labels[place])} at image {place}"
+        )
+    if wrong:
+        raise ValueError(
+            f"Fashion-MNIST: {folder}/{part}-images-idx3-ubyte and {part}-labels-idx1-ubyte do not fit:\n  "
+            + "\n  ".join(wrong)
+            + "\nGet both files again, from one place."
+        )

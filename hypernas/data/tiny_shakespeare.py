@@ -1,6 +1,5 @@
 """Tiny Shakespeare: a million characters of plays."""
 
-import lzma
 import os
 import string
 from pathlib import Path
@@ -10,9 +9,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
+from hypernas.data.archive import read_unpacked
 from hypernas.data.data import Data, DataNotFound
 
 SYMBOLS = "\n !$&',-.3:;?" + string.ascii_uppercase + string.ascii_lowercase  # class -> character
+
+_LARGEST = 2**26  # bytes of text, of which there are a million
 
 
 def tiny_shakespeare(
@@ -83,7 +85,7 @@ def _read(folder: str | os.PathLike[str] | None) -> Tensor:  # shape: (L,), of 0
             f"github.com/karpathy/char-rnn, put it somewhere, as it is or compressed by xz, and "
             f"give data.root=FOLDER or the environment variable HYPERNAS_TINY_SHAKESPEARE."
         )
-    raw = lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
+    raw = read_unpacked(path, largest=_LARGEST)
     classes = np.full(256, -1)
     classes[list(SYMBOLS.encode())] = range(len(SYMBOLS))
     tokens = classes[np.frombuffer(raw, dtype=np.uint8)]
