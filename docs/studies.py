@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent
 BESIDE = [
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "SECURITY.md",
     "experiments/*/README.md",
     "experiments/*/figures/*.svg",
 ]
@@ -29,11 +30,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Let links lead to where those pages are within the site."""
     if page.file.src_uri.startswith("experiments/"):
         return markdown.replace("](../../README.md", "](../../index.md")
-    if page.file.src_uri in ("CONTRIBUTING.md", "CHANGELOG.md"):
+    if page.file.src_uri in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"):
         return markdown.replace("](docs/", "](")
     depth = "../" * page.file.src_uri.count("/")
     return re.sub(
-        rf"\]\({re.escape(depth)}\.\./(experiments/|CONTRIBUTING|CHANGELOG)",
+        rf"\]\({re.escape(depth)}\.\./(experiments/|CONTRIBUTING|CHANGELOG|SECURITY)",
         rf"]({depth}\1",
         markdown,
     )

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from hypernas.cli.plain import plain
+from hypernas.cli.plain import plain, trusted
 from hypernas.distributed.device import use_threads
 from hypernas.evaluation import mean
 from hypernas.runs.console import say
@@ -37,7 +37,7 @@ def evaluate_command(config: DictConfig) -> None:
     use_threads(settings["threads"])
     asked = settings["architecture"]
     asked = asked if isinstance(asked, list) else [] if asked is None else [asked]
-    run = load(settings["run"])
+    run = load(settings["run"], trust=trusted(config))
     out = settings["out"]
     if out is None:
         out = place_of(run.folder, asked, settings["split"])

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from hypernas.cli.plain import plain
+from hypernas.cli.plain import plain, trusted
 from hypernas.distributed.device import use_threads
 from hypernas.exports import refuse
 from hypernas.runs.export import export
+from hypernas.runs.load import load
 
 
 def export_command(config: DictConfig) -> None:
@@ -17,7 +18,7 @@ def export_command(config: DictConfig) -> None:
     out = Path(settings["out"])
     refuse(out, overwrite=settings["overwrite"])  # before anything is loaded
     written = export(
-        settings["run"],
+        load(settings["run"], trust=trusted(config)),
         settings["architecture"],
         out,
         calibration_batches=settings["calibration_batches"],

@@ -5,7 +5,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from hypernas.cli.evaluate import tracked
-from hypernas.cli.plain import plain
+from hypernas.cli.plain import plain, trusted
 from hypernas.distributed.device import use_threads
 from hypernas.exports import refuse
 from hypernas.runs.evaluate import free_path, write_table
@@ -19,7 +19,7 @@ def finetune_command(config: DictConfig) -> None:
     use_threads(settings["threads"])
     if settings["out"] is not None:
         refuse(Path(settings["out"]), overwrite=False)  # before anything is trained
-    run = load(settings["run"])
+    run = load(settings["run"], trust=trusted(config))
     found = finetune(
         run,
         settings["architecture"],

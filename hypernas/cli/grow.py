@@ -6,21 +6,23 @@ from rich.console import Console
 from hypernas.cli.plain import given_overrides, plain, run_folder
 from hypernas.runs.console import next_steps, say
 from hypernas.runs.grow import grow
+from hypernas.runs.trust import needed
 from hypernas.training import Interrupted
 
 _DONE = """
 growth    {folder}
-table     {bin}hypernas evaluate run={quoted}
-export    {bin}hypernas export run={quoted} architecture=largest out=grown.onnx
+table     {bin}hypernas evaluate run={quoted}{trust}
+export    {bin}hypernas export run={quoted} architecture=largest out=grown.onnx{trust}
 """
 
 
 def grow_command(config: DictConfig) -> None:
     """Train members, grow, and train on, in the folder that Hydra made; or go on with that."""
-    folder, console = run_folder(), Console(stderr=True)
+    folder, console, settings = run_folder(), Console(stderr=True), plain(config)
+    own = needed(settings)
     try:
         grow(
-            plain(config),
+            settings,
             folder,
             resume=config.resume is not None,
             fallback=config.fallback,
@@ -28,6 +30,6 @@ def grow_command(config: DictConfig) -> None:
             tell=lambda text: say(console, text),
         )
     except KeyboardInterrupt as stop:  # between phases too
-        advice = next_steps("go on by: hypernas grow resume={quoted}", folder)
+        advice = next_steps("go on by: hypernas grow resume={quoted}{trust}", folder, trust=own)
         raise Interrupted(f"{str(stop) or 'stopped'}; {advice}") from None
-    print(next_steps(_DONE, folder), end="")
+    print(next_steps(_DONE, folder, trust=own), end="")

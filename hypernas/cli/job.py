@@ -12,17 +12,19 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
+from hypernas.cli.plain import plain, trusted
 from hypernas.cli.refusals import check, refuse
 from hypernas.distributed import launched
 from hypernas.runs.config_files import configs
 from hypernas.runs.console import next_steps, value
-from hypernas.runs.folder import read_overrides
+from hypernas.runs.overrides import called, stored_overrides
 from hypernas.runs.phases import growth_around
+from hypernas.runs.trust import check_trusted
 
 _RUNS = ("train", "grow", "search")  # have a folder, and go on with it by resume=
+_SET_UP = ("train", "grow", "check", "study")  # the parts of a run by the user's own settings
 _OF_RANKS = ("train", "search")  # may be started by torchrun
 _SWEEP = {"--multirun", "-m"}
-_OF_A_START = ("resume=", "fallback=", "hydra.")  # overrides that a run does not keep
 _LONGEST = 120  # characters of a folder's name, of which systems of files allow 255 bytes
 
 
@@ -43,6 +45,7 @@ OmegaConf.register_new_resolver("hypernas.folder", folder_name, replace=True)  #
 
 def run(command: str, arguments: Sequence[str], function: Callable[[DictConfig], None]) -> None:
     """Call the function of a command with its settings, for each job of a sweep if it is one."""
+    own = called(arguments)
     if command in _RUNS:
         arguments = _resumed(command, arguments)
     if command in _OF_RANKS:
@@ -52,12 +55,15 @@ def run(command: str, arguments: Sequence[str], function: Callable[[DictConfig],
     # Between settings, argparse would not know what follows --multirun.
     arguments = sorted(arguments, key=lambda argument: argument not in _SWEEP)
     sys.argv = [f"hypernas {command}", *arguments]
-    if os.getcwd() not in sys.path:
+    # Beside a stranger's run may lie modules that are called as those of others.
+    if os.getcwd() not in sys.path and (own or _imports_own(command, arguments)):
         sys.path.insert(0, os.getcwd())  # where a user's own modules are
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors reach us
 
     def task(config: DictConfig) -> None:
         try:
+            if config.get("resume"):
+                check_trusted(plain(config), trusted(config), source=config.resume, given=own)
             check(command, config, HydraConfig.get().runtime.choices)
             function(config)
         except Exception as error:  # told here, before Hydra adds to it
@@ -80,8 +86,17 @@ def _resumed(command: str, arguments: Sequence[str]) -> list[str]:
         raise ValueError(
             f"{folder} is of a growth, which hypernas train cannot go on with: {advice}."
         )
-    stored = [o for o in read_overrides(str(folder)) if not o.startswith(_OF_A_START)]
-    return [*stored, *arguments, f"hydra.run.dir={value(str(folder))}"]
+    return [
+        *stored_overrides(str(folder), arguments),
+        *arguments,
+        f"hydra.run.dir={value(str(folder))}",
+    ]
+
+
+def _imports_own(command: str, arguments: Sequence[str]) -> bool:
+    """True if settings of a command may import modules of the user: his own, or those he trusts."""
+    given = [argument.partition("=")[0] for argument in arguments]
+    return "trust" in given or (command in _SET_UP and "resume" not in given)
 
 
 def _ranked(arguments: Sequence[str]) -> Sequence[str]:

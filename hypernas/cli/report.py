@@ -24,7 +24,11 @@ that of several paths into the current folder. The page is one file and fetches 
 
 What results are is told by their columns. A study of its own kind has a section.py beside its results.csv,
 whose function section(study) returns tables and figures (see experiments/digits); it is run with --trust.
+What settings of runs name beside hypernas and torch is imported with --trust=my_module (or =mine,other).
 """
+
+
+_SECTIONS = "--trust=section.py"  # without a value, which may not be a path that follows
 
 
 class _Parser(argparse.ArgumentParser):
@@ -79,7 +83,12 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         help="write nothing; exit with status 1 if a table is not up to date, and name it",
     )
     parser.add_argument(
-        "--trust", action="store_true", help="run the code of studies that have a section.py"
+        "--trust",
+        action="extend",
+        default=[],
+        type=lambda names: names.split(","),
+        metavar="NAMES",
+        help="run the code of studies that have a section.py; =NAMES: import these modules for runs",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace pages and figures")
-    return parser.parse_args(arguments)
+    return parser.parse_args([_SECTIONS if a == "--trust" else a for a in arguments])

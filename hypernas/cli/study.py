@@ -1,13 +1,16 @@
 """hypernas study."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hydra import compose
 from omegaconf import DictConfig
 
-from hypernas.cli.plain import plain
+from hypernas.cli.plain import plain, trusted
+from hypernas.runs.overrides import called
 from hypernas.runs.settings import flat
+from hypernas.runs.trust import check_trusted
 from hypernas.studies import Composer, study
 from hypernas.studies.composer import Layer
 
@@ -17,6 +20,9 @@ class Overrides(Composer):
 
     alone = ("generator=standalone", "sampling=fixed")
 
+    def __init__(self, trust: Sequence[str]) -> None:
+        self.trust, self.given = trust, called(sys.argv)
+
     def __call__(self, layers: Sequence[Layer]) -> dict[str, Any]:
         overrides: list[str] = []
         for layer in layers:
@@ -24,9 +30,11 @@ class Overrides(Composer):
                 overrides += [f"{key}={value}" for key, value in flat(layer).items()]
             else:
                 overrides.append(layer)
-        return plain(compose("train", overrides=overrides))
+        found = plain(compose("train", overrides=overrides))
+        check_trusted(found, self.trust, source="the study's file", given=self.given)
+        return found
 
 
 def study_command(config: DictConfig) -> None:
     """Run what is missing of the study of a configuration."""
-    study(plain(config), Overrides())
+    study(plain(config), Overrides(trusted(config)))

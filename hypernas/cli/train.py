@@ -9,12 +9,13 @@ from hypernas.cli.plain import given_overrides, plain, run_folder
 from hypernas.distributed import join
 from hypernas.runs.console import next_steps, say
 from hypernas.runs.train import train
+from hypernas.runs.trust import needed
 from hypernas.training import Interrupted
 
 _DONE = """
 run       {folder}
-table     {bin}hypernas evaluate run={quoted}
-a subnet  {bin}hypernas export run={quoted} architecture=smallest out=smallest.onnx
+table     {bin}hypernas evaluate run={quoted}{trust}
+a subnet  {bin}hypernas export run={quoted} architecture=smallest out=smallest.onnx{trust}
 curves    {bin}tensorboard --logdir={path}
 """
 
@@ -23,10 +24,11 @@ def train_command(config: DictConfig) -> None:
     """Train in the folder that Hydra made; ranks of torchrun together, in that of rank 0."""
     with join(timeout=config.rank_timeout) as ranks:
         folder = Path(ranks.broadcast_object(str(run_folder())))
-        console = Console(stderr=True, quiet=not ranks.first)
+        console, settings = Console(stderr=True, quiet=not ranks.first), plain(config)
+        own = needed(settings)
         try:
             train(
-                plain(config),
+                settings,
                 folder,
                 resume=config.resume is not None,
                 fallback=config.fallback,
@@ -35,7 +37,9 @@ def train_command(config: DictConfig) -> None:
                 tell=lambda text: say(console, text),
             )
         except Interrupted as stop:
-            advice = next_steps("go on by: hypernas train resume={quoted}", folder)
+            advice = next_steps(
+                "go on by: hypernas train resume={quoted}{trust}", folder, trust=own
+            )
             raise Interrupted(f"{stop}; {advice}") from None
         if ranks.first:
-            print(next_steps(_DONE, folder), end="")
+            print(next_steps(_DONE, folder, trust=own), end="")

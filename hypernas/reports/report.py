@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 
 from hypernas.reports.figure import Figure
-from hypernas.reports.kinds import section_of
+from hypernas.reports.kinds import OWN, section_of
 from hypernas.reports.markdown import Refreshed, refreshed
 from hypernas.reports.page import page
 from hypernas.reports.run.folder import Run, is_run, read_run
@@ -14,6 +14,7 @@ from hypernas.reports.run.section import section_of as section_of_runs
 from hypernas.reports.section import Part, Section
 from hypernas.reports.study import README, RESULTS, open_study
 from hypernas.runs import phases
+from hypernas.runs.trust import Trusted, trusted_names
 from hypernas.storage.files import holds, write_changed
 
 _PAGE = "report.html"
@@ -44,7 +45,7 @@ def report(
     into: Sequence[str | PathLike[str]] = (),
     out: str | PathLike[str] | None = None,
     check: bool = False,
-    trust: bool = False,
+    trust: bool | Trusted = False,
     overwrite: bool = False,
 ) -> Report:
     """Write, or with `check` compare, what studies and runs come to.
@@ -57,7 +58,8 @@ def report(
         into: further Markdown files.
         out: where the page goes.
         check: write nothing.
-        trust: run the code of studies that have a section.py.
+        trust: what else than the code of hypernas and torch may be run: "section.py", which True means
+            too, for studies that have one, and modules that settings of runs may import.
         overwrite: replace a page and figures that were made of something else.
 
     Raises:
@@ -65,9 +67,10 @@ def report(
         FileNotFoundError: if one of the files or folders is not there.
         ValueError: if a file is broken, or a marker asks for a table that there is not.
     """
+    names = trusted_names([OWN] if trust is True else trust or None)
     given = list(dict.fromkeys(run for path in paths for run in _runs_of(Path(path))))
     folders = [path for path in given if is_run(path)]
-    studies = _studies([path for path in given if path not in folders], trust=trust)
+    studies = _studies([path for path in given if path not in folders], trust=OWN in names)
     more = [Path(path) for path in into]
     done = _refreshed(studies, more)
     if check:
@@ -80,7 +83,7 @@ def report(
         ]
         return Report(done, wrong=wrong)
     file = _page_of(given, Path(out) if out is not None else None)
-    runs = [read_run(folder) for folder in folders]
+    runs = [read_run(folder, trust=names) for folder in folders]
     drawn, files, sections = _draw(studies, runs, file)
     title = sections[0].title if len(sections) == 1 else "Studies and runs"
     files[file] = page(sections, title=title).encode()

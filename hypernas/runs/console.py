@@ -5,8 +5,11 @@ import re
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from hypernas.runs.trust import argument
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,12 +30,15 @@ def shown(folder: Path) -> Path:
         return folder
 
 
-def next_steps(text: str, folder: Path, *, run: Path | None = None) -> str:
+def next_steps(
+    text: str, folder: Path, *, run: Path | None = None, trust: Sequence[str] = ()
+) -> str:
     """A text for people to copy commands from.
 
     It may hold {folder}; {quoted}, that folder as the value of a setting, as in run={quoted};
     {path}, the same as an argument of another program; and {bin} for where our commands are. If there
-    is a run, {run} and {run_path} are its folder as {quoted} and {path} are.
+    is a run, {run} and {run_path} are its folder as {quoted} and {path} are; {trust} is the argument, after a
+    space, that trusts some modules.
     """
     name = str(shown(folder))
     of_run = name if run is None else str(shown(run))
@@ -43,6 +49,7 @@ def next_steps(text: str, folder: Path, *, run: Path | None = None) -> str:
         run=shlex.quote(value(of_run)),
         run_path=shlex.quote(of_run),
         bin=_bin(),
+        trust=f" {argument(trust)}" if trust else "",
     )
 
 

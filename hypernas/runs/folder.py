@@ -55,7 +55,7 @@ def read_settings(folder: str | Path) -> dict[str, Any]:
     _check_seal(path, text, settings)
     try:
         return resolved(settings)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from None
 
 
@@ -64,10 +64,18 @@ def read_overrides(folder: str | Path) -> list[str]:
 
     Raises:
         FileNotFoundError: if the folder is not that of a run.
+        ValueError: if its file does not hold overrides.
     """
     read_settings(folder)
     found = read_sealed(Path(folder) / _OVERRIDES, largest=_LARGEST)
-    return found if isinstance(found, list) else found["overrides"]  # a list in earlier versions
+    found = (
+        found if isinstance(found, list) else found.get("overrides")
+    )  # a list in earlier versions
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise ValueError(
+            f'{Path(folder) / _OVERRIDES}: expected a list of texts such as ["seed=1"], got {found!r:.200}.'
+        )
+    return found
 
 
 def _check_seal(path: Path, text: str, settings: Settings) -> None:

@@ -24,7 +24,7 @@ from hypernas.runs.assembly import (
 from hypernas.runs.console import next_steps
 from hypernas.runs.folder import checkpoints_of, write_settings
 from hypernas.runs.growth_settings import check, check_begun, phase_settings
-from hypernas.runs.load import Run, load
+from hypernas.runs.load import Run, restored
 from hypernas.runs.phases import Phase
 from hypernas.runs.settings import Settings, flat, resolved
 from hypernas.runs.train import Tell, chosen, silent
@@ -72,7 +72,7 @@ def grow(
         write_settings(folder, settings, overrides)
         phases.write(folder, phases.read(folder))
         growing.run()
-        return load(folder)
+        return restored(folder / growing.names[-1], growing.settings[-1])
 
 
 def _check_folder(folder: Path, resume: bool) -> None:

@@ -5,7 +5,8 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-_TARGET, _PARTIAL, _WORDS = "_target_", "_partial_", ("_target_", "_partial_", "_convert_")
+TARGET = "_target_"
+_PARTIAL, _WORDS = "_partial_", (TARGET, "_partial_", "_convert_")
 
 
 def instantiate(settings: Any, *, key: str = "") -> Any:
@@ -31,9 +32,9 @@ def instantiate(settings: Any, *, key: str = "") -> Any:
         for name, value in settings.items()
         if name not in _WORDS
     }
-    if _TARGET not in settings:
+    if TARGET not in settings:
         return inner
-    target = named(settings[_TARGET], key=key)
+    target = named(settings[TARGET], key=key)
     if settings.get(_PARTIAL):
         return functools.partial(target, **inner)
     try:
@@ -49,7 +50,7 @@ def named(path: Any, *, key: str = "") -> Any:
     Raises:
         ValueError, ImportError: as `instantiate`.
     """
-    place = f"{key}.{_TARGET}" if key else _TARGET
+    place = f"{key}.{TARGET}" if key else TARGET
     if path == "???":
         raise ValueError(f"{place} is missing: give {place}=module.name (see --help).")
     if not isinstance(path, str) or not all(part.isidentifier() for part in path.split(".")):

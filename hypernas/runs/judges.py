@@ -11,7 +11,7 @@ from hypernas.distributed.device import pick_device
 from hypernas.generators import Generator
 from hypernas.runs.assembly import assemble, without_start
 from hypernas.runs.folder import checkpoints_of
-from hypernas.runs.load import Run, opened
+from hypernas.runs.load import Run, load, opened
 from hypernas.search.judge import Judge, Judging
 from hypernas.search.ranks import RankJudging
 from hypernas.search.workers import Workers
@@ -69,10 +69,16 @@ class Judges:
                 with contextlib.suppress(RankLost):  # they may be what ended it
                     divided.done()
         elif self.processes > 1:
-            with Workers(partial(self.judge, str(run.folder)), num=self.processes) as workers:
+            make = partial(_worker, self, str(run.folder), run.trust)
+            with Workers(make, num=self.processes) as workers:
                 yield workers
         else:
             yield judge
+
+
+def _worker(judges: Judges, folder: str, trust: tuple[str, ...]) -> Judge:
+    """The judge of a process of its own, which trusts what this one does."""
+    return judges.judge(load(folder, trust=trust))
 
 
 def _earlier(run: Run, num: int) -> list[Generator]:

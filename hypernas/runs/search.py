@@ -18,6 +18,7 @@ from hypernas.runs.load import Run, load, opened
 from hypernas.runs.measures import Measures, counts
 from hypernas.runs.origin import Origin
 from hypernas.runs.settings import Settings, check_whole, resolved
+from hypernas.runs.trust import Trusted
 from hypernas.search import Front, History, Linas, Measure, Problem, Search
 from hypernas.search import run as searched
 from hypernas.search.aim import Aim, problem_of
@@ -84,6 +85,7 @@ def search(
     overrides: Sequence[str] = (),
     ranks: ProcessGroup | None = None,
     watch: Callable[[Progress], object] = lambda progress: None,
+    trust: Trusted = None,
 ) -> Front | None:
     """Search by settings, in a folder that holds all of it, or go on with what is there.
 
@@ -94,6 +96,7 @@ def search(
         overrides: of a command line, to be kept.
         ranks: the processes that judge together; None is this one.
         watch: is told the progress after each batch.
+        trust: modules that the settings of the run may import: see `hypernas.load`.
 
     Returns:
         The front; None on ranks other than the first.
@@ -106,7 +109,7 @@ def search(
     settings, folder, ranks = resolved(settings), Path(folder), ranks or ProcessGroup()
     _check(settings, folder, resume, overrides)
     use_threads(settings["threads"])
-    run = load(settings["run"])
+    run = load(settings["run"], trust=trust)
     judges = Judges(
         calibration_batches=settings["calibration_batches"],
         checkpoints=settings["checkpoints"],

@@ -15,6 +15,7 @@ OF_A_MACHINE = (
     "resume",
     "threads",
 )  # not of a run
+_LARGEST = 300_000  # values, and characters of text, of all settings together
 _REFERENCE = re.compile(r"\$\{([^{}]*)\}")
 
 
@@ -37,8 +38,19 @@ def resolved(settings: Settings) -> dict[str, Any]:
     """Settings in which references such as `${seed}` are replaced by what they name.
 
     Raises:
-        ValueError: for a reference to what is not there, or to itself, or of another kind.
+        ValueError: for a reference to what is not there, or to itself, or of another kind; for settings
+            that hold themselves, or that references make larger than any run's.
     """
+    room = _LARGEST  # references can double what they refer to, again and again
+
+    def taken(num: int) -> None:
+        nonlocal room
+        room -= num
+        if room < 0:
+            raise ValueError(
+                f"the settings come to more than {_LARGEST:,} values and characters: expected those of a "
+                f"run, in which no reference holds itself."
+            )
 
     def value_of(key: str, around: tuple[str, ...]) -> Any:
         if key in around or len(around) > 20:
@@ -54,6 +66,7 @@ def resolved(settings: Settings) -> dict[str, Any]:
         return visit(node, (*around, key))
 
     def visit(node: Any, around: tuple[str, ...] = ()) -> Any:
+        taken(1 + (len(node) if isinstance(node, str) else 0))
         if isinstance(node, Mapping):
             return {str(key): visit(value, around) for key, value in node.items()}
         if isinstance(node, list | tuple):
@@ -62,7 +75,9 @@ def resolved(settings: Settings) -> dict[str, Any]:
             return node
         if whole := _REFERENCE.fullmatch(node):
             return value_of(whole[1], around)
-        return _REFERENCE.sub(lambda found: str(value_of(found[1], around)), node)
+        found = _REFERENCE.sub(lambda found: str(value_of(found[1], around)), node)
+        taken(len(found))
+        return found
 
     return {str(key): visit(value) for key, value in settings.items()}
 

@@ -155,7 +155,7 @@ def test_a_users_own_space_and_data_come_in_by_target(run, monkeypatch, tmp_path
     )
     assert status == 0, error
     assert "mine, a space of 2 architectures" in error
-    assert run("evaluate", "run=mine_run")[0] == 0
+    assert run("evaluate", "run=mine_run", "trust=mine")[0] == 0
 
 
 # --- refusals -----------------------------------------------------------------------------------

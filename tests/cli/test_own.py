@@ -147,8 +147,8 @@ def test_all_parts_can_be_ones_own_and_the_run_is_used_as_any(run):
     assert "mine, a space of" in error
     log = [json.loads(line) for line in Path("own_run/metrics.jsonl").read_text().splitlines()]
     assert log[0]["learning_rate"] == pytest.approx(0.0015)
-    assert run("evaluate", "run=own_run", "subnets=1")[0] == 0
-    assert run("train", "resume=own_run", "training.steps=6")[0] == 0
+    assert run("evaluate", "run=own_run", "subnets=1", "trust=mine")[0] == 0
+    assert run("train", "resume=own_run", "training.steps=6", "trust=mine")[0] == 0
 
 
 @pytest.mark.parametrize("group", [group for group in OWN if group != "growth"])

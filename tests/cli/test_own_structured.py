@@ -93,12 +93,12 @@ def _module(tmp_path):
 def test_it_is_trained_evaluated_and_exported(run, objective):
     status, _, error = run("train", *OWN, *FAST, *objective, "hydra.run.dir=it")
     assert status == 0, error
-    status, _, error = run("evaluate", "run=it", "subnets=1")
+    status, _, error = run("evaluate", "run=it", "subnets=1", "trust=tagging")
     assert status == 0, error
     with open("it/evaluation.csv") as file:
         rows = list(csv.DictReader(file))
     assert min(float(row["accuracy"]) for row in rows) > 0.9
-    export = ["export", "run=it", "architecture=smallest"]
+    export = ["export", "run=it", "architecture=smallest", "trust=tagging"]
     for out in ("net.safetensors", "net.pt2", "net"):
         status, told, error = run(*export, f"out={out}")
         assert status == 0, error
@@ -112,7 +112,8 @@ def test_it_is_trained_evaluated_and_exported(run, objective):
 
 def test_inputs_of_a_program_that_a_batch_does_not_have_are_refused_with_those_it_has(run):
     assert run("train", *OWN, "training.steps=2", "device=cpu", "hydra.run.dir=it")[0] == 0
-    settings = ["run=it", "architecture=smallest", "out=net.pt2", "inputs=[words,attention]"]
+    settings = ["run=it", "architecture=smallest", "out=net.pt2"]
+    settings += ["inputs=[words,attention]", "trust=tagging"]
     status, _, error = run("export", *settings)
     assert status == 2
     assert "has the keywords ['words', 'mask', 'labels'], and not ['attention']" in error

@@ -12,6 +12,7 @@ from pandas import DataFrame, Series
 from hypernas.generators import Generator
 from hypernas.reports.run.gates import Gates, gates
 from hypernas.runs.load import load
+from hypernas.runs.trust import Trusted, Untrusted
 from hypernas.storage.seal import Altered, unsealed
 from hypernas.training.checkpoint import CheckpointError
 
@@ -63,8 +64,11 @@ def is_run(folder: Path) -> bool:
     return (folder / METRICS).is_file()
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: Path, *, trust: Trusted = None) -> Run:
     """A run: its metrics, and the gates of its generator if it has a checkpoint.
+
+    Args:
+        trust: see `hypernas.load`; without it there are no gates of what would import something else.
 
     Raises:
         ValueError: naming the line that is no record of a step.
@@ -92,14 +96,14 @@ def read_run(folder: Path) -> Run:
     training = DataFrame([record for record in records if "subnet" not in record])
     validation = DataFrame([record for record in records if "subnet" in record])
     try:
-        found, lacks = _gates_of(folder), ""
-    except (CheckpointError, FileNotFoundError) as error:
+        found, lacks = _gates_of(folder, trust), ""
+    except (CheckpointError, FileNotFoundError, Untrusted) as error:
         found, lacks = None, str(error)
     return Run(folder, training, validation, found, lacks)
 
 
-def _gates_of(folder: Path) -> Gates:
-    opened = load(folder)
+def _gates_of(folder: Path, trust: Trusted) -> Gates:
+    opened = load(folder, trust=trust)
     generator: Generator = opened.generator
     return gates(generator, opened.data.example(num=1))
 
