@@ -1,0 +1,44 @@
+"""The published ways of training a supernet, each by its name."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from hypernas.runs.config_files import configs
+
+STRATEGIES = sorted(
+    path.stem for path in (configs() / "experiment").glob("*.yaml") if path.stem != "fast"
+)
+SHORT = ["space=mlp", "space.widths=[16,24,32]", "training.steps=8", "device=cpu", "threads=1"]
+SHORT += ["callbacks.checkpoints.every=6", "callbacks.validation.every=100"]
+
+
+def weights(folder):
+    found = load_file(Path(folder) / "checkpoints" / "00000008" / "state.safetensors")
+    return {name: tensor for name, tensor in found.items() if name.startswith("generator")}
+
+
+def same(one, other):
+    return bool(one) and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("name", [n for n in STRATEGIES if n != "hat"])
+def test_a_strategy_trains_otherwise_than_uniform_sampling_and_resumes_to_the_last_bit(run, name):
+    for folder, more in (("plain", []), ("own", [f"experiment={name}"])):
+        status, _, error = run("train", *SHORT, *more, f"hydra.run.dir={folder}")
+        assert status == 0, error
+    whole = weights("own")
+    assert not same(whole, weights("plain"))
+    shutil.rmtree("own/checkpoints/00000008")
+    status, _, error = run("train", "resume=own")
+    assert status == 0, error
+    assert same(weights("own"), whole)
+
+
+def test_hat_is_uniform_sampling_with_a_longer_warm_up(run):
+    assert run("train", *SHORT, "experiment=hat", "hydra.run.dir=own")[0] == 0
+    assert run("train", *SHORT, "schedule.warmup=0.25", "hydra.run.dir=plain")[0] == 0
+    assert same(weights("own"), weights("plain"))
