@@ -26,14 +26,12 @@ def pull_back(parts: Sequence[tuple[Part, Sequence[Tensor | None]]]) -> None:
 
 def squares(turns: Sequence[Turn]) -> float:
     """The sum of the squares of the gradients of banks."""
-    packed = [turn.pack() for turn in turns]  # which the terms are kept by
-    return _call("squares", [bank for bank, _ in packed])
+    return _call("squares", [turn.pack() for turn in turns])
 
 
 def update(turns: Sequence[Turn]) -> None:
     """Move banks and their moments."""
-    packed = [turn.pack() for turn in turns]
-    _call("update", [bank for bank, _ in packed])
+    _call("update", [turn.pack() for turn in turns])
 
 
 def _call(name: str, packed: Sequence[bytes]) -> float:

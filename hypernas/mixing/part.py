@@ -1,5 +1,6 @@
 """One weight and its place in a bank, as the native part of a step reads them."""
 
+import math
 import struct
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -35,21 +36,24 @@ class Part(NamedTuple):
         Args:
             sums: of gradients, that those of the coefficients are added to, in the order of their fields.
         """
-        where, bank, given = self.where, self.bank, self.coefficients
+        where, shape, given = self.where, self.bank.shape, self.coefficients
         gates, out, into, offset = given.experts, given.gain_out, given.gain_in, given.offset
         to_gates, to_out, to_into, to_offset = sums
-        if len(where.axes) == 1:  # a vector is one row, and its gains are of columns
+        if len(shape) == 2:  # a vector is one row, and its gains are of columns
             into, to_into, out, to_out = out, to_out, None, None
             first_row, num_rows, rows = 0, 1, None
-            columns, height, width, channels = where.rows, 1, bank.shape[1], bank.shape[1]
+            columns, height, width, rest = where.rows, 1, shape[1], 1
         else:
             first_row, num_rows, rows = where.rows
-            columns, height, channels = where.columns, bank.shape[1], bank.shape[2]
-            width = bank[0, 0].numel()
-        arrays = (bank, self.weight, gates, out, into, offset, to_gates, to_out, to_into, to_offset)
+            columns, height, rest = where.columns, shape[1], math.prod(shape[3:])
+            width = shape[2] * rest
+        arrays = (
+            *(self.bank, self.weight, gates, out, into, offset),
+            *(to_gates, to_out, to_into, to_offset, rows, columns.each),
+        )
         return _LAYOUT.pack(
-            *(_address(array) for array in (*arrays, rows, columns.each)),
-            *(len(bank), height, width, max(1, width // max(1, channels))),
+            *[0 if array is None else array.data_ptr() for array in arrays],
+            *(shape[0], height, width, rest),
             *(num_rows, columns.num, first_row, columns.first),
             int(gates is not None and gates.dim() > 1),
         )
@@ -57,10 +61,8 @@ class Part(NamedTuple):
     def add_to(self, gradient: Tensor) -> None:
         """Add this, which holds the gradient of a weight, to that of the bank."""
         given, where = self.coefficients, self.where
-        gates, gain = (
-            sliced_gates(given.experts, where),
-            channel_gain(given.gain_out, given.gain_in, where),
-        )
+        gates = sliced_gates(given.experts, where)
+        gain = channel_gain(given.gain_out, given.gain_in, where)
         small = self.weight if gain is None else self.weight * spread(gain, self.weight)
         if gates is not None:
             gates = gates.view(*gates.shape, *[1] * (small.dim() + 1 - gates.dim()))
@@ -73,31 +75,19 @@ def part_of(bank: Tensor, weight: Tensor, coefficients: Coefficients, where: Sli
     None for those that it does not make: vectors whose neurons have gates of their own, parameters without
     axes, all that are not of single precision on a CPU.
     """
-    given = (
-        coefficients.experts,
-        coefficients.gain_out,
-        coefficients.gain_in,
-        coefficients.offset,
-    )
-    tensors = [bank, weight, *(tensor for tensor in given if tensor is not None)]
-    if not where.axes or not bank.is_contiguous() or not all(map(is_plain, tensors)):
+    given, own = coefficients, []
+    for tensor in (given.experts, given.gain_out, given.gain_in, given.offset):
+        if tensor is not None and not is_plain(tensor):
+            return None
+        own.append(None if tensor is None else tensor.detach().contiguous())
+    own_gates = own[0] is not None and own[0].dim() > 1
+    if not where.axes or (own_gates and len(where.axes) == 1):
         return None
-    if len(where.axes) == 1 and given[0] is not None and given[0].dim() > 1:
+    if not (is_plain(bank) and bank.is_contiguous() and is_plain(weight)):
         return None
-    own = Coefficients(
-        *(None if tensor is None else tensor.detach().contiguous() for tensor in given)
-    )
-    return Part(bank, weight.contiguous(), own, where)
+    return Part(bank, weight.contiguous(), Coefficients(*own), where)
 
 
 def is_plain(tensor: Tensor) -> bool:
     """True for single numbers in the memory of a CPU."""
-    return (
-        tensor.dtype == torch.float32
-        and tensor.device.type == "cpu"
-        and tensor.layout == torch.strided
-    )
-
-
-def _address(tensor: Tensor | None) -> int:
-    return 0 if tensor is None else tensor.data_ptr()
+    return tensor.dtype == torch.float32 and tensor.is_cpu

@@ -1,6 +1,7 @@
 """The turn of one bank in an optimizer's step, as the native part takes it."""
 
 import ctypes
+import math
 import struct
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -31,30 +32,34 @@ class Turn(NamedTuple):
 
     Attributes:
         bank: shape (K, *largest).
-        terms: of its gradient.
+        num_terms: of its gradient.
+        terms: packed.
         moments: an optimizer's two tensors of the bank's shape, or as many as it has.
         scale: factor of the gradient.
     """
 
     bank: Tensor
-    terms: Sequence[Part]
+    num_terms: int
+    terms: bytes
     moments: tuple[Tensor | None, Tensor | None] = (None, None)
     constants: Constants = Constants()
     scale: float = 1.0
 
-    def pack(self) -> tuple[bytes, bytes]:
-        """The numbers and addresses of this, and the terms that they tell the address of."""
-        bank, (rule, fresh, nesterov, *numbers) = self.bank, self.constants
-        terms = b"".join([term.pack() for term in self.terms])
-        vector = bank.dim() == 2
-        height, width = (1, bank.shape[1]) if vector else (bank.shape[1], bank[0, 0].numel())
+    @classmethod
+    def of(cls, bank: Tensor, terms: Sequence[Part]) -> "Turn":
+        """That in which it does not move."""
+        return cls(bank, len(terms), b"".join([term.pack() for term in terms]))
+
+    def pack(self) -> bytes:
+        """The numbers and addresses of this, which hold as long as it does."""
+        shape, (rule, fresh, nesterov, *numbers) = self.bank.shape, self.constants
+        height, width = (1, shape[1]) if len(shape) == 2 else (shape[1], math.prod(shape[2:]))
         first, second = (0 if moment is None else moment.data_ptr() for moment in self.moments)
-        packed = _LAYOUT.pack(
-            *(bank.data_ptr(), first, second, _address(terms)),
-            *(len(self.terms), len(bank), height, width, rule, fresh, nesterov),
+        return _LAYOUT.pack(
+            *(self.bank.data_ptr(), first, second, _address(self.terms)),
+            *(self.num_terms, shape[0], height, width, rule, fresh, nesterov),
             *(self.scale, *numbers),
         )
-        return packed, terms
 
 
 def _address(array: bytes) -> int:

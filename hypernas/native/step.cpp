@@ -283,7 +283,18 @@ class GradientRows {
         }
     }
 
-    bool any() const { return any_; }
+    // The sum of squares of the gradient of all entries.
+    double squares() {
+        double sum = 0;
+        if (bank_.num_terms == 1) {  // that of the gates times that of the row
+            if (!any_) return 0;
+            const float* gates = bank_.terms[0].gates ? bank_.terms[0].gates_of(row_) : nullptr;
+            for (Int k = 0; k < bank_.entries; k++) sum += gates ? (double)gates[k] * gates[k] : 1.0;
+            return sum * square(scaled_[0].data());
+        }
+        for (Int k = 0; k < bank_.entries && any_; k++) sum += square(of(k));
+        return sum;
+    }
 
     const float* of(Int k) {  // (L,)
         bool begun = false;
@@ -303,6 +314,13 @@ class GradientRows {
     }
 
   private:
+    double square(const float* __restrict g) const {
+        float sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (Int j = 0; j < bank_.width; j++) sum += g[j] * g[j];
+        return sum;
+    }
+
     const Bank& bank_;
     std::vector<std::vector<float>> scaled_, gains_;
     std::vector<std::vector<Int>> places_;
@@ -380,13 +398,7 @@ double hypernas_squares(const Bank* banks, Int num, Int threads) {
         GradientRows rows(bank);
         for (Int row = work[i].from; row < work[i].to; row++) {
             rows.move_to(row);
-            for (Int k = 0; k < bank.entries && rows.any(); k++) {
-                const float* __restrict g = rows.of(k);
-                float x = 0;
-#pragma omp simd reduction(+ : x)
-                for (Int j = 0; j < bank.width; j++) x += g[j] * g[j];
-                found[i] += x;
-            }
+            found[i] += rows.squares();
         }
     });
     double sum = 0;

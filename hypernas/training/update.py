@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hypernas.distributed.replicated import norm as norm_of
 from hypernas.mixing import Ledger, kernels, noting
-from hypernas.mixing.part import Part, is_plain
+from hypernas.mixing.part import is_plain
 from hypernas.mixing.turn import Turn
 from hypernas.native import native
 from hypernas.training.rules import RULES, Rule, State
@@ -79,10 +79,11 @@ class Update:
         noted = self._ledger.terms()
         found = (norm or norm_of)(parameters)
         if self._rule is not None and noted:
-            squares = kernels.squares([Turn(*pair) for pair in noted])
+            turns = [Turn.of(*pair) for pair in noted]
+            squares = kernels.squares(turns)
             found = torch.hypot(found, found.new_tensor(math.sqrt(squares)))
             scale = torch.clamp(bound / (found + 1e-6), max=1.0)  # as torch's own
-            self._move(self._rule, noted, float(scale))
+            self._move(self._rule, [p for p, _ in noted], turns, float(scale))
         torch.nn.utils.clip_grads_with_norm_(parameters, bound, found)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -90,17 +91,18 @@ class Update:
         return found
 
     def _move(
-        self, rule: Rule, noted: Sequence[tuple[nn.Parameter, list[Part]]], scale: float
+        self, rule: Rule, banks: Sequence[nn.Parameter], turns: Sequence[Turn], scale: float
     ) -> None:
         """Move banks by their terms, before the parameters that gates may be."""
         groups = {id(p): group for group in self.optimizer.param_groups for p in group["params"]}
-        turns = []
-        for bank, terms in noted:
+        moving = []
+        for bank, turn in zip(banks, turns, strict=True):
             group = groups[id(bank)]
             state = self.optimizer.state[bank] if rule.remembers(group) else {}
-            turns.append(Turn(bank, terms, *rule.advance(bank, state, group), scale))
-        kernels.update(turns)
-        torch.autograd.graph.increment_version([bank for bank, _ in noted])
+            moments, constants = rule.advance(bank, state, group)
+            moving.append(turn._replace(moments=moments, constants=constants, scale=scale))
+        kernels.update(moving)
+        torch.autograd.graph.increment_version(banks)
 
 
 def _reason(optimizer: torch.optim.Optimizer, rule: Rule | None, *, alone: bool) -> str | None:
