@@ -24,7 +24,8 @@ from torch import Tensor, nn
 
 from hypernas import Architecture, SearchSpace, generators, spaces
 from hypernas.generators import Generator
-from hypernas.mixing import Coefficients, mix
+from hypernas.mixing import Coefficients, kernels, mix
+from hypernas.mixing.part import part_of
 from hypernas.slicing import Slice, prefix
 from hypernas.subnet.skeleton import build_seeded, build_skeleton
 from hypernas.subnet.target import skeleton
@@ -81,6 +82,8 @@ def mixing(clock: Clock) -> None:
             "copy": lambda i, place=place, source=source: partial(place.copy_, source),
             "gates": _mix(bank, Coefficients(gates), where),
             "gates and gains": _mix(bank, Coefficients(gates, gain, gain), where),
+            "gates, native": _native_mix(bank, Coefficients(gates), where),
+            "gates and gains, native": _native_mix(bank, Coefficients(gates, gain, gain), where),
         }
         clock.measure("mix_over_copy", target, arms, seconds=4, warmup=5)
 
@@ -89,6 +92,16 @@ def _mix(bank: Tensor, coefficients: Coefficients, where: Slice) -> Ready:
     def work() -> None:
         with torch.no_grad():
             mix(bank, coefficients, where)
+
+    return lambda i: work
+
+
+def _native_mix(bank: Tensor, coefficients: Coefficients, where: Slice) -> Ready:
+    """Where there is no native part, this raises."""
+
+    def work() -> None:
+        part = part_of(bank, bank.new_empty(where.shape), coefficients, where)
+        kernels.mix([] if part is None else [part])
 
     return lambda i: work
 

@@ -126,20 +126,21 @@ void combine(const Part& p, Int row, Int at, Int n, float* __restrict sum, const
     alignas(64) float gathered[4][TILE];
     const float* gates = p.gates ? p.gates_of(row) : nullptr;
     Int k = 0;
+    std::fill(sum, sum + n, 0.0f);
     for (; k + 4 <= p.entries; k += 4) {
         const float *__restrict a = numbers(p, k, row, at, n, gathered[0]),
                     *__restrict b = numbers(p, k + 1, row, at, n, gathered[1]),
                     *__restrict c = numbers(p, k + 2, row, at, n, gathered[2]),
                     *__restrict d = numbers(p, k + 3, row, at, n, gathered[3]);
         const float ga = gates[k], gb = gates[k + 1], gc = gates[k + 2], gd = gates[k + 3];
-        if (k == 0)
-            for (Int j = 0; j < n; j++) sum[j] = ga * a[j] + gb * b[j] + gc * c[j] + gd * d[j];
-        else
+        if (!dots) {
             for (Int j = 0; j < n; j++) sum[j] += ga * a[j] + gb * b[j] + gc * c[j] + gd * d[j];
-        if (!dots) continue;
+            continue;
+        }
         float x = 0, y = 0, z = 0, w = 0;
 #pragma omp simd reduction(+ : x, y, z, w)
         for (Int j = 0; j < n; j++) {
+            sum[j] += ga * a[j] + gb * b[j] + gc * c[j] + gd * d[j];
             x += h[j] * a[j];
             y += h[j] * b[j];
             z += h[j] * c[j];
@@ -150,10 +151,7 @@ void combine(const Part& p, Int row, Int at, Int n, float* __restrict sum, const
     for (; k < p.entries; k++) {
         const float* __restrict a = numbers(p, k, row, at, n, gathered[0]);
         const float gate = gates ? gates[k] : 1.0f;
-        if (k == 0)
-            for (Int j = 0; j < n; j++) sum[j] = gate * a[j];
-        else
-            for (Int j = 0; j < n; j++) sum[j] += gate * a[j];
+        for (Int j = 0; j < n; j++) sum[j] += gate * a[j];
         if (!dots) continue;
         float x = 0;
 #pragma omp simd reduction(+ : x)
