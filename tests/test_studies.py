@@ -1,14 +1,17 @@
 """The pages of studies say what their results say."""
 
 import csv
+import importlib
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from hypernas.cli import main as command
+from hypernas.cost import Flops, Parameters
 from hypernas.runs.config_files import configs
 
 ROOT = Path(__file__).parent.parent / "experiments"
@@ -20,7 +23,10 @@ def test_the_tables_of_the_studies_and_the_pages_are_up_to_date(monkeypatch, cap
     docs = ROOT.parent / "docs"
     pages = [
         ROOT.parent / "README.md",
-        *(docs / f"{n}.md" for n in ("results", "cost", "generators", "sentence_encoder")),
+        *(
+            docs / f"{n}.md"
+            for n in ("results", "cost", "generators", "search", "sentence_encoder")
+        ),
     ]
     into = [argument for page in pages for argument in ("--into", str(page))]
     command_line = ["hypernas", "report", *studies, "--trust", *into, "--check"]
@@ -36,6 +42,30 @@ def test_the_tables_of_the_studies_and_the_pages_are_up_to_date(monkeypatch, cap
 def test_the_mip_study_has_all_its_runs():
     with (ROOT / "mip" / "results.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 5 * (6 + 6) * 3
+
+
+def test_no_search_within_a_limit_is_ahead_of_the_whole_space():
+    with (ROOT / "search_under_constraints" / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    regrets = {row["method"]: [] for row in rows}
+    for row in rows:
+        regrets[row["method"]].append(float(row["regret"]))
+        assert int(row["allowed"]) <= int(row["space"])
+    assert all(regret >= 0 for own in regrets.values() for regret in own)
+    assert set(regrets["exhaustive"]) == {0.0}
+
+
+def test_costs_of_the_searched_space_are_those_that_are_counted(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "search_under_constraints"))
+    generate = importlib.import_module("generate")
+    monkeypatch.delitem(sys.modules, "generate")
+    space, example = generate.small_networks(), torch.zeros(1, 1, 40)
+    with (generate.TABLES / generate.COSTS).open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == space.size
+    every = list(space.enumerate())[::40]
+    assert [float(row["parameters"]) for row in rows[::40]] == Parameters(space)(every)
+    assert [float(row["flops"]) for row in rows[::40]] == Flops(space, example)(every)
 
 
 @pytest.mark.parametrize(
