@@ -184,7 +184,7 @@ def levels(rows: DataFrame) -> DataFrame:
 
 
 def agreement(rows: DataFrame) -> DataFrame:
-    """Kendall's tau of each cost with latency, and how far the slowest and the fastest of equal cost are apart."""
+    """Kendall's tau of each cost with latency; in the caption, how far two measurements are apart."""
     latency = np.array(rows["latency"], dtype=float)
     lines = []
     for name in ("parameters", "flops", "latency_again"):
