@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from hypernas.exports.reference import Reference
 from hypernas.exports.weights import Weights
 from hypernas.generators import Generator, Given
 from hypernas.space.architecture import Architecture
+from hypernas.storage.files import flush
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.skeleton import build_seeded
 from hypernas.subnet.structure import map_tensors
@@ -195,10 +195,11 @@ def _record_of(path: Path) -> Path:
 
 def _move(aside: Path, path: Path) -> None:
     """Move what was written aside to where a path is, whose older files it replaces."""
-    if not _is_folder(path):
-        for part in sorted(aside.iterdir()):
-            shutil.move(part, path.parent / part.name)
-        return
-    path.mkdir(exist_ok=True)
-    for part in sorted((aside / path.name).iterdir()):
-        os.replace(part, path / part.name)
+    whole = _is_folder(path)
+    if whole:
+        path.mkdir(exist_ok=True)
+    place, parts = (path, aside / path.name) if whole else (path.parent, aside)
+    for part in sorted(parts.iterdir()):
+        flush(part)
+        os.replace(part, place / part.name)
+    flush(place)

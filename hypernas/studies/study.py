@@ -33,7 +33,8 @@ def study(settings: Settings, compose: Composer, *, console: Console | None = No
 
     Raises:
         ValueError: if a setting is wrong, or training diverged at every learning rate of an arm.
-        FileExistsError: if the folder holds the results of something else, or another process writes there.
+        FileExistsError: if the folder holds the results of something else, or of more than is asked for, or
+            another process writes there.
         Interrupted: after Ctrl-C; what is done is kept.
     """
     console = console or Console(stderr=True)
@@ -42,6 +43,7 @@ def study(settings: Settings, compose: Composer, *, console: Console | None = No
         plan = Plan(settings, compose)
         out = Path(settings["out"])
         _check_folder(out, plan.rows.task)
+        _check_kept(out, plan, overwrite=bool(settings.get("overwrite")))
         with held(out):
             say(console, plan.text())
             try:
@@ -115,3 +117,29 @@ def _check_folder(out: Path, task: str) -> None:
             raise FileExistsError(
                 f"{path} is not of a study of {task}: give another folder by out=FOLDER."
             )
+
+
+def _check_kept(out: Path, plan: Plan, *, overwrite: bool) -> None:
+    """Refuse to drop results of what is not asked for this time.
+
+    Raises:
+        FileExistsError: naming the arms, seeds and budgets.
+    """
+    path = out / "results.csv"
+    if overwrite or not path.exists():
+        return
+    with path.open(newline="") as file:
+        there = list(csv.DictReader(file))
+    lost = {
+        name: sorted({kind(row[name]) for row in there if row.get(name)} - set(map(kind, asked)))
+        for name, kind, asked in (
+            ("arm", str, plan.arms),
+            ("seed", int, plan.seeds),
+            ("budget", float, plan.budgets),
+        )
+    }
+    if lost := {name: values for name, values in lost.items() if values}:
+        raise FileExistsError(
+            f"{path} has results of {lost}, which are not asked for now and would be lost: give another "
+            f"folder by out=FOLDER, or overwrite=true."
+        )

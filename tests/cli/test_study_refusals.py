@@ -78,6 +78,16 @@ def test_results_of_something_else_are_not_written_over(study, tmp_path):
     assert (tmp_path / "out" / "results.csv").read_text() == "arm,accuracy\nshared,0.9\n"
 
 
+def test_results_of_what_is_not_asked_for_are_not_dropped(study, tmp_path):
+    (tmp_path / "out").mkdir()
+    text = "task,arm,seed,budget\ndigits,shared,0,1\ndigits,ofa,0,1.0\ndigits,shared,7,4\n"
+    (tmp_path / "out" / "results.csv").write_text(text)
+    message = refused(study())
+    assert "{'arm': ['ofa'], 'seed': [7], 'budget': [4.0]}, which are not asked for" in message
+    assert "overwrite=true" in message
+    assert (tmp_path / "out" / "results.csv").read_text() == text
+
+
 def test_a_file_in_place_of_the_folder_is_refused(study, tmp_path):
     (tmp_path / "out").write_text("mine")
     assert "out=out is a file: give a folder" in refused(study())

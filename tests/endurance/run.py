@@ -5,7 +5,7 @@
 flips     bits flipped in, and ends cut off, every kind of file that is read back
 writers   two to eight processes on one cache, file or folder (a hundredth as many, for each kind)
 cost      time of a checkpoint of 100 million weights against one without checksums and flushes
-kills     SIGKILL at random moments of training and growth, and the same command again (a tenth as many)
+kills     SIGKILL at random moments of train, grow, search and study, and the same command again (a tenth as many)
 
 In the table `silent` counts what differed without a word, and `raw` what was refused without saying which
 file it is, or was a dead end; both must be 0.

@@ -4,6 +4,7 @@ import flips
 import kills
 import pytest
 import writers
+from commands import COMMANDS
 
 
 @pytest.mark.parametrize("kind", list(flips.KINDS))
@@ -20,7 +21,6 @@ def test_processes_that_write_the_same_leave_whole_files_of_one_of_them(tmp_path
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
-def test_a_run_that_is_killed_again_and_again_ends_as_one_that_never_was(tmp_path, monkeypatch):
-    monkeypatch.setattr(kills, "COMMANDS", {"train shared": kills.COMMANDS["train shared"]})
-    (row,) = kills.trials(6, tmp_path, seed=0)
+def test_a_run_that_is_killed_again_and_again_ends_as_one_that_never_was(tmp_path):
+    (row,) = kills.trials(6, tmp_path, seed=0, commands={"train": COMMANDS["train shared"]})
     assert (row["silent"], row["raw"]) == (0, 0), row
