@@ -202,6 +202,18 @@ def skeletons(clock: Clock) -> None:
         clock.measure("skeleton", name, arms, seconds=5)
 
 
+def resolution(clock: Clock, task: Task) -> None:
+    """(e') A new architecture resolved (skeleton, slices, features), against building its module with weights."""
+    space, generator = task.make(), generators.shared(task.make())
+    architectures = distinct(space, 200)
+    arms = {
+        "build": lambda i: partial(space.build, architectures[i]),
+        "skeleton": lambda i: partial(build_skeleton, space, architectures[i]),
+        "resolved": lambda i: partial(generator.subnet, architectures[i]),
+    }
+    clock.measure("resolution_over_building", task.name, arms, seconds=10)
+
+
 def _encoder(architecture: Architecture) -> nn.Module:
     layer = nn.TransformerEncoderLayer(architecture["width"], 4, batch_first=True)
     return nn.TransformerEncoder(layer, 12, enable_nested_tensor=False)

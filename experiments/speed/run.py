@@ -30,6 +30,7 @@ MEASURES = (
     "mixing",
     "growth",
     "skeletons",
+    "resolution",
     "search",
     "memory",
     "compiling",
@@ -64,6 +65,9 @@ def main() -> None:
         elif name == "elastic":
             for task in [task for task in targets if task.name in ELASTIC]:
                 measures.elastic(clock, task)
+        elif name == "resolution":
+            for task in targets:
+                measures.resolution(clock, task)
         elif name == "peers":
             for task in targets[1 if quick else 0 : 2]:
                 measures.peers(clock, task)
