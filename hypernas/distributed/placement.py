@@ -1,5 +1,6 @@
 """Placement of a generator on ranks: the part each stores, and the way to the weights they train."""
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -78,3 +79,16 @@ class Placement(ABC):
     @abstractmethod
     def unshard(self) -> None:
         """Make the generator whole again on every rank."""
+
+
+def refuse_divided(generator: Generator) -> None:
+    """Raise a ValueError if something else has divided parameters among ranks: see `ProcessGroup`."""
+    module = sys.modules.get("torch.distributed.tensor")  # which is slow to import
+    if module is None:  # so there can be none
+        return
+    if divided := [n for n, p in generator.named_parameters() if isinstance(p, module.DTensor)]:
+        raise ValueError(
+            f"parameters are divided among ranks already, as by fully_shard: {divided}. Ranks that train other "
+            f"architectures would compute with parts of each other's layers: leave the generator whole, and "
+            f"divide its banks by training.shard_banks or the optimizer's memory by training.shard_optimizer."
+        )

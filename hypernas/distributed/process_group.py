@@ -46,9 +46,9 @@ class ProcessGroup:
     through its architectures one by one.
 
     *What is divided:* nothing, unless it is asked for: see `shard` for the optimizer's state and
-    `ShardedBanks` for banks. FSDP2 (`fully_shard`) would send gradients of the layers a rank used,
-    which other ranks may not have, and fails then; and as `mix_all` reads all banks at once, it would
-    gather them whole twice a step.
+    `ShardedBanks` for banks. FSDP2 (`fully_shard`) is refused: a rank that uses a layer which others do
+    not use computes with its own part of that layer and theirs of another, of which nothing tells
+    (torch 2.13); and as `mix_all` reads all banks at once, they would be gathered whole twice a step.
 
     Losses are taken to be means over the examples of a batch, where ranks divide it.
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from hypernas.distributed.optimizer_state import Maker
-from hypernas.distributed.placement import Placement, States, Weights
+from hypernas.distributed.placement import Placement, States, Weights, refuse_divided
 from hypernas.distributed.process_group import ProcessGroup
 from hypernas.generators import Generator, has_late_parameters, together
 from hypernas.subnet.subnet import Subnet
@@ -20,12 +20,13 @@ class Replicated(Placement):
         shard_optimizer: whether ranks divide the optimizer's memory: see `hypernas.distributed.optimizer_state`.
 
     Raises:
-        ValueError: if they cannot.
+        ValueError: if they cannot, or if something else divides parameters among ranks.
     """
 
     def __init__(
         self, generator: Generator, ranks: ProcessGroup, *, shard_optimizer: bool = False
     ) -> None:
+        refuse_divided(generator)
         if shard_optimizer and has_late_parameters(generator):
             raise ValueError(
                 "parameters of this generator come to life while it trains, so no rank can be given "

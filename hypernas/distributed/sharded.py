@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from hypernas.distributed.delivery import Delivery
 from hypernas.distributed.gather import gather
 from hypernas.distributed.optimizer_state import Maker
-from hypernas.distributed.placement import Placement, States, Weights
+from hypernas.distributed.placement import Placement, States, Weights, refuse_divided
 from hypernas.distributed.process_group import ProcessGroup
 from hypernas.distributed.replicated import norm
 from hypernas.distributed.stacks import Stack, divisible, stacks_of
@@ -39,11 +39,12 @@ class ShardedBanks(Placement):
     weights by itself. Before and after, every rank has all of it, on the CPU.
 
     Raises:
-        ValueError: if the generator is none of which the bank can be divided, or there are fewer stacks
+        ValueError: if the generator is none of which the bank can be divided, something else divides its parameters, or there are fewer stacks
             than ranks: see `hypernas.distributed.stacks`.
     """
 
     def __init__(self, generator: Generator, ranks: ProcessGroup) -> None:
+        refuse_divided(generator)
         self.generator, self.ranks = generator, ranks
         self._mixture = divisible(generator)
         self._stacks = stacks_of(self._mixture, ranks.size)

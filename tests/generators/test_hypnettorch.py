@@ -1,10 +1,13 @@
 """Hypernetworks of hypnettorch as generators."""
 
+import contextlib
 import copy
 import importlib
+import io
 import pickle
 import subprocess
 import sys
+import warnings
 from functools import partial
 
 import pytest
@@ -223,6 +226,37 @@ def test_alone_a_chunked_hypernetwork_starts_as_large_as_the_builder():
     squares = [generator.deltas(a)["layers.1.0.weight"].square().mean() for a in space.enumerate()]
     found = torch.stack(squares).mean().sqrt().item()
     assert_close(found, 1 / (3 * 32) ** 0.5, rtol=0.1, atol=0)  # how nn.Linear draws
+
+
+def after_hyperfan(space, chunk_size: int):
+    """A chunked hypernetwork after hypnettorch's own start, whose outputs have a deviation of 1 to 2."""
+    hnet = hnets.ChunkedHMLP(
+        **hypnettorch_arguments(space), chunk_size=chunk_size, chunk_emb_size=8, layers=(20,)
+    )
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the variance of its inputs
+        hnet.apply_chunked_hyperfan_init(mnet=None)
+    return hnet
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("chunk_size", [64, 300])
+def test_after_hypnettorchs_own_start_a_chunked_hypernetwork_is_as_large_as_the_builder(chunk_size):
+    space = mlp(input_shape=(30,), num_classes=5, depths=(2,), widths=(24, 48), norm="none")
+    name, wanted = "layers.1.0.weight", 1 / (3 * 48) ** 0.5  # how nn.Linear draws
+    options = {"independent": False, "seed": 0}
+
+    def deviation(generator) -> float:
+        squares = [generator.deltas(a)[name].square().mean() for a in space.enumerate()]
+        return torch.stack(squares).mean().sqrt().item()
+
+    generator = from_hypnettorch(after_hyperfan(space, chunk_size), space, **options)
+    assert_close(deviation(generator), wanted, rtol=0.15, atol=0)
+    with pytest.warns(UserWarning, match=rf"many times as large(.|\n)*{name}(.|\n)*rescale=True"):
+        generator = from_hypnettorch(
+            after_hyperfan(space, chunk_size), space, rescale=False, **options
+        )
+    assert deviation(generator) > 5 * wanted
 
 
 def test_a_chunked_hypernetwork_can_store_fewer_numbers_than_it_writes():

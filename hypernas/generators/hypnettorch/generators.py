@@ -42,7 +42,8 @@ def from_hypnettorch(
         hnet: it is initialised as it is.
         encode, independent, normalize, network_lr_scale: see `mip_hypernetwork`.
         rescale: fix s such that weights start as `starting_deviations` says (see
-            `HypnettorchNetwork`); False takes the outputs as they are.
+            `HypnettorchNetwork`); False takes the outputs as they are, with a warning where they
+            start far larger, as those of chunked networks after hypnettorch's own hyperfan start.
         seed: of θ_0.
         start: see `mip_hypernetwork`.
 
@@ -168,7 +169,8 @@ def _generator(
         make(arguments_for(supernet, inputs)),
         supernet=supernet,
         inputs=inputs,
-        deviations=starts if rescale else None,
+        deviations=starts,
+        rescale=rescale,
     )
     return FullHypernetwork(
         supernet,

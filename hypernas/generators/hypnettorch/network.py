@@ -15,6 +15,7 @@ from hypernas.space import SearchSpace
 from hypernas.subnet.supernet import Supernet
 
 _LEAST = 0.01  # deviation at the start of what would never leave zero
+_FAR = 5.0  # times what a start should be, from which on it is told
 _ADVICE = "Build it with **hypnettorch_arguments(space)."
 
 
@@ -76,7 +77,8 @@ class HypnettorchNetwork(WeightNetwork):
         hnet: it maps an unconditional input of E numbers alone to the largest shapes.
         supernet: the largest shapes.
         inputs: what it will read.
-        deviations: parameter name -> deviation at the start; None leaves its outputs as they are.
+        deviations: parameter name -> deviation at the start.
+        rescale: False leaves its outputs as they are, and warns of matrices that start far larger.
 
     Raises:
         TypeError: if it does not implement hypnettorch's interface.
@@ -92,7 +94,8 @@ class HypnettorchNetwork(WeightNetwork):
         *,
         supernet: Supernet,
         inputs: NetworkInput,
-        deviations: Mapping[str, float] | None,
+        deviations: Mapping[str, float],
+        rescale: bool = True,
     ) -> None:
         super().__init__()
         _check(hnet, supernet, inputs)
@@ -118,9 +121,12 @@ class HypnettorchNetwork(WeightNetwork):
                 f"({type(error).__name__}: {error}). {_ADVICE}"
             ) from error
         scales = torch.ones(len(sizes))
-        if deviations is not None:
-            wanted = torch.tensor([max(deviations[name], _LEAST) for name in supernet.shapes])
+        wanted = torch.tensor([max(deviations[name], _LEAST) for name in supernet.shapes])
+        if rescale:
             scales = torch.where(squares > 0, wanted / squares.sqrt(), scales)
+        else:
+            times = dict(zip(supernet.shapes, (squares.sqrt() / wanted).tolist(), strict=True))
+            _warn({name: n for name, n in times.items() if len(supernet.shapes[name]) > 1})
         self.register_buffer("scales", scales)
         self.register_buffer("_sizes", torch.tensor(sizes), persistent=False)
 
@@ -144,6 +150,21 @@ class HypnettorchNetwork(WeightNetwork):
 
     def words(self) -> str:
         return f"{type(self._hnet[0]).__name__} of hypnettorch"
+
+
+def _warn(times: Mapping[str, float]) -> None:
+    """Warn of matrices that start far larger than they should.
+
+    Args:
+        times: parameter name -> how many times its deviation is the one wanted.
+    """
+    large = {name: f"{n:.1f}" for name, n in times.items() if n > _FAR}
+    if large:
+        warnings.warn(
+            f"the hypernetwork starts many times as large as it should: {large}. Leave rescale=True, which mends it; "
+            f"the start by apply_chunked_hyperfan_init of hypnettorch 0.0.4 is one of a deviation above 1 for any tensor.",
+            stacklevel=4,
+        )
 
 
 def _check(hnet: Any, supernet: Supernet, inputs: NetworkInput) -> None:

@@ -1,0 +1,24 @@
+"""Files of exported subnets hold the numbers of the subnet, and none of the supernet."""
+
+import pytest
+import torch
+
+from hypernas import generators
+from hypernas.exports import export_file
+from hypernas.spaces import mlp
+
+
+@pytest.mark.parametrize(
+    ("suffix", "rest"), [(".safetensors", 700), (".pt2", 20_000), (".onnx", 10_000)]
+)
+def test_a_file_is_as_large_as_its_subnets_weights_whatever_the_largest(suffix, rest, tmp_path):
+    """The largest network has 2 MB of numbers, and mixes four entries of a bank."""
+    space = mlp(input_shape=(20,), num_classes=3, depths=(2,), widths=(24, 700), norm="none")
+    generator, inputs = generators.hypernas(space), torch.randn(3, 20)
+    for width in (24,) if suffix == ".onnx" else (24, 700):
+        architecture = space.architecture({"depth": 2, "width_0": 700, "width_1": width})
+        path = export_file(
+            generator, architecture, tmp_path / f"{width}{suffix}", inputs=inputs
+        ).path
+        own = sum(4 * weight.numel() for weight in generator(architecture).values())
+        assert own <= path.stat().st_size <= own + rest
