@@ -12,5 +12,11 @@ def task() -> Task:
     return Task(blobs(), CrossEntropy())
 
 
-def judge() -> Judge:
-    return Judge([generators.hypernas(space())], task(), calibration_batches=3, batch_size=32)
+def judge(halving: float | None = None) -> Judge:
+    return Judge(
+        [generators.hypernas(space())],
+        task(),
+        calibration_batches=3,
+        batch_size=32,
+        halving=halving,
+    )

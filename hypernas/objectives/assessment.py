@@ -38,6 +38,10 @@ class Moments:
         spread = max(self.squares - self.num * self.mean**2, 0.0) / (self.num - 1)
         return (spread / self.num) ** 0.5
 
+    def __add__(self, other: "Moments") -> "Moments":
+        """The sums over the predictions of both."""
+        return Moments(self.total + other.total, self.squares + other.squares, self.num + other.num)
+
     @staticmethod
     def of_mean(models: Sequence["Moments"]) -> "Moments":
         """The sums of a mean of models' measures, on the examples that they have in common.

@@ -27,12 +27,14 @@ class Judges:
         checkpoints: the last ones, of which each subnet's measures are the mean.
         processes: that share the work, each with one thread if there are several.
         device: auto, cpu, cuda, cuda:1.
+        halving: share of the validation examples that is read first; see `Judge`. None reads all of each.
     """
 
     calibration_batches: int = 16
     checkpoints: int = 1
     processes: int = 1
     device: str = "auto"
+    halving: float | None = None
 
     def judge(self, run: Run | str | os.PathLike[str]) -> Judge:
         """One judge, of this process."""
@@ -42,6 +44,7 @@ class Judges:
             [generator.to(place) for generator in generators],
             run.task,
             calibration_batches=self.calibration_batches,
+            halving=self.halving,
         )
 
     @contextlib.contextmanager

@@ -27,7 +27,7 @@ class Origin:
         run, step: for people to read: a run may be moved.
         weights: a digest of the state of each generator that is judged, those of earlier checkpoints too.
         data, examples: name of the data, examples of their validation split.
-        calibration_batches: of the judge.
+        calibration_batches, halving: of the judge.
         costs: settings of those that are measured.
     """
 
@@ -38,6 +38,7 @@ class Origin:
     examples: int
     calibration_batches: int
     costs: Mapping[str, Any]
+    halving: float | None = None
 
     @staticmethod
     def of(run: Run, judge: Judge, judges: Judges, costs: Mapping[str, Any]) -> "Origin":
@@ -50,6 +51,7 @@ class Origin:
             examples=num_examples(run.data.validation),
             calibration_batches=judges.calibration_batches,
             costs=costs,
+            halving=judges.halving,
         )
 
     def check(self, folder: Path) -> None:

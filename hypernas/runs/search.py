@@ -71,7 +71,14 @@ def find(
         with held(place):
             if place is not None:
                 claim(place, Origin.of(run, judge, judges, kinds))
-            hunt = Hunt(begun, aim, measures, place, num_side_by_side=judges.processes)
+            hunt = Hunt(
+                begun,
+                aim,
+                measures,
+                place,
+                num_side_by_side=judges.processes,
+                halving=judges.halving is not None,
+            )
             for _ in hunt.steps():
                 pass
             return hunt.end()
@@ -115,6 +122,7 @@ def search(
         checkpoints=settings["checkpoints"],
         processes=settings["processes"],
         device=settings["device"],
+        halving=settings["halving"],
     )
     judge = judges.judge(run)
     if not ranks.first:
@@ -135,7 +143,14 @@ def search(
             if not (folder / EVALUATIONS).exists():  # nobody can go on with evaluations alone
                 write_settings(folder, settings, overrides)
             beside = max(judges.processes, ranks.size)
-            hunt = Hunt(method, aim, measures, folder, num_side_by_side=beside)
+            hunt = Hunt(
+                method,
+                aim,
+                measures,
+                folder,
+                num_side_by_side=beside,
+                halving=judges.halving is not None,
+            )
             write_settings(folder, settings, overrides)
             for progress in hunt.steps():
                 watch(progress)
@@ -162,6 +177,7 @@ class Hunt:
         measures: all there are, by name.
         folder: for evaluations, reference point and front; None keeps nothing.
         num_side_by_side: architectures that are judged together.
+        halving: stop early at what cannot be among the best.
     """
 
     def __init__(
@@ -172,8 +188,9 @@ class Hunt:
         folder: Path | None,
         *,
         num_side_by_side: int = 1,
+        halving: bool = False,
     ) -> None:
-        self._search, self.problem = search, search.problem
+        self._search, self.problem, self._halving = search, search.problem, halving
         self._aim, self._folder, self._beside = aim, folder, num_side_by_side
         self._measures = [measures[name] for name in self.problem.names]
         self._history = History(
@@ -181,6 +198,7 @@ class Hunt:
             self.problem.names,
             None if folder is None else folder / EVALUATIONS,
             intervals=[m.name for m in self._measures if isinstance(m, Uncertain)],
+            halving=halving,
         )
 
     def steps(self) -> Iterator[Progress]:
@@ -198,6 +216,7 @@ class Hunt:
             num_at_once=self._aim.num_at_once,
             num_side_by_side=self._beside,
             history=self._history,
+            halving=self._halving,
         )
         for _ in batches:
             yield watch(self._search.told)

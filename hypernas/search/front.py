@@ -47,13 +47,13 @@ class Front:
 
     @staticmethod
     def of(problem: Problem, evaluated: Iterable[Evaluated]) -> "Front":
-        """The front of what was evaluated and meets the constraints.
+        """The front of what was evaluated and meets the constraints; what was judged in part is left out.
 
         Raises:
             ValueError: if nothing was evaluated.
             Infeasible: if nothing meets them.
         """
-        every = list(evaluated)
+        every = [one for one in evaluated if one.examples is None]
         if not every:
             raise ValueError("a front is of evaluated architectures, got none.")
         feasible = [one for one in every if not problem.violation(one.values)]

@@ -14,6 +14,8 @@ from hypernas.storage.seal import digest
 
 _CHECK = "sha256"  # the column of the checksums
 
+_EXAMPLES = "examples"
+
 
 class History:
     """Evaluations in the order they were made, each once, kept in a CSV file as they come.
@@ -29,6 +31,7 @@ class History:
         names: of the measures, in the order of the columns.
         path: of the file, which is read if it is there; None keeps nothing.
         intervals: names of measures whose intervals are kept.
+        halving: keep how many examples were read of what was judged in part.
 
     Raises:
         ValueError: if the file has other columns, or rows that do not fit the space or their checksums, all
@@ -42,8 +45,9 @@ class History:
         path: str | os.PathLike[str] | None = None,
         *,
         intervals: Sequence[str] = (),
+        halving: bool = False,
     ) -> None:
-        self._space = space
+        self._space, self._halving = space, halving
         self.names, self.intervals = list(names), list(intervals)
         self._path = None if path is None else Path(path)
         self._checked = True  # whether rows have checksums
@@ -84,12 +88,14 @@ class History:
     @property
     def _columns(self) -> list[str]:
         ends = [f"{name}_{end}" for name in self.intervals for end in ("low", "high")]
-        return [*self.names, *ends, *([_CHECK] if self._checked else []), "architecture"]
+        extra = [*([_EXAMPLES] if self._halving else []), *([_CHECK] if self._checked else [])]
+        return [*self.names, *ends, *extra, "architecture"]
 
     def _cells(self, one: Evaluated) -> list[str]:
         ends = [end for name in self.intervals for end in one.intervals[name]]
         numbers = [*(one.values[name] for name in self.names), *ends]
-        cells = [*(repr(float(number)) for number in numbers), one.architecture.to_json()]
+        read = ["" if one.examples is None else str(one.examples)] if self._halving else []
+        cells = [*(repr(float(number)) for number in numbers), *read, one.architecture.to_json()]
         return [*cells[:-1], *([_check(cells)] if self._checked else []), cells[-1]]
 
     def _write(self, text: str) -> None:
@@ -151,13 +157,16 @@ class History:
             )
         row = [*row[:-2], row[-1]] if self._checked else row
         architecture = self._space.architecture(Architecture.from_json(row[-1]))
-        numbers = [float(cell) for cell in row[:-1]]
+        cells = row[: -2 if self._halving else -1]
+        read = int(row[-2]) if self._halving and row[-2] else None
+        numbers = [float(cell) for cell in cells]
         values = dict(zip(self.names, numbers, strict=False))
         if infinite := [name for name, value in values.items() if not math.isfinite(value)]:
             raise ValueError(f"expected finite numbers, got others for {infinite}")
         ends = numbers[len(self.names) :]
         pairs = zip(ends[::2], ends[1::2], strict=True)
-        return Evaluated(architecture, values, dict(zip(self.intervals, pairs, strict=True)))
+        intervals = dict(zip(self.intervals, pairs, strict=True))
+        return Evaluated(architecture, values, intervals, read)
 
 
 def _check(cells: Sequence[str]) -> str:

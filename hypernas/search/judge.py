@@ -2,29 +2,39 @@
 
 import contextlib
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
 
 from hypernas.conditions import Condition
+from hypernas.data import num_examples
 from hypernas.data.data import Batch
 from hypernas.generators import Generator
 from hypernas.objectives import Moments, moments
+from hypernas.search.hurdle import Hurdle, Interval
 from hypernas.search.passes import Passes
+from hypernas.search.stages import stages
+from hypernas.search.verdict import Verdict
 from hypernas.space import Architecture
 from hypernas.subnet.arguments import Arguments
 from hypernas.training import Task
 from hypernas.training.conditioned import ConditionedSubnet
 from hypernas.training.settings import check_ranges
 
-Verdict = Mapping[str, Moments]  # measure of the objective -> its sums over predictions
+_SURE = 3.0  # standard errors by which an early reading may be wrong
+
+Way = Callable[[Generator, Architecture], Iterator[Any]]  # -> outputs on each validation batch
 
 
 class Judging(Protocol):
     """Anything that measures subnets: a judge, or several that share the work."""
 
-    def __call__(self, architectures: Sequence[Architecture]) -> list[Verdict]:
+    def __call__(
+        self,
+        architectures: Sequence[Architecture],
+        hurdles: Sequence[Hurdle | None] | None = None,  # as many, or none at all
+    ) -> list[Verdict]:
         """The verdict on each, in order."""
         ...
 
@@ -42,6 +52,9 @@ class Judge:
             over whose measures the mean is taken. They are put into evaluation mode.
         task: the data, objective and condition of their training.
         calibration_batches, batch_size: as in `evaluate`.
+        halving: share of the validation examples that is read first, of all classes alike; only where a subnet may
+            still surpass its hurdle, going by 3 standard errors of independent predictions, the others are read.
+            None reads all of each.
 
     Raises:
         ValueError: if there is no generator, or no validation split, or a setting is out of its range.
@@ -54,9 +67,12 @@ class Judge:
         *,
         calibration_batches: int = 16,
         batch_size: int = 128,
+        halving: float | None = None,
     ) -> None:
+        self.halving = 1.0 if halving is None else halving
         check_ranges(
             "a judge",
+            halving=(self.halving, (0.0, 1.0)),
             calibration_batches=(calibration_batches, (0, math.inf)),
             batch_size=(batch_size, (1, math.inf)),
         )
@@ -68,18 +84,27 @@ class Judge:
         self._calibration = task.data.calibration(
             calibration_batches, batch_size=batch_size, device=device
         )
-        self._examples = list(task.data.in_order("validation", device=device))
+        if halving is None:
+            self._first, self._rest = list(task.data.in_order("validation", device=device)), []
+            self._num_first = num_examples(task.data.validation)
+        else:
+            self._first, self._rest, self._num_first = stages(task.data, halving, device=device)
         with torch.no_grad():
             self._ways = self._fastest_first(batch_size)
 
     @torch.no_grad()
-    def __call__(self, architectures: Sequence[Architecture]) -> list[Verdict]:
-        return [self._judge(architecture) for architecture in architectures]
+    def __call__(
+        self,
+        architectures: Sequence[Architecture],
+        hurdles: Sequence[Hurdle | None] | None = None,
+    ) -> list[Verdict]:
+        pairs = zip(architectures, hurdles or [None] * len(architectures), strict=True)
+        return [self._judge(architecture, hurdle) for architecture, hurdle in pairs]
 
     def measures(self) -> list[str]:
         """The names of what is measured, by a look at a few predictions of the smallest subnet."""
         generator, calibration = self.generators[0], self._calibration[:1]
-        smallest, first = generator.space.smallest(), self._examples[:1]
+        smallest, first = generator.space.smallest(), self._first[:1]
         with torch.no_grad():
             if condition := self.task.condition:
                 outputs = self._conditioned(condition, generator, smallest, calibration)
@@ -88,28 +113,44 @@ class Judge:
                 outputs = way.outputs(generator, smallest)
             return list(self._moments(outputs, first))
 
-    def _fastest_first(self, piece: int) -> list[Passes]:
-        """The ways to run subnets; none where weights follow the condition of each batch."""
-        if self.task.condition is not None:
-            return []
-        plain = Passes.plain(self._calibration, [inputs for inputs, _ in self._examples])
-        fastest = plain.fastest(self.generators[0], piece=piece)
-        return [plain] if fastest is plain else [fastest, plain]
-
-    def _judge(self, architecture: Architecture) -> Verdict:
-        found = [self._verdict(generator, architecture) for generator in self.generators]
-        return {name: Moments.of_mean([own[name] for own in found]) for name in found[0]}
-
-    def _verdict(self, generator: Generator, architecture: Architecture) -> Verdict:
+    def _fastest_first(self, piece: int) -> list[Way]:
+        """The ways to run subnets; the last takes all there are."""
         if condition := self.task.condition:
-            outputs = self._conditioned(condition, generator, architecture, self._calibration)
-            return self._moments(outputs, self._examples)
-        *faster, plain = self._ways
+
+            def conditioned(generator: Generator, architecture: Architecture) -> Iterator[Any]:
+                return self._conditioned(condition, generator, architecture, self._calibration)
+
+            return [conditioned]
+        examples = [inputs for inputs, _ in [*self._first, *self._rest]]
+        plain = Passes.plain(self._calibration, examples)
+        fastest = plain.fastest(self.generators[0], piece=piece)
+        return [plain.outputs] if fastest is plain else [fastest.outputs, plain.outputs]
+
+    def _judge(self, architecture: Architecture, hurdle: Hurdle | None) -> Verdict:
+        *faster, last = self._ways
         for way in faster:
             # a part that only some architectures have may not take tensors of any strides
             with contextlib.suppress(RuntimeError):
-                return self._moments(way.outputs(generator, architecture), self._examples)
-        return self._moments(plain.outputs(generator, architecture), self._examples)
+                return self._read(way, architecture, hurdle)
+        return self._read(last, architecture, hurdle)
+
+    def _read(self, way: Way, architecture: Architecture, hurdle: Hurdle | None) -> Verdict:
+        """The verdict on the first examples, or on all where these leave it open."""
+        outputs = [way(generator, architecture) for generator in self.generators]
+        first = self._mean(outputs, self._first)
+        if not self._rest:
+            return Verdict(first)
+        if hurdle is not None and hurdle.out_of_reach(bounds(first, self.halving)):
+            return Verdict(first, self._num_first)
+        rest = self._mean(outputs, self._rest)
+        return Verdict({name: moment + rest[name] for name, moment in first.items()})
+
+    def _mean(
+        self, outputs: Sequence[Iterator[Any]], examples: Sequence[Batch]
+    ) -> dict[str, Moments]:
+        """The mean over generators of the measures of their next outputs."""
+        found = [self._moments(own, examples) for own in outputs]
+        return {name: Moments.of_mean([own[name] for own in found]) for name in found[0]}
 
     def _conditioned(
         self,
@@ -121,10 +162,22 @@ class Judge:
         """The outputs on each validation batch, on weights for its own condition, norms calibrated."""
         subnet = ConditionedSubnet(generator, architecture, condition)
         subnet.statistics = subnet.calibrate(batches)
-        for inputs, _ in self._examples:
+        for inputs, _ in [*self._first, *self._rest]:
             given = Arguments.of(inputs)
             yield subnet(*given.positional, **given.keywords)
 
-    def _moments(self, outputs: Iterator[Any], examples: Sequence[Batch]) -> Verdict:
+    def _moments(self, outputs: Iterator[Any], examples: Sequence[Batch]) -> dict[str, Moments]:
         rest = None if self.task.condition is None else self.task.condition.rest
         return moments(lambda *_, **__: next(outputs), examples, self.task.objective, rest=rest)
+
+
+def bounds(first: Mapping[str, Moments], share: float) -> dict[str, Interval]:
+    """The ends between which measures of all examples are, going by those of a share of them.
+
+    3 standard errors, of a mean of independent predictions of which some are known.
+    """
+    sure = _SURE * (1 - share) ** 0.5
+    return {
+        name: (one.mean - sure * one.error, one.mean + sure * one.error)
+        for name, one in first.items()
+    }

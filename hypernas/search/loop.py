@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from hypernas.cost import Cost
 from hypernas.search.evaluated import Evaluated
 from hypernas.search.history import History
-from hypernas.search.measure import Measure, Uncertain
+from hypernas.search.measure import Measure, Sparing, Uncertain
 from hypernas.search.search import Search
+from hypernas.search.standing import Standing
 from hypernas.space import Architecture
 
 
@@ -18,6 +19,7 @@ def run(
     num_at_once: int = 8,
     num_side_by_side: int = 1,
     history: History | None = None,
+    halving: bool = False,
 ) -> Iterator[list[Evaluated]]:
     """Yield what was evaluated, batch by batch, until there were `num_evaluations` or the search ends.
 
@@ -33,6 +35,9 @@ def run(
         num_at_once: architectures that are asked for together, a batch.
         num_side_by_side: of them that are judged together: as many as there are processes.
         history: where evaluations are kept; None keeps them in `search.told` alone.
+        halving: tell measures that can stop early what an architecture has to surpass: the front of what was
+            told before its batch, so that it is the same however many are measured together, and after an
+            interruption.
 
     Raises:
         ValueError: if a measure is missing, or gives other than one finite number for each.
@@ -45,7 +50,8 @@ def run(
         if not asked:
             return
         new = [architecture for architecture in asked if record.get(architecture) is None]
-        for few in _measured(new, measures, num_side_by_side):
+        standing = Standing.of(search.problem, search.told) if halving else None
+        for few in _measured(new, measures, num_side_by_side, standing):
             record.add(few)
         batch = [one for a in asked if (one := record.get(a)) is not None]
         search.tell(batch)
@@ -68,7 +74,10 @@ def check_measures(names: Sequence[str], measures: Sequence[Measure]) -> None:
 
 
 def _measured(
-    architectures: Sequence[Architecture], measures: Sequence[Measure], num: int
+    architectures: Sequence[Architecture],
+    measures: Sequence[Measure],
+    num: int,
+    standing: Standing | None,
 ) -> Iterator[list[Evaluated]]:
     """Every measure of some architectures: costs of all of them, then the others of `num` at a time.
 
@@ -79,8 +88,13 @@ def _measured(
     others = [measure for measure in measures if not isinstance(measure, Cost)]
     known = measured(architectures, costs)
     for start in range(0, len(architectures), num):
-        few = architectures[start : start + num]
-        pairs = zip(known[start : start + num], measured(few, others), strict=True)
+        few, costs_of_few = architectures[start : start + num], known[start : start + num]
+        if standing is not None:
+            hurdles = {one.architecture: standing.hurdle(one.values) for one in costs_of_few}
+            for measure in others:
+                if isinstance(measure, Sparing):
+                    measure.expect(hurdles)
+        pairs = zip(costs_of_few, measured(few, others), strict=True)
         yield [
             Evaluated(
                 cost.architecture,
@@ -89,6 +103,7 @@ def _measured(
                     for measure in measures
                 },
                 {**cost.intervals, **rest.intervals},
+                rest.examples,
             )
             for cost, rest in pairs
         ]
@@ -116,11 +131,13 @@ def measured(architectures: Sequence[Architecture], measures: Sequence[Measure])
         for measure in measures
         if isinstance(measure, Uncertain)
     }
+    read = [m.examples(architectures) for m in measures if isinstance(m, Sparing)]
     return [
         Evaluated(
             architecture,
             {name: float(column[i]) for name, column in columns.items()},
             {name: column[i] for name, column in ends.items()},
+            next((column[i] for column in read if column[i] is not None), None),
         )
         for i, architecture in enumerate(architectures)
     ]

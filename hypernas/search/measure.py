@@ -1,8 +1,9 @@
 """Measures: architectures -> numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
+from hypernas.search.hurdle import Hurdle
 from hypernas.space import Architecture
 
 
@@ -30,4 +31,17 @@ class Uncertain(Protocol):
 
     def intervals(self, architectures: Sequence[Architecture]) -> list[tuple[float, float]]:
         """The ends of an interval of the number of each, in order."""
+        ...
+
+
+@runtime_checkable
+class Sparing(Protocol):
+    """A second interface of measures: those that stop early at what cannot be among the best."""
+
+    def expect(self, hurdles: Mapping[Architecture, Hurdle]) -> None:
+        """Tell what architectures have to surpass, before they are measured."""
+        ...
+
+    def examples(self, architectures: Sequence[Architecture]) -> list[int | None]:
+        """The examples that were read of each; None where that was all."""
         ...

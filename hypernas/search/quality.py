@@ -1,8 +1,10 @@
 """Qualities: what a judge measures, as measures of a search."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from hypernas.search.judge import Judging, Verdict
+from hypernas.search.hurdle import Hurdle
+from hypernas.search.judge import Judging
+from hypernas.search.verdict import Verdict
 from hypernas.space import Architecture
 
 
@@ -16,12 +18,22 @@ class Verdicts:
     def __init__(self, judging: Judging) -> None:
         self._judging = judging
         self._known: dict[Architecture, Verdict] = {}
+        self._hurdles: Mapping[Architecture, Hurdle] = {}
+
+    def expect(self, hurdles: Mapping[Architecture, Hurdle]) -> None:
+        """Tell what architectures that are judged from now on have to surpass."""
+        self._hurdles = hurdles
 
     def __call__(self, architectures: Sequence[Architecture]) -> list[Verdict]:
         new = [a for a in dict.fromkeys(architectures) if a not in self._known]
         if new:
-            self._known |= dict(zip(new, self._judging(new), strict=True))
+            self._known |= dict(zip(new, self._judged(new), strict=True))
         return [self._known[architecture] for architecture in architectures]
+
+    def _judged(self, architectures: Sequence[Architecture]) -> list[Verdict]:
+        if not self._hurdles:
+            return self._judging(architectures)
+        return self._judging(architectures, [self._hurdles.get(a) for a in architectures])
 
 
 class Quality:
@@ -37,6 +49,14 @@ class Quality:
 
     def __call__(self, architectures: Sequence[Architecture]) -> list[float]:
         return [verdict[self.name].mean for verdict in self._verdicts(architectures)]
+
+    def expect(self, hurdles: Mapping[Architecture, Hurdle]) -> None:
+        """Tell what architectures have to surpass, for the judge to stop early at what cannot."""
+        self._verdicts.expect(hurdles)
+
+    def examples(self, architectures: Sequence[Architecture]) -> list[int | None]:
+        """The examples that were read of each, where judging was stopped early."""
+        return [verdict.examples for verdict in self._verdicts(architectures)]
 
     def intervals(self, architectures: Sequence[Architecture]) -> list[tuple[float, float]]:
         """The mean of each, less and more 1.96 standard errors over the predictions of the split."""

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from hypernas.distributed import ProcessGroup
-from hypernas.search.judge import Judging, Verdict
+from hypernas.search.hurdle import Hurdle
+from hypernas.search.judge import Judging
+from hypernas.search.verdict import Verdict
 from hypernas.space import Architecture
 
 
@@ -20,10 +22,15 @@ class RankJudging:
     def __init__(self, judging: Judging, ranks: ProcessGroup) -> None:
         self._judging, self._ranks = judging, ranks
 
-    def __call__(self, architectures: Sequence[Architecture]) -> list[Verdict]:
+    def __call__(
+        self,
+        architectures: Sequence[Architecture],
+        hurdles: Sequence[Hurdle | None] | None = None,
+    ) -> list[Verdict]:
         """The verdict on each, in order; on rank 0, while the others `serve`."""
-        self._ranks.broadcast_object(list(architectures))
-        return self._share(architectures)
+        pairs = list(zip(architectures, hurdles or [None] * len(architectures), strict=True))
+        self._ranks.broadcast_object(pairs)
+        return self._share(pairs)
 
     def serve(self) -> None:
         """Judge what rank 0 asks for, until it is done."""
@@ -34,8 +41,8 @@ class RankJudging:
         """Let the others go; on rank 0."""
         self._ranks.broadcast_object(None)
 
-    def _share(self, architectures: Sequence[Architecture]) -> list[Verdict]:
-        own = range(self._ranks.rank, len(architectures), self._ranks.size)
-        verdicts = self._judging([architectures[i] for i in own])
+    def _share(self, pairs: Sequence[tuple[Architecture, Hurdle | None]]) -> list[Verdict]:
+        own = range(self._ranks.rank, len(pairs), self._ranks.size)
+        verdicts = self._judging([pairs[i][0] for i in own], [pairs[i][1] for i in own])
         found = self._ranks.all_gather(dict(zip(map(str, own), verdicts, strict=True)))
-        return [found[str(i)] for i in range(len(architectures))]
+        return [found[str(i)] for i in range(len(pairs))]

@@ -12,7 +12,9 @@ from types import TracebackType
 
 import torch
 
-from hypernas.search.judge import Judge, Verdict
+from hypernas.search.hurdle import Hurdle
+from hypernas.search.judge import Judge
+from hypernas.search.verdict import Verdict
 from hypernas.space import Architecture
 from hypernas.training.settings import check_ranges
 
@@ -54,14 +56,19 @@ class Workers:
     ) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def __call__(self, architectures: Sequence[Architecture]) -> list[Verdict]:
+    def __call__(
+        self,
+        architectures: Sequence[Architecture],
+        hurdles: Sequence[Hurdle | None] | None = None,
+    ) -> list[Verdict]:
         """The verdict on each, in order.
 
         Raises:
             RuntimeError: if a process ended, or could not make its judge.
         """
         try:
-            return list(self._pool.map(_verdict, architectures))
+            every = hurdles or [None] * len(architectures)
+            return list(self._pool.map(_verdict, architectures, every))
         except BrokenProcessPool as error:
             raise RuntimeError(
                 "a process that judges subnets ended: its own message says why, if it was not killed "
@@ -86,7 +93,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _verdict(architecture: Architecture) -> Verdict:
+def _verdict(architecture: Architecture, hurdle: Hurdle | None) -> Verdict:
     if _judge is None:
         raise RuntimeError("this process has not been made a worker.")
-    return _judge([architecture])[0]
+    return _judge([architecture], [hurdle])[0]

@@ -1,6 +1,7 @@
 """Judging subnets on the validation split."""
 
 import dataclasses
+from functools import partial
 
 import pytest
 import structured_models
@@ -13,6 +14,7 @@ from hypernas import generators
 from hypernas.conditions import InputColumn
 from hypernas.evaluation import evaluate
 from hypernas.objectives import CrossEntropy, OwnLoss
+from hypernas.search.hurdle import Hurdle
 from hypernas.search.judge import Judge
 from hypernas.search.quality import Quality, Verdicts
 from hypernas.search.workers import Workers
@@ -126,9 +128,14 @@ def test_each_subnet_is_judged_once_for_all_qualities():
 
 
 def test_processes_give_the_verdicts_of_one():
-    some = list(space().enumerate())[:5]
-    with Workers(judge, num=2) as workers:
-        assert workers(some) == judge()(some)
+    some, own = list(space().enumerate())[:5], judge(halving=0.5)
+    out_of_reach = Hurdle((("accuracy", True),), (), {}, ((-2.0,),))
+    hurdles = [None, out_of_reach, None, None, out_of_reach]
+    with Workers(partial(judge, halving=0.5), num=2) as workers:
+        assert workers(some) == own(some)
+        found = workers(some, hurdles)
+    assert found == own(some, hurdles)
+    assert [verdict.examples for verdict in found] == [None, 20, None, None, 20]
 
 
 def test_an_interval_is_that_of_a_mean_of_independent_predictions():
