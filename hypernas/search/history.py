@@ -13,8 +13,7 @@ from hypernas.storage.files import read_bounded
 from hypernas.storage.seal import digest
 
 _CHECK = "sha256"  # the column of the checksums
-
-_EXAMPLES = "examples"
+_EXAMPLES = "examples"  # that of the examples read, where some were left out
 
 
 class History:

@@ -37,7 +37,7 @@ def refused(result: tuple[int, str, str]) -> str:
 
 
 def test_a_search_leaves_a_front_that_the_other_commands_take(run, searched):
-    status, out, error = searched("hydra.run.dir=first/searches/one")
+    status, out, error = searched("hydra.run.dir=first/searches/one", "halving=0.5")
     assert status == 0
     assert "6/6" in error
     assert "hypervolume" in error
