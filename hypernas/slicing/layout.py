@@ -174,6 +174,8 @@ def layout_of(name: str, layouts: Mapping[str, Any]) -> Layout | str | None:
 
 def plain_name(name: str) -> str:
     """The name under which a parametrized tensor is known: `conv.weight`."""
+    if "parametrizations." not in name:  # nearly every name
+        return name
     return re.sub(r"(^|\.)parametrizations\.(\w+)\.original\d*$", r"\1\2", name)
 
 

@@ -288,5 +288,8 @@ def misfit(name: str, large: tuple[int, ...], small: tuple[int, ...]) -> str:
 
 
 def _shape(module: nn.Module, name: str) -> tuple[int, ...]:
-    owner, _, leaf = name.rpartition(".")
-    return tuple(getattr(module.get_submodule(owner), leaf).shape)
+    *path, leaf = name.split(".")
+    owner: Any = module
+    for part in path:
+        owner = owner._modules[part]  # `get_submodule` takes a quarter of the time of a slice
+    return tuple(getattr(owner, leaf).shape)
