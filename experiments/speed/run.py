@@ -17,6 +17,7 @@ import torch
 from clock import Clock, Row
 from compiling import compiling
 from elastic import ELASTIC
+from large_bank import large_bank
 from memory import memory
 from targets import tasks
 
@@ -33,9 +34,10 @@ MEASURES = (
     "resolution",
     "search",
     "memory",
+    "large_bank",
     "compiling",
 )
-LONG = ("memory", "compiling")  # processes of their own, a compiler
+LONG = ("memory", "large_bank", "compiling")  # processes of their own, a compiler
 
 
 def main() -> None:
@@ -78,6 +80,8 @@ def main() -> None:
                 compiling(clock, task)
         elif name == "memory":
             memory(clock)
+        elif name == "large_bank":
+            large_bank(clock)
         else:
             getattr(measures, name)(clock)
         if not quick:

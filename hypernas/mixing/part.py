@@ -69,6 +69,16 @@ class Part(NamedTuple):
         where.add(gradient, small[None], gates)
 
 
+def pack_gradient(
+    gradient: Tensor,  # contiguous
+    height: int,
+    width: int,
+) -> bytes:
+    """A gradient that is written, as the one term of a bank of one entry of these sizes."""
+    arrays = (0, gradient.data_ptr(), *[0] * 10)
+    return _LAYOUT.pack(*arrays, 1, height, width, 1, height, width, 0, 0, 0)
+
+
 def part_of(bank: Tensor, weight: Tensor, coefficients: Coefficients, where: Slice) -> Part | None:
     """A weight as the native part takes it.
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from hypernas.mixing.part import Part
+from hypernas.mixing.part import Part, pack_gradient
 
 _LAYOUT = struct.Struct("11q7d")  # that of `Bank` in step.cpp
 
@@ -49,6 +49,13 @@ class Turn(NamedTuple):
     def of(cls, bank: Tensor, terms: Sequence[Part]) -> "Turn":
         """That in which it does not move."""
         return cls(bank, len(terms), b"".join([term.pack() for term in terms]))
+
+    @classmethod
+    def of_gradient(cls, parameter: Tensor, gradient: Tensor) -> "Turn":
+        """That of a parameter with a gradient, a bank of one entry in which it does not move."""
+        height = parameter.shape[0] if parameter.dim() > 1 else 1
+        rows = parameter.detach().view(1, height, -1)
+        return cls(rows, 1, pack_gradient(gradient, height, rows.shape[2]))
 
     def pack(self) -> bytes:
         """The numbers and addresses of this, which hold as long as it does."""

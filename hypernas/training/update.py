@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -17,6 +17,7 @@ from hypernas.training.rules import RULES, Rule, State
 
 Norm = Callable[[Iterable[nn.Parameter]], Tensor]  # parameters -> of their gradients, shape ()
 FUSED = "fused"
+_LONGEST = 2**16  # numbers of a row
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,8 +27,7 @@ class Update:
 
     The gradient of a bank is a sum of gates ⊗ place(G ⊙ gains) over the weights mixed of it. Backward passes
     under `noting` keep these terms, and `step` takes them row by row, so that the gradient is neither
-    written nor read, and nobody finds it in `.grad`. All else has gradients as ever, and moves as the
-    optimizer has it. What the optimizer keeps is its own, and the same up to rounding (moments below
+    written nor read, and nobody finds it in `.grad`. All else has gradients as ever. What the optimizer keeps is its own, and the same up to rounding (moments below
     1e-38 become 0).
 
     It is possible for banks of single numbers on a CPU, under `torch.optim.AdamW` or `SGD`, where the native
@@ -76,33 +76,55 @@ class Update:
             norm: of the gradients of some parameters; None for that of these alone.
         """
         parameters, bound = self.parameters(), max_norm or math.inf
-        noted = self._ledger.terms()
+        banks, others = self._banks(), self._others()
+        written = [p.grad for p in others]  # turns only know their addresses
+        for parameter in others:
+            parameter.grad = None
         found = (norm or norm_of)(parameters)
-        if self._rule is not None and noted:
-            turns = [Turn.of(*pair) for pair in noted]
-            squares = kernels.squares(turns)
+        if self._rule is not None and (banks or others):
+            squares = kernels.squares([*banks.values(), *others.values()])
             found = torch.hypot(found, found.new_tensor(math.sqrt(squares)))
-            scale = torch.clamp(bound / (found + 1e-6), max=1.0)  # as torch's own
-            self._move(self._rule, [p for p, _ in noted], turns, float(scale))
+            scale = float(torch.clamp(bound / (found + 1e-6), max=1.0))  # as torch's own
+            self._move(self._rule, banks, scale)  # first, as gates may be parameters
+            self._move(self._rule, others, scale)
+        del written
         torch.nn.utils.clip_grads_with_norm_(parameters, bound, found)
         self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self._ledger.clear()
+        self.zero_grad()
         return found
 
-    def _move(
-        self, rule: Rule, banks: Sequence[nn.Parameter], turns: Sequence[Turn], scale: float
-    ) -> None:
-        """Move banks by their terms, before the parameters that gates may be."""
+    def zero_grad(self) -> None:
+        """Drop all gradients, and the terms of those of banks."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self._ledger.clear()
+
+    def _banks(self) -> dict[nn.Parameter, Turn]:
+        """Those that have terms."""
+        return {bank: Turn.of(bank, terms) for bank, terms in self._ledger.terms()}
+
+    def _others(self) -> dict[nn.Parameter, Turn]:
+        """Those whose gradients are written, as far as the native part can take them."""
+        if self.path != FUSED:
+            return {}
+        state = self.optimizer.state
+        return {
+            parameter: Turn.of_gradient(parameter, gradient)
+            for parameter in self.parameters()
+            if (gradient := parameter.grad) is not None
+            and _can_be_moved(parameter, gradient, state.get(parameter, {}))
+        }
+
+    def _move(self, rule: Rule, turns: Mapping[nn.Parameter, Turn], scale: float) -> None:
+        """Move parameters by gradients that are scaled."""
         groups = {id(p): group for group in self.optimizer.param_groups for p in group["params"]}
         moving = []
-        for bank, turn in zip(banks, turns, strict=True):
-            group = groups[id(bank)]
-            state = self.optimizer.state[bank] if rule.remembers(group) else {}
-            moments, constants = rule.advance(bank, state, group)
+        for parameter, turn in turns.items():
+            group = groups[id(parameter)]
+            state = self.optimizer.state[parameter] if rule.remembers(group) else {}
+            moments, constants = rule.advance(parameter, state, group)
             moving.append(turn._replace(moments=moments, constants=constants, scale=scale))
         kernels.update(moving)
-        torch.autograd.graph.increment_version(banks)
+        torch.autograd.graph.increment_version(list(turns))
 
 
 def _reason(optimizer: torch.optim.Optimizer, rule: Rule | None, *, alone: bool) -> str | None:
@@ -113,22 +135,36 @@ def _reason(optimizer: torch.optim.Optimizer, rule: Rule | None, *, alone: bool)
         return f"{type(optimizer).__name__} is neither AdamW nor SGD"
     groups = optimizer.param_groups
     options = [name for name in rule.refused if any(group[name] for group in groups)]
-    options += [name for name in ("lr",) if any(isinstance(g[name], Tensor) for g in groups)]
+    options += [name for name in groups[0] if any(isinstance(g.get(name), Tensor) for g in groups)]
     if options:
         return f"the optimizer's {', '.join(options)}"
     if optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks:
         return "the optimizer's hooks"
+    if not any(is_plain(p) for group in groups for p in group["params"]):
+        return "nothing is of single precision on a CPU"
     library = native()
     return None if library.library is not None else library.words
 
 
 def _can_be_noted(parameter: nn.Parameter, state: State) -> bool:
     """True for single numbers on a CPU whose gradient nobody else asks for."""
-    moments = [value for value in state.values() if isinstance(value, Tensor) and value.dim()]
     return (
         type(parameter) is nn.Parameter
         and parameter.requires_grad
-        and all(is_plain(own) and own.is_contiguous() for own in (parameter, *moments))
+        and _is_simple(parameter, state)
         and not parameter._backward_hooks
         and not getattr(parameter, "_post_accumulate_grad_hooks", None)
     )
+
+
+def _can_be_moved(parameter: nn.Parameter, gradient: Tensor, state: State) -> bool:
+    """True for those of rows that are short enough to be held."""
+    rows = parameter.shape[0] if parameter.dim() > 1 else 1
+    simple = gradient.layout == torch.strided and is_plain(gradient) and gradient.is_contiguous()
+    return simple and _is_simple(parameter, state) and 0 < parameter.numel() <= rows * _LONGEST
+
+
+def _is_simple(parameter: nn.Parameter, state: State) -> bool:
+    """True if a parameter and its moments are single numbers on a CPU, side by side."""
+    moments = [value for value in state.values() if isinstance(value, Tensor) and value.dim()]
+    return all(is_plain(own) and own.is_contiguous() for own in (parameter, *moments))
