@@ -10,7 +10,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <new>
 #include <thread>
 #include <vector>
 #if defined(__SSE__)
@@ -24,6 +26,20 @@ using Int = std::int64_t;
 constexpr Int TILE = 1024;       // columns that stay in the first cache with all that is made of them
 constexpr Int BLOCK = 1 << 17;   // numbers of a bank in a piece of work
 constexpr Int ALONE = 1 << 19;   // numbers of all work below which one thread is faster
+
+// Compilers sum from where an array is aligned on, so what is summed has to be aligned alike in every run.
+template <class T>
+struct Aligned {
+    using value_type = T;
+    Aligned() = default;
+    template <class Other>
+    Aligned(const Aligned<Other>&) {}
+    T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(64))); }
+    void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t(64)); }
+    bool operator==(const Aligned&) const { return true; }
+    bool operator!=(const Aligned&) const { return false; }
+};
+using Floats = std::vector<float, Aligned<float>>;
 
 struct Part {  // one weight and its place in a bank; absent arrays are null
     const float* bank;      // (K, O, L)
@@ -104,8 +120,8 @@ std::vector<Piece> pieces(Int num, const Rows& rows, const Size& size, Int& tota
 }
 
 // Gains of the columns of a weight; empty where it has none.
-std::vector<float> column_gains(const Part& p) {
-    std::vector<float> gains;
+Floats column_gains(const Part& p) {
+    Floats gains;
     if (!p.gain_in) return gains;
     gains.resize(p.num_columns);
     for (Int j = 0; j < p.num_columns; j++) gains[j] = p.gain_in[p.column(j) / p.rest];
@@ -161,7 +177,7 @@ void combine(const Part& p, Int row, Int at, Int n, float* __restrict sum, const
 }
 
 void mix_rows(const Part& p, Int from, Int to) {
-    const std::vector<float> gains = column_gains(p);
+    const Floats gains = column_gains(p);
     for (Int r = from; r < to; r++) {
         const Int row = p.row(r);
         const float out = p.out(row);
@@ -181,11 +197,11 @@ void mix_rows(const Part& p, Int from, Int to) {
     }
 }
 
-struct Sums { std::vector<double> gates; std::vector<float> out, in; };  // of one piece
+struct Sums { std::vector<double> gates; Floats out, in; };  // of one piece
 
 Sums pull_back_rows(const Part& p, Int from, Int to) {
     alignas(64) float h[TILE], combined[TILE];
-    const std::vector<float> gains = column_gains(p);
+    const Floats gains = column_gains(p);
     const bool gained = p.to_gain_out || p.to_gain_in;
     Sums sums;
     if (p.to_gates) sums.gates.assign(p.entries * (p.own_gates ? to - from : 1), 0.0);
@@ -320,11 +336,11 @@ class GradientRows {
     }
 
     const Bank& bank_;
-    std::vector<std::vector<float>> scaled_, gains_;
+    std::vector<Floats> scaled_, gains_;
     std::vector<std::vector<Int>> places_;
-    std::vector<float> sum_;
+    Floats sum_;
     std::vector<char> present_;
-    std::vector<float> zeros_;
+    Floats zeros_;
     Int row_ = 0;
     bool any_ = false;
 };

@@ -140,7 +140,8 @@ def _reason(optimizer: torch.optim.Optimizer, rule: Rule | None, *, alone: bool)
         return f"the optimizer's {', '.join(options)}"
     if optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks:
         return "the optimizer's hooks"
-    if not any(is_plain(p) for group in groups for p in group["params"]):
+    parameters = [p for group in groups for p in group["params"]]
+    if parameters and not any(map(is_plain, parameters)):  # of a generator that has some
         return "nothing is of single precision on a CPU"
     library = native()
     return None if library.library is not None else library.words
