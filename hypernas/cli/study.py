@@ -20,7 +20,7 @@ class Overrides(Composer):
 
     alone = ("generator=standalone", "sampling=fixed")
 
-    def __init__(self, trust: Sequence[str]) -> None:
+    def __init__(self, trust: Sequence[str] = ()) -> None:
         self.trust, self.given = trust, called(sys.argv)
 
     def __call__(self, layers: Sequence[Layer]) -> dict[str, Any]:
