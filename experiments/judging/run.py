@@ -132,7 +132,7 @@ def main() -> None:
             rows = [row for row in csv.DictReader(file) if row["target"] not in wanted]
     for name in wanted:
         started = time.monotonic()
-        rows += rounds(name)
+        rows = sorted([*rows, *rounds(name)], key=lambda row: list(TARGETS).index(row["target"]))
         write_csv(RESULTS, rows)
         print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
 
