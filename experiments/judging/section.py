@@ -14,6 +14,9 @@ SHARE = 0.25  # of the examples, that are read first
 def section(study: Study) -> Section:
     rows = csv_file.read(study.path, dict.fromkeys(("round", "subnets", *ARMS), csv_file.finite))
     parts = [Part("speed", "Speed", lambda: [speed(rows)])]
+    if path := study.beside("before.csv"):
+        earlier = csv_file.read(path, dict.fromkeys(("round", "subnets", *ARMS), csv_file.finite))
+        parts.append(Part("before", "Speed before", lambda: [speed(earlier)]))
     if path := study.beside("halving.csv"):
         searches = csv_file.read(path, dict.fromkeys(OF_HALVING, csv_file.finite))
         costs = csv_file.read(
