@@ -173,6 +173,23 @@ def _check(cells: Sequence[str]) -> str:
     return digest(list(cells))[:32]
 
 
+def rows_of(data: bytes) -> list[dict[str, str]]:
+    """The rows of a history's file, by the names of its columns.
+
+    Raises:
+        ValueError: naming the lines that were altered.
+    """
+    rows = list(csv.DictReader(whole_lines(data)[0]))
+    altered = [
+        number
+        for number, row in enumerate(rows, start=2)
+        if _CHECK in row and row[_CHECK] != _check([row[name] for name in row if name != _CHECK])
+    ]
+    if altered:
+        raise ValueError(f"lines {altered} of its evaluations were altered since they were written")
+    return rows
+
+
 def whole_lines(data: bytes) -> tuple[list[str], bytes]:
     """The lines of a history's file, and the rest that its writer did not finish.
 

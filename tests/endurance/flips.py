@@ -21,6 +21,7 @@ from hypernas.latency.cache import Cache
 from hypernas.latency.turns import Timing
 from hypernas.predictors import Ridge
 from hypernas.reports.run.folder import read_run
+from hypernas.reports.run.searches import read_search
 from hypernas.runs import phases
 from hypernas.runs.folder import read_overrides, read_settings, write_settings
 from hypernas.runs.origin import ORIGIN, Origin
@@ -143,6 +144,20 @@ def _history(folder: Path) -> Kept:
     return Kept(path, read)
 
 
+def _reported(folder: Path) -> Kept:
+    history = _history(folder)
+    _front(folder)
+    whole = len(history.path.read_bytes())
+
+    def read() -> list[float]:
+        found = read_search(folder).values["loss"].tolist()
+        known = [one.values["loss"] for one in _evaluations()]
+        cut = history.path.stat().st_size < whole or not history.path.read_bytes().endswith(b"\n")
+        return [*found, *known[len(found) :]] if cut else found
+
+    return Kept(history.path, read)
+
+
 def _reference(folder: Path) -> Kept:
     path = folder / "reference.json"
     write_sealed(path, {"seed": 0, "measures": {"test": {"accuracy": 0.9, "loss": 0.3}}})
@@ -203,6 +218,7 @@ KINDS: dict[str, Callable[[Path], Kept]] = {
     "reference point": _sealed,
     "front": _front,
     "evaluations of a search": _history,
+    "evaluations in a report": _reported,
     "reference cache": _reference,
     "work of a study": _job,
     "latency cache": _latency,

@@ -1,5 +1,6 @@
 """Searches on the page of a run."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from hypernas import Choice, SearchSpace
 from hypernas.reports.run.searches import broken, parts_of, read_search
 from hypernas.search import Evaluated, Front, History, Objective
+from hypernas.storage.seal import read_sealed
 
 
 def searched(folder: Path) -> Path:
@@ -36,7 +38,9 @@ def test_measures_of_an_earlier_front_are_told_from_those_of_the_front(tmp_path)
 
 def test_a_search_that_cannot_be_read_is_told_in_a_table(tmp_path):
     path = searched(tmp_path) / "front.json"
-    path.write_text(path.read_text().replace("intervals", "ends"))
+    content = read_sealed(path)
+    del content["points"][0]["intervals"]
+    path.write_text(json.dumps(content))
     with pytest.raises(ValueError, match="does not hold a whole search") as told:
         read_search(tmp_path)
     part = broken(tmp_path, told.value, "search")

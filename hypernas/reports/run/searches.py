@@ -1,6 +1,5 @@
 """Searches of a run: their fronts, and all that they evaluated."""
 
-import csv
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +20,8 @@ from hypernas.reports.table import Cell, number, table, word
 from hypernas.runs.fronts import TEST, is_of
 from hypernas.runs.search import EVALUATIONS, FRONT
 from hypernas.search.front import check_point
-from hypernas.search.history import whole_lines
-from hypernas.storage.seal import read_sealed
+from hypernas.search.history import rows_of
+from hypernas.storage.seal import Altered, read_sealed
 
 _TESTED = (
     "The front as hypernas evaluate measured it on the test split, which the search never read."
@@ -77,12 +76,13 @@ def read_search(folder: Path) -> Found:
     """
     try:
         front = read_sealed(folder / FRONT)
-        lines, _ = whole_lines((folder / EVALUATIONS).read_bytes())
-        rows = list(csv.DictReader(lines))
+        rows = rows_of((folder / EVALUATIONS).read_bytes())
         names = list(front["points"][0]["values"])
         for point in front["points"]:
             check_point(point)
         values = {name: np.array([float(row[name]) for row in rows]) for name in names}
+    except Altered as error:
+        raise ValueError(f"{folder} does not hold a whole search: {error}") from None
     except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder} does not hold a whole search: {error!r}.") from None
     return Found(folder, front, values)
