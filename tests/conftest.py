@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from implementations import device_of
 
 from hypernas.cli import main as command
 
@@ -18,6 +19,12 @@ def _seeded() -> None:
 @pytest.fixture
 def rng() -> torch.Generator:
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture(params=["compiled", "triton"])
+def implementation(request, monkeypatch) -> torch.device:
+    """The device that an implementation of kernels is tried on."""
+    return device_of(request.param, monkeypatch)
 
 
 @pytest.fixture

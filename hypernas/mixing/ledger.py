@@ -24,9 +24,10 @@ class Ledger:
         self._parameters: dict[int, nn.Parameter] = {}
         self._terms: dict[int, list[Part]] = {}
         self._written: set[int] = set()
+        self.blocks = 0  # of `noting` that it is open in
 
     def take(self, banks: Iterable[nn.Parameter]) -> None:
-        """Note terms of these from now on; they are contiguous single numbers on a CPU."""
+        """Note terms of these from now on; they are contiguous single numbers, where there are kernels."""
         self._parameters.update((id(bank), bank) for bank in banks)
 
     def takes(self, bank: Tensor) -> bool:
@@ -71,12 +72,23 @@ class Ledger:
 def noting(ledger: Ledger) -> Iterator[None]:
     """Within, backward passes of `mix_all` note in this ledger what they would write of banks' gradients."""
     before = _opened.set(ledger)
+    ledger.blocks += 1
     try:
         yield
     finally:
+        ledger.blocks -= 1
         _opened.reset(before)
 
 
 def opened() -> Ledger | None:
     """The ledger of the present block, if there is one."""
     return _opened.get()
+
+
+def still_open(ledger: Ledger | None) -> Ledger | None:
+    """The ledger of the present block, or that of a forward pass whose block has not ended.
+
+    Backward passes on a GPU run in a thread of autograd's, which the present block is unknown to.
+    """
+    now = opened()
+    return ledger if now is None and ledger is not None and ledger.blocks else now

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from hypernas.mixing import kernels
-from hypernas.mixing.ledger import Ledger, opened
+from hypernas.mixing.ledger import Ledger, opened, still_open
 from hypernas.mixing.mix import (
     PLAIN,
     Coefficients,
@@ -48,7 +48,7 @@ def mix_all(
     Small operations would otherwise cost more to record than to compute, and the backward pass of
     every slice would fill a tensor of the bank's size; here each bank has one, which all subnets add
     to. Unlike those of `mix`, weights without coefficients are no views that autograd knows of. Where a
-    `Ledger` is open the native part does what it can, and the gradients of banks that the ledger takes are
+    `Ledger` is open kernels do what they can, and the gradients of banks that the ledger takes are
     noted there and not written.
 
     Args:
@@ -85,7 +85,8 @@ class _MixAll(torch.autograd.Function):
         ctx.jobs = jobs
         ctx.save_for_backward(*tensors)
         ctx.set_materialize_grads(False)
-        made = {} if opened() is None else _natively_mixed(jobs, tensors)
+        ctx.ledger = opened()
+        made = {} if ctx.ledger is None else _mixed_by_kernels(jobs, tensors)
         mixed = []
         for i, job in enumerate(jobs):
             weight = made.get(i)
@@ -117,7 +118,7 @@ class _MixAll(torch.autograd.Function):
             parts = given[0][1].new_zeros(sum(sizes)).split(sizes)
             for i, part in zip(own, parts, strict=True):
                 sums[i] = part.view(tensors[i].shape)
-        ledger = opened()
+        ledger = still_open(ctx.ledger)
         noted: list[tuple[Part, Sequence[Tensor | None]]] = []
         for job, gradient in given:
             part = None if ledger is None else _noted(job, tensors, gradient, ledger, banks)
@@ -129,13 +130,13 @@ class _MixAll(torch.autograd.Function):
         return None, *(sums.get(i) for i in range(len(tensors)))
 
 
-def _natively_mixed(jobs: Sequence[_Job], tensors: Sequence[Tensor]) -> dict[int, Tensor]:
-    """Position of a job -> its weight; those are left out that the native part cannot make, or are views."""
+def _mixed_by_kernels(jobs: Sequence[_Job], tensors: Sequence[Tensor]) -> dict[int, Tensor]:
+    """Position of a job -> its weight; those are left out that kernels cannot make, or are views."""
     parts: dict[int, Part] = {}
     for i, job in enumerate(jobs):
-        if job.plain:
-            continue
         bank = tensors[job.bank]
+        if job.plain or kernels.kernels_on(bank.device) is None:
+            continue
         part = part_of(bank, bank.new_empty(job.where.shape), job.chosen(tensors), job.where)
         if part is not None:
             parts[i] = part

@@ -1,4 +1,4 @@
-"""One weight and its place in a bank, as the native part of a step reads them."""
+"""One weight and its place in a bank, as kernels read them."""
 
 import math
 import struct
@@ -29,6 +29,20 @@ class Part(NamedTuple):
     weight: Tensor
     coefficients: Coefficients
     where: Slice
+
+    @property
+    def positions(self) -> tuple[Tensor | None, Tensor | None]:
+        """Those of rows and of columns in the bank, on the CPU, where they are no run."""
+        where = self.where
+        if len(where.axes) == 1:
+            return None, where.rows.each
+        return where.rows.each, where.columns.each
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Rows and columns of the weight; a vector is one row."""
+        where = self.where
+        return (1, where.rows.num) if len(where.axes) == 1 else (where.rows.num, where.columns.num)
 
     def pack(self, sums: Sequence[Tensor | None] = (None,) * 4) -> bytes:
         """The numbers and addresses of this, which hold as long as it does.
@@ -80,10 +94,10 @@ def pack_gradient(
 
 
 def part_of(bank: Tensor, weight: Tensor, coefficients: Coefficients, where: Slice) -> Part | None:
-    """A weight as the native part takes it.
+    """A weight as kernels take it.
 
-    None for those that it does not make: vectors whose neurons have gates of their own, parameters without
-    axes, all that are not of single precision on a CPU.
+    None for those that they do not make: vectors whose neurons have gates of their own, parameters without
+    axes, all that are not of single precision on a CPU or a GPU.
     """
     given, own = coefficients, []
     for tensor in (given.experts, given.gain_out, given.gain_in, given.offset):
@@ -99,5 +113,5 @@ def part_of(bank: Tensor, weight: Tensor, coefficients: Coefficients, where: Sli
 
 
 def is_plain(tensor: Tensor) -> bool:
-    """True for single numbers in the memory of a CPU."""
-    return tensor.dtype == torch.float32 and tensor.is_cpu
+    """True for single numbers in the memory of a CPU or a GPU."""
+    return tensor.dtype == torch.float32 and (tensor.is_cpu or tensor.is_cuda)

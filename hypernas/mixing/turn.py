@@ -1,4 +1,4 @@
-"""The turn of one bank in an optimizer's step, as the native part takes it."""
+"""The turn of one bank in an optimizer's step, as kernels take it."""
 
 import ctypes
 import math
@@ -14,7 +14,12 @@ _LAYOUT = struct.Struct("11q7d")  # that of `Bank` in step.cpp
 
 
 class Constants(NamedTuple):
-    """Numbers of a step for one bank, named and explained in step.cpp."""
+    """Numbers of a step for one bank, named and explained in step.cpp.
+
+    Attributes:
+        count: how many steps there were, shape (), where only a GPU knows; rate and root are then not corrected
+            for bias.
+    """
 
     rule: int = 0
     fresh: int = 0
@@ -25,6 +30,7 @@ class Constants(NamedTuple):
     beta2: float = 0.0
     epsilon: float = 0.0
     root: float = 0.0
+    count: Tensor | None = None
 
 
 class Turn(NamedTuple):
@@ -34,21 +40,21 @@ class Turn(NamedTuple):
         bank: shape (K, *largest).
         num_terms: of its gradient.
         terms: packed.
+        parts: those of the terms that are no written gradients.
         moments: an optimizer's two tensors of the bank's shape, or as many as it has.
-        scale: factor of the gradient.
     """
 
     bank: Tensor
     num_terms: int
     terms: bytes
+    parts: Sequence[Part] = ()
     moments: tuple[Tensor | None, Tensor | None] = (None, None)
     constants: Constants = Constants()
-    scale: float = 1.0
 
     @classmethod
     def of(cls, bank: Tensor, terms: Sequence[Part]) -> "Turn":
         """That in which it does not move."""
-        return cls(bank, len(terms), b"".join([term.pack() for term in terms]))
+        return cls(bank, len(terms), b"".join([term.pack() for term in terms]), terms)
 
     @classmethod
     def of_gradient(cls, parameter: Tensor, gradient: Tensor) -> "Turn":
@@ -57,15 +63,24 @@ class Turn(NamedTuple):
         rows = parameter.detach().view(1, height, -1)
         return cls(rows, 1, pack_gradient(gradient, height, rows.shape[2]))
 
-    def pack(self) -> bytes:
-        """The numbers and addresses of this, which hold as long as it does."""
-        shape, (rule, fresh, nesterov, *numbers) = self.bank.shape, self.constants
-        height, width = (1, shape[1]) if len(shape) == 2 else (shape[1], math.prod(shape[2:]))
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Rows and columns of an entry; a vector is one row."""
+        shape = self.bank.shape
+        return (1, shape[1]) if len(shape) == 2 else (shape[1], math.prod(shape[2:]))
+
+    def pack(self, scale: float = 1.0) -> bytes:
+        """The numbers and addresses of this, which hold as long as it does.
+
+        Args:
+            scale: factor of the gradient.
+        """
+        rule, fresh, nesterov, *numbers, _count = self.constants
         first, second = (0 if moment is None else moment.data_ptr() for moment in self.moments)
         return _LAYOUT.pack(
             *(self.bank.data_ptr(), first, second, _address(self.terms)),
-            *(self.num_terms, shape[0], height, width, rule, fresh, nesterov),
-            *(self.scale, *numbers),
+            *(self.num_terms, self.bank.shape[0], *self.extent, rule, fresh, nesterov),
+            *(scale, *numbers),
         )
 
 

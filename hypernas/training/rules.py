@@ -1,4 +1,4 @@
-"""Rules: what torch's optimizers make of a gradient, for the native part."""
+"""Rules: what torch's optimizers make of a gradient, for kernels."""
 
 import math
 from abc import ABC, abstractmethod
@@ -20,7 +20,7 @@ class Rule(ABC):
 
     Attributes:
         kind: the optimizer; none of a class that inherits from it.
-        refused: options that the native part does not know.
+        refused: options that kernels do not know.
     """
 
     kind: type[torch.optim.Optimizer]
@@ -50,11 +50,14 @@ class AdamWRule(Rule):
         self, parameter: nn.Parameter, state: State, group: Group
     ) -> tuple[Moments, Constants]:
         if not state:
-            state["step"] = torch.zeros((), dtype=torch.float32)
+            device = parameter.device if group["fused"] else None
+            state["step"] = torch.zeros((), dtype=torch.float32, device=device)
             state["exp_avg"] = torch.zeros_like(parameter)
             state["exp_avg_sq"] = torch.zeros_like(parameter)
         state["step"] += 1
-        step, (beta1, beta2), rate = float(state["step"]), group["betas"], group["lr"]
+        count, (beta1, beta2), rate = state["step"], group["betas"], group["lr"]
+        known = count.device.type == "cpu"  # to read it elsewhere is to wait
+        step = float(count) if known else math.inf
         constants = Constants(
             rule=0,
             rate=rate / (1 - beta1**step),
@@ -63,6 +66,7 @@ class AdamWRule(Rule):
             beta2=beta2,
             epsilon=group["eps"],
             root=1 / math.sqrt(1 - beta2**step),
+            count=None if known else count,
         )
         return (state["exp_avg"], state["exp_avg_sq"]), constants
 

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from hypernas.distributed.replicated import norm as norm_of
 from hypernas.mixing import Ledger, kernels, noting
+from hypernas.mixing.kernels import COMPILED, Choice, choice
 from hypernas.mixing.part import is_plain
 from hypernas.mixing.turn import Turn
-from hypernas.native import native
 from hypernas.training.rules import RULES, Rule, State
 
 Norm = Callable[[Iterable[nn.Parameter]], Tensor]  # parameters -> of their gradients, shape ()
@@ -30,29 +30,33 @@ class Update:
     written nor read, and nobody finds it in `.grad`. All else has gradients as ever. What the optimizer keeps is its own, and the same up to rounding (moments below
     1e-38 become 0).
 
-    It is possible for banks of single numbers on a CPU, under `torch.optim.AdamW` or `SGD`, where the native
-    part is there (see `hypernas.native`); banks that something looks at or computes with (hooks) are left out.
+    It is possible for banks of single numbers, under `torch.optim.AdamW` or `SGD`, where there are kernels for
+    the device (`hypernas.mixing.kernels`: in C++ for a CPU, in Triton for a GPU, where they have not been run
+    yet); banks that something looks at or computes with (hooks) are left out.
 
     Args:
         optimizer: of a generator's parameters.
         alone: False where other processes have parts of the gradients.
 
     Attributes:
-        path: "fused", or "torch" and why.
+        path: "fused", "fused by Triton", or "torch" and why.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, *, alone: bool = True) -> None:
         self.optimizer = optimizer
         self._rule = next((rule for rule in RULES if type(optimizer) is rule.kind), None)
         self._ledger = Ledger()
-        reason = _reason(optimizer, self._rule, alone=alone)
-        self.path = f"torch: {reason}" if reason else FUSED
+        kinds = dict.fromkeys(p.device.type for p in self.parameters())
+        chosen = [choice(kind) for kind in kinds or ("cpu",)]  # parameters may yet come
+        reason = _reason(optimizer, self._rule, chosen, alone=alone)
+        self.fused = reason is None
+        self.path = _path(chosen) if reason is None else f"torch: {reason}"
         _LOG.info("steps of the optimizer are %s", self.path)
 
     @contextmanager
     def noting(self) -> Iterator[None]:
         """Within, backward passes keep terms of banks' gradients for the next `step`."""
-        if self.path != FUSED:
+        if not self.fused:
             yield
             return
         state = self.optimizer.state
@@ -83,8 +87,8 @@ class Update:
         found = (norm or norm_of)(parameters)
         if self._rule is not None and (banks or others):
             squares = kernels.squares([*banks.values(), *others.values()])
-            found = torch.hypot(found, found.new_tensor(math.sqrt(squares)))
-            scale = float(torch.clamp(bound / (found + 1e-6), max=1.0))  # as torch's own
+            found = torch.hypot(found.to(squares.device), squares.sqrt().to(found.dtype))
+            scale = torch.clamp(bound / (found + 1e-6), max=1.0)  # as torch's own
             self._move(self._rule, banks, scale)  # first, as gates may be parameters
             self._move(self._rule, others, scale)
         del written
@@ -104,7 +108,7 @@ class Update:
 
     def _others(self) -> dict[nn.Parameter, Turn]:
         """Those whose gradients are written, as far as the native part can take them."""
-        if self.path != FUSED:
+        if not self.fused:
             return {}
         state = self.optimizer.state
         return {
@@ -114,7 +118,7 @@ class Update:
             and _can_be_moved(parameter, gradient, state.get(parameter, {}))
         }
 
-    def _move(self, rule: Rule, turns: Mapping[nn.Parameter, Turn], scale: float) -> None:
+    def _move(self, rule: Rule, turns: Mapping[nn.Parameter, Turn], scale: Tensor) -> None:
         """Move parameters by gradients that are scaled."""
         groups = {id(p): group for group in self.optimizer.param_groups for p in group["params"]}
         moving = []
@@ -122,12 +126,24 @@ class Update:
             group = groups[id(parameter)]
             state = self.optimizer.state[parameter] if rule.remembers(group) else {}
             moments, constants = rule.advance(parameter, state, group)
-            moving.append(turn._replace(moments=moments, constants=constants, scale=scale))
-        kernels.update(moving)
+            moving.append(turn._replace(moments=moments, constants=constants))
+        kernels.update(moving, scale)
         torch.autograd.graph.increment_version(list(turns))
 
 
-def _reason(optimizer: torch.optim.Optimizer, rule: Rule | None, *, alone: bool) -> str | None:
+def _path(chosen: Sequence[Choice]) -> str:
+    """The name of fused steps; that of kernels is told if they are not the usual ones."""
+    others = [each.words for each in chosen if each.kernels and each.words != COMPILED]
+    return f"{FUSED} by {', '.join(others)}" if others else FUSED
+
+
+def _reason(
+    optimizer: torch.optim.Optimizer,
+    rule: Rule | None,
+    chosen: Sequence[Choice],
+    *,
+    alone: bool,
+) -> str | None:
     """The reason why steps are not fused; None where they are."""
     if not alone:
         return "several processes, or divided banks"
@@ -142,13 +158,13 @@ def _reason(optimizer: torch.optim.Optimizer, rule: Rule | None, *, alone: bool)
         return "the optimizer's hooks"
     parameters = [p for group in groups for p in group["params"]]
     if parameters and not any(map(is_plain, parameters)):  # of a generator that has some
-        return "nothing is of single precision on a CPU"
-    library = native()
-    return None if library.library is not None else library.words
+        return "nothing is of single precision on a CPU or a GPU"
+    there = any(each.kernels for each in chosen)
+    return None if there else ", ".join(each.words for each in chosen)
 
 
 def _can_be_noted(parameter: nn.Parameter, state: State) -> bool:
-    """True for single numbers on a CPU whose gradient nobody else asks for."""
+    """True for single numbers whose gradient nobody else asks for."""
     return (
         type(parameter) is nn.Parameter
         and parameter.requires_grad
@@ -166,6 +182,8 @@ def _can_be_moved(parameter: nn.Parameter, gradient: Tensor, state: State) -> bo
 
 
 def _is_simple(parameter: nn.Parameter, state: State) -> bool:
-    """True if a parameter and its moments are single numbers on a CPU, side by side."""
+    """True if a parameter and its moments are single numbers, side by side, where there are kernels."""
+    if kernels.kernels_on(parameter.device) is None:
+        return False
     moments = [value for value in state.values() if isinstance(value, Tensor) and value.dim()]
     return all(is_plain(own) and own.is_contiguous() for own in (parameter, *moments))

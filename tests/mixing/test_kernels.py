@@ -1,20 +1,20 @@
-"""The native part of a step computes what torch does."""
+"""Kernels of a step compute what torch does."""
 
 import itertools
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 import torch
+from implementations import needs_compiler
 from torch import Tensor, nn
 from torch.testing import assert_close
 
 from hypernas.mixing import Coefficients, Ledger, mix_all, noting
-from hypernas.native import library, native
+from hypernas.native import library
 from hypernas.slicing import Axis, Slice, prefix
-
-pytestmark = pytest.mark.skipif(native().library is None, reason=native().words)
 
 KERNEL = (Axis((3,), (slice(1, 2),)), Axis((3,), (slice(0, 3),)))
 PLACES = {
@@ -30,13 +30,13 @@ PLACES = {
 }
 
 
-def problem(place: str, experts: int | str | None, gains: str, *, wide: int = 1):
-    """A bank, coefficients, and the place, of single numbers; channels times `wide`."""
+def problem(place: str, experts: int | str | None, gains: str, device: torch.device | str = "cpu"):
+    """A bank, coefficients, and the place, of single numbers."""
     where = PLACES[place]
     largest = [torch.Size(axis.large).numel() for axis in where.axes]
 
     def leaf(*shape: int) -> Tensor:
-        return torch.randn(*shape, requires_grad=True)
+        return torch.randn(*shape).to(device).requires_grad_()
 
     num = 3 if isinstance(experts, str) else experts or 1
     gates = leaf(largest[0], 3) if experts == "neuron" else None
@@ -46,7 +46,7 @@ def problem(place: str, experts: int | str | None, gains: str, *, wide: int = 1)
         gain_in=leaf(largest[1]) if len(largest) > 1 and "in" in gains else None,
         offset=leaf(largest[0]) if len(largest) == 1 and gains else None,
     )
-    return nn.Parameter(torch.randn(num, *largest)), coefficients, where
+    return nn.Parameter(torch.randn(num, *largest).to(device)), coefficients, where
 
 
 def of_mixing(ledger: Ledger | None, bank, jobs):
@@ -73,27 +73,60 @@ def of_mixing(ledger: Ledger | None, bank, jobs):
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("experts", [None, 1, 3, 4, 9, "neuron"])
 @pytest.mark.parametrize("gains", ["", "out", "in", "out and in"])
-def test_weights_and_gradients_are_those_of_torch(place, experts, gains):
+def test_weights_and_gradients_are_those_of_torch(place, experts, gains, implementation):
     if place == "number" and experts == "neuron":
         return
-    bank, coefficients, where = problem(place, experts, gains)
+    bank, coefficients, where = problem(place, experts, gains, implementation)
     expected = of_mixing(None, bank, [(coefficients, where)])
     assert_close(of_mixing(Ledger(), bank, [(coefficients, where)]), expected)
 
 
+def test_coefficients_of_several_weights_add_up(implementation):
+    bank, coefficients, _ = problem("prefix", 3, "out and in", implementation)
+    jobs = [(coefficients, PLACES[name]) for name in ("prefix", "layout", "heads")]
+    expected = of_mixing(None, bank, jobs)
+    assert_close(of_mixing(Ledger(), bank, jobs), expected)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
+@needs_compiler
 def test_rows_longer_than_a_tile_and_several_pieces_of_work_are_put_together(threads):
-    where = Slice((Axis((300,), (slice(3, 290),)), Axis((1500,), (slice(1, 1400),))))
-    bank = nn.Parameter(torch.randn(5, 300, 1500))
-    given = Coefficients(*(torch.randn(n, requires_grad=True) for n in (5, 300, 1500)))
     torch.set_num_threads(threads)
     try:
-        found = of_mixing(Ledger(), bank, [(given, where)])
+        check_large(height=300, device="cpu")
     finally:
         torch.set_num_threads(1)
+
+
+def test_tiles_of_large_weights_are_put_together(implementation):
+    check_large(height=10, device=implementation)
+
+
+def check_large(height: int, device: torch.device | str) -> None:
+    rows, columns = slice(3, height - 2), slice(1, 1400)
+    where = Slice((Axis((height,), (rows,)), Axis((1500,), (columns,))))
+    bank = nn.Parameter(torch.randn(5, height, 1500).to(device))
+    lengths = (5, height, 1500)
+    given = Coefficients(*(torch.randn(n).to(device).requires_grad_() for n in lengths))
+    found = of_mixing(Ledger(), bank, [(given, where)])
     assert_close(found, of_mixing(None, bank, [(given, where)]), rtol=1e-4, atol=2e-3)
 
 
+@needs_compiler
+def test_a_backward_pass_in_another_thread_keeps_terms_too():
+    bank, coefficients, where = problem("prefix", 3, "out and in")
+    ledger = Ledger()
+    ledger.take([bank])
+    with noting(ledger):
+        (made,) = mix_all({"w": bank}.__getitem__, [({"w": coefficients}, {"w": where})])
+        thread = threading.Thread(target=made["w"].sum().backward)  # as autograd's for a GPU
+        thread.start()
+        thread.join()
+    assert bank.grad is None
+    assert ledger.terms()
+
+
+@needs_compiler
 def test_terms_larger_than_the_gradient_are_written():
     bank, *_ = problem("prefix", None, "")
     ledger = Ledger()
@@ -103,6 +136,7 @@ def test_terms_larger_than_the_gradient_are_written():
     assert ledger.terms() == []
 
 
+@needs_compiler
 def test_a_bank_with_another_gradient_has_its_terms_written_to_it():
     bank, coefficients, where = problem("prefix", 3, "out and in")
     expected = of_mixing(None, bank, [(coefficients, where)])[2] + 2 * bank.detach()
@@ -116,6 +150,7 @@ def test_a_bank_with_another_gradient_has_its_terms_written_to_it():
     assert_close(bank.grad, expected)
 
 
+@needs_compiler
 def test_a_gradient_that_is_to_be_differentiated_is_written():
     bank, coefficients, where = problem("prefix", 3, "out and in")
     ledger = Ledger()
@@ -150,6 +185,7 @@ def test_a_compiler_that_is_missing_or_fails_is_told_of(monkeypatch, tmp_path, c
     assert not list(tmp_path.rglob("*.so"))
 
 
+@needs_compiler
 def test_several_processes_compile_at_once_and_leave_one_whole_library(tmp_path):
     code = "from hypernas.native import native; assert native().library is not None, native().words"
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}

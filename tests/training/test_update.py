@@ -1,21 +1,24 @@
 """Fused steps move a generator as torch's optimizer does."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
 from example_spaces import EXAMPLES
+from implementations import needs_compiler
 from torch.testing import assert_close
 from training_runs import fit, short, space
 
 from hypernas import SearchSpace, generators
-from hypernas.native import library, native
+from hypernas.mixing import kernels
+from hypernas.mixing.kernels import Choice
+from hypernas.mixing.turn import Constants, Turn
 from hypernas.sampling import Sandwich
 from hypernas.training import Update
 from hypernas.training.callbacks import Checkpoints
 from hypernas.training.optimizer import Groups
 
-pytestmark = pytest.mark.skipif(native().library is None, reason=native().words)
 # A small epsilon of AdamW makes as much of the roundings of gradients of zero as of any gradient.
 OPTIMIZERS = {
     "adamw": partial(torch.optim.AdamW, lr=0.01, eps=1e-3, weight_decay=0.1),
@@ -41,18 +44,21 @@ GENERATORS = {
 }
 
 
-def moved(make, example, optimizer, *, fused: bool, num: int = 1, bound: float | None = 0.3):
+def moved(
+    make, example, optimizer, device="cpu", *, fused: bool, num: int = 1, bound: float | None = 0.3
+):
     """Parameters, state and norms of a generator after four steps on some architectures each."""
-    generator = make(example.space).train()
+    generator = make(example.space).to(device).train()
     groups = Groups(generator, optimizer, alone=fused)
-    assert (groups.update.path == "fused") == fused
+    assert groups.update.fused == fused
+    inputs = example.inputs.to(device)
     rng, norms = torch.Generator().manual_seed(3), []
     for _ in range(4):
         with groups.noting():
             sampled = [generator.space.sample(rng) for _ in range(num)]
             with generators.together(generator, sampled) as generated:
                 for architecture, weights in zip(sampled, generated, strict=True):
-                    found = generator.call(architecture, example.inputs, weights=weights)
+                    found = generator.call(architecture, inputs, weights=weights)
                     (found - 1).square().mean().backward()
             extra = generators.auxiliary_loss(generator, [generator.subnet(a) for a in sampled])
             if extra is not None:
@@ -61,9 +67,9 @@ def moved(make, example, optimizer, *, fused: bool, num: int = 1, bound: float |
     return generator, groups, norms
 
 
-def check_alike(make, example, optimizer, **options) -> None:
-    found = moved(make, example, optimizer, fused=True, **options)
-    expected = moved(make, example, optimizer, fused=False, **options)
+def check_alike(make, example, optimizer, device="cpu", **options) -> None:
+    found = moved(make, example, optimizer, device, fused=True, **options)
+    expected = moved(make, example, optimizer, device, fused=False, **options)
     tolerance = {"rtol": 1e-4, "atol": 1e-5}
     assert_close(found[2], expected[2], rtol=1e-4, atol=0)
     assert_close(found[0].state_dict(), expected[0].state_dict(), **tolerance)
@@ -71,11 +77,13 @@ def check_alike(make, example, optimizer, **options) -> None:
 
 
 @pytest.mark.parametrize("name", GENERATORS)
+@needs_compiler
 def test_a_fused_step_is_that_of_torch_for_every_generator(name):
     check_alike(GENERATORS[name], EXAMPLES["conv"](), OPTIMIZERS["adamw"])
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
+@needs_compiler
 def test_a_fused_step_is_that_of_torch_for_every_slice(example):
     for name in ("hypernas", "shared"):
         check_alike(GENERATORS[name], EXAMPLES[example](), OPTIMIZERS["nesterov"], num=2)
@@ -83,12 +91,37 @@ def test_a_fused_step_is_that_of_torch_for_every_slice(example):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("bound", [None, 0.01])
+@needs_compiler
 def test_a_fused_step_is_that_of_torch_for_every_optimizer(optimizer, bound):
     check_alike(
         GENERATORS["hypernas"], EXAMPLES["mlp"](), OPTIMIZERS[optimizer], num=3, bound=bound
     )
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_implementation_moves_banks_as_torch_does(optimizer, implementation):
+    # few and small, as it takes Triton's interpreter long
+    layer = SearchSpace({"width": [2, 5]}, lambda a: torch.nn.Linear(3, a["width"], bias=False))
+    example = SimpleNamespace(space=layer, inputs=torch.randn(4, 3))
+    check_alike(GENERATORS["hypernas"], example, OPTIMIZERS[optimizer], implementation, num=2)
+
+
+def test_a_count_of_steps_on_a_device_corrects_for_bias_as_one_that_is_known(implementation):
+    start, state = torch.randn(2, 5, 40), [torch.rand(2, 5, 40) for _ in range(2)]
+    numbers = {"decay": 0.99, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+    known = Constants(rate=0.1 / (1 - 0.9**3), root=(1 - 0.999**3) ** -0.5, **numbers)
+    counted = Constants(rate=0.1, root=1.0, count=torch.tensor(3.0).to(implementation), **numbers)
+    if kernels.choice(implementation.type).words == kernels.COMPILED:
+        return  # on a CPU it is known
+    found = []
+    for constants in (known, counted):
+        bank, *moments = (tensor.clone().to(implementation) for tensor in (start, *state))
+        kernels.update([Turn(bank, 0, b"", (), tuple(moments), constants)], torch.ones(()))
+        found.append((bank, moments))
+    assert_close(*found)
+
+
+@needs_compiler
 def test_a_frozen_source_stays_as_it_is():
     example = EXAMPLES["mlp"]()
 
@@ -100,6 +133,7 @@ def test_a_frozen_source_stays_as_it_is():
     check_alike(make, example, OPTIMIZERS["momentum"])
 
 
+@needs_compiler
 def test_banks_whose_gradient_something_looks_at_have_one():
     seen = []
 
@@ -122,12 +156,14 @@ def test_banks_whose_gradient_something_looks_at_have_one():
         (partial(torch.optim.SGD, lr=torch.tensor(0.1)), "the optimizer's lr"),
     ],
 )
+@needs_compiler
 def test_other_optimizers_take_steps_of_their_own(optimizer, reason):
     parameter = torch.nn.Parameter(torch.zeros(2))
     assert Update(optimizer([parameter])).path == f"torch: {reason}"
 
 
 @pytest.mark.parametrize("name", ["hypernas", "mos_neuron"])
+@needs_compiler
 def test_a_resumed_run_of_fused_steps_is_one_that_never_stopped(tmp_path, name):
     training = short(6, accumulate=2)
     whole, resumed = (getattr(generators, name)(space()) for _ in range(2))
@@ -137,17 +173,19 @@ def test_a_resumed_run_of_fused_steps_is_one_that_never_stopped(tmp_path, name):
     assert_close(resumed.state_dict(), whole.state_dict(), rtol=0, atol=0)
 
 
+@needs_compiler
 def test_a_run_goes_on_with_steps_of_torch_where_fused_ones_stopped(tmp_path, monkeypatch):
     whole, resumed = (generators.hypernas(space()) for _ in range(2))
     steep = partial(torch.optim.AdamW, lr=0.01, eps=1e-3)
     options = {"sampler": Sandwich(num_random=0), "optimizer": steep}
     fit(whole, short(6), callbacks=[Checkpoints(tmp_path, every=4)], **options)
     (tmp_path / "00000006").rename(tmp_path / "late")
-    monkeypatch.setattr("hypernas.training.update.native", lambda: library.Native(None, "none"))
+    monkeypatch.setitem(kernels.CHOICES, "cpu", lambda: Choice(None, "none"))
     fit(resumed, short(6), callbacks=[], resume=tmp_path, **options)
     assert_close(resumed.state_dict(), whole.state_dict(), rtol=1e-3, atol=1e-4)
 
 
+@needs_compiler
 def test_results_do_not_depend_on_the_number_of_threads():
     found = []
     for threads in (1, 3):
@@ -169,6 +207,7 @@ def test_results_do_not_depend_on_the_number_of_threads():
     assert_close(*found, rtol=0, atol=0)
 
 
+@needs_compiler
 def test_denormal_moments_become_zero():
     generator = generators.shared(space("layer"))
     groups = Groups(generator, OPTIMIZERS["adamw"])
