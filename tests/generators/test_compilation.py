@@ -1,17 +1,15 @@
 """torch.compile keeps a graph for each number, order and shape of weights."""
 
-import pytest
 import torch
 
 from hypernas import generators
 from hypernas.spaces import mlp
 
 
-@pytest.mark.parametrize("name", ["shared", "hypernas"])
-def test_subnets_of_one_shape_share_a_graph(name):
+def test_subnets_of_one_shape_share_a_graph():
     """Of a dictionary in another order torch 2.13 makes another graph, and none at all after eight."""
     space = mlp(input_shape=(6,), num_classes=3, depths=(1, 2), widths=(4, 8), norm="none")
-    generator = getattr(generators, name)(space)
+    generator = generators.hypernas(space)
     graphs = []
 
     def counting(graph, _):

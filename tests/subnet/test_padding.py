@@ -56,9 +56,8 @@ def test_a_network_that_fails_on_padding_alone_is_told_of_when_a_generator_is_ma
     assert generator.call({"heads": 2}, TOKENS).shape == (3, 4, 4)
 
 
-@pytest.mark.parametrize("inputs", INPUTS)
-def test_a_network_that_takes_padding_is_not(inputs):
-    space = SearchSpace({"heads": [2, 4]}, lambda a: Shared(a["heads"], 2), inputs=inputs)
+def test_a_network_that_takes_padding_is_not():
+    space = SearchSpace({"heads": [2, 4]}, lambda a: Shared(a["heads"], 2), inputs=INPUTS[1])
     assert "padded examples" not in str(check(space))
 
 
