@@ -12,7 +12,7 @@ from implementations import needs_compiler
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from hypernas.mixing import Coefficients, Ledger, mix_all, noting
+from hypernas.mixing import Coefficients, Ledger, kernels, mix_all, noting
 from hypernas.native import library
 from hypernas.slicing import Axis, Slice, prefix
 
@@ -160,6 +160,19 @@ def test_a_gradient_that_is_to_be_differentiated_is_written():
         (first,) = torch.autograd.grad(made["w"].square().sum(), bank, create_graph=True)
     assert ledger.terms() == []
     assert torch.autograd.grad(first.sum(), coefficients.experts)[0] is not None
+
+
+def test_a_gpu_without_triton_is_told_of(monkeypatch):
+    make = kernels.triton.__wrapped__
+    monkeypatch.setitem(sys.modules, "hypernas.mixing.gpu", None)
+    assert make().kernels is None
+    assert "Triton" in make().words
+    monkeypatch.setenv(library.SWITCH, "0")
+    assert make().words == "HYPERNAS_NATIVE=0 in the environment"
+
+
+def test_a_kind_of_device_without_kernels_is_told_of():
+    assert kernels.choice("meta") == (None, "no kernels for banks on meta")
 
 
 # --- the library -------------------------------------------------------------------------------
