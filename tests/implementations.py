@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hypernas.mixing import kernels
-from hypernas.native import native
+from hypernas.native import SWITCH, native
 
 needs_compiler = pytest.mark.skipif(native().library is None, reason=native().words)
 
@@ -23,6 +23,8 @@ def device_of(name: str, monkeypatch: pytest.MonkeyPatch) -> torch.device:
         return torch.device("cpu")
     if importlib.util.find_spec("triton") is None:
         pytest.skip("Triton is not installed; it comes with torch for GPUs")
+    monkeypatch.setenv(SWITCH, kernels.ASKED)
+    kernels.triton.cache_clear()
     if os.environ.get("TRITON_INTERPRET") != "1":
         if torch.cuda.is_available():
             return torch.device("cuda")

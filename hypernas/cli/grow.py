@@ -30,6 +30,7 @@ def grow_command(config: DictConfig) -> None:
             tell=lambda text: say(console, text),
         )
     except KeyboardInterrupt as stop:  # between phases too
-        advice = next_steps("go on by: hypernas grow resume={quoted}{trust}", folder, trust=own)
+        text = "go on by: {bin}hypernas grow resume={quoted}{trust}"
+        advice = next_steps(text, folder, trust=own)
         raise Interrupted(f"{str(stop) or 'stopped'}; {advice}") from None
     print(next_steps(_DONE, folder, trust=own), end="")

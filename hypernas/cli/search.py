@@ -42,9 +42,8 @@ def search_command(config: DictConfig) -> None:
             )
         except KeyboardInterrupt:
             own = [*trust, *needed(settings)]
-            advice = next_steps(
-                "go on by: hypernas search resume={quoted}{trust}", folder, trust=own
-            )
+            text = "go on by: {bin}hypernas search resume={quoted}{trust}"
+            advice = next_steps(text, folder, trust=own)
             raise Interrupted(f"stopped; {advice}") from None
     if front is not None:
         draw(folder)

@@ -37,9 +37,8 @@ def train_command(config: DictConfig) -> None:
                 tell=lambda text: say(console, text),
             )
         except Interrupted as stop:
-            advice = next_steps(
-                "go on by: hypernas train resume={quoted}{trust}", folder, trust=own
-            )
+            text = "go on by: {bin}hypernas train resume={quoted}{trust}"
+            advice = next_steps(text, folder, trust=own)
             raise Interrupted(f"{stop}; {advice}") from None
         if ranks.first:
             print(next_steps(_DONE, folder, trust=own), end="")

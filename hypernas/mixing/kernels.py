@@ -16,6 +16,7 @@ from hypernas.native import SWITCH, native
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 COMPILED, TRITON = "C++", "Triton"
+ASKED = "triton"  # value of the switch that takes what no GPU has run yet
 Gradient = tuple[Part, Sequence[Tensor | None]]  # and the sums that `Part.pack` takes
 
 
@@ -111,8 +112,8 @@ def compiled() -> Choice:
 
 @functools.cache
 def triton() -> Choice:
-    if os.environ.get(SWITCH, "1") == "0":
-        return Choice(None, f"{SWITCH}=0 in the environment")
+    if os.environ.get(SWITCH) != ASKED:
+        return Choice(None, f"no {SWITCH}={ASKED} in the environment, as no GPU has run it yet")
     try:
         from hypernas.mixing.gpu import TritonKernels
     except ImportError as error:

@@ -73,5 +73,16 @@ def restored(place: Path, settings: Settings) -> Run:
 
 
 def opened(run: Run | str | os.PathLike[str]) -> Run:
-    """A run, given as itself or by its folder, whose settings are not trusted then."""
-    return run if isinstance(run, Run) else load(run)
+    """A run, given as itself or by its folder, whose settings are not trusted then.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    if isinstance(run, Run):
+        return run
+    if not isinstance(run, str | os.PathLike):
+        raise TypeError(
+            f"a run is the folder of one, or what hypernas.load gives, got {type(run).__name__}. Of a generator "
+            f"that was trained from Python, give hypernas.runs.load.Run(data, space, generator, objective)."
+        )
+    return load(run)

@@ -31,8 +31,8 @@ class Update:
     1e-38 become 0).
 
     It is possible for banks of single numbers, under `torch.optim.AdamW` or `SGD`, where there are kernels for
-    the device (`hypernas.mixing.kernels`: in C++ for a CPU, in Triton for a GPU, where they have not been run
-    yet); banks that something looks at or computes with (hooks) are left out.
+    the device (`hypernas.mixing.kernels`: in C++ for a CPU, in Triton for a GPU if it is asked for, where they
+    have not been run yet); banks that something looks at or computes with (hooks) are left out.
 
     Args:
         optimizer: of a generator's parameters.

@@ -165,10 +165,19 @@ def test_a_gradient_that_is_to_be_differentiated_is_written():
 def test_a_gpu_without_triton_is_told_of(monkeypatch):
     make = kernels.triton.__wrapped__
     monkeypatch.setitem(sys.modules, "hypernas.mixing.gpu", None)
+    monkeypatch.setenv(library.SWITCH, kernels.ASKED)
     assert make().kernels is None
     assert "Triton" in make().words
-    monkeypatch.setenv(library.SWITCH, "0")
-    assert make().words == "HYPERNAS_NATIVE=0 in the environment"
+
+
+@pytest.mark.parametrize("value", ["0", "1", None])
+def test_kernels_that_no_gpu_has_run_are_taken_only_where_they_are_asked_for(monkeypatch, value):
+    monkeypatch.delenv(library.SWITCH, raising=False)
+    if value is not None:
+        monkeypatch.setenv(library.SWITCH, value)
+    found = kernels.triton.__wrapped__()
+    assert found.kernels is None
+    assert found.words.startswith("no HYPERNAS_NATIVE=triton in the environment")
 
 
 def test_a_kind_of_device_without_kernels_is_told_of():

@@ -3,7 +3,7 @@
 import math
 import os
 
-from hypernas.events import Event, Stepped
+from hypernas.events import Begun, Event, Stepped
 from hypernas.training import checkpoint
 from hypernas.training.callback import Callback
 from hypernas.training.run import TrainingRun
@@ -14,7 +14,7 @@ class Checkpoints(Callback):
     """Saves the run after some steps, and after the last one, be it stopped; the newest two are kept.
 
     A step whose figures are no numbers any more is not saved. To go on from the newest, give the
-    folder as `resume`.
+    folder as `resume`; a new run is not begun in a folder that has some.
 
     Args:
         folder: of the checkpoints, in that of the run.
@@ -31,6 +31,8 @@ class Checkpoints(Callback):
         self.folder, self.every = folder, every
 
     def __call__(self, run: TrainingRun, event: Event) -> None:
+        if isinstance(event, Begun) and event.step == 0:
+            self._check_new(run)
         if not isinstance(event, Stepped) or not (event.last or event.step % self.every == 0):
             return
         run.values()  # which refuses what is no number
@@ -44,4 +46,18 @@ class Checkpoints(Callback):
                 figures=run.figures,
                 states=states,
                 parts=run.stateful(),
+            )
+
+    def _check_new(self, run: TrainingRun) -> None:
+        """Refuse to begin anew where another run left off.
+
+        Raises:
+            FileExistsError: naming the checkpoints that are there.
+        """
+        folder = run.path(self.folder)
+        there = checkpoint.saved(folder)
+        if there:
+            raise FileExistsError(
+                f"{folder} holds checkpoints of another run, up to step {there[-1].step}: go on with it by "
+                f"resume={str(folder)!r}, or give another folder (Record, or Checkpoints(folder=...))."
             )
