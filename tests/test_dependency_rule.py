@@ -25,7 +25,7 @@ LAYERS = [  # each may import those after it
     {"slicing"},
     {"space"},
     {"native"},
-    {"storage"},
+    {"border", "storage"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 

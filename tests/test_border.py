@@ -1,0 +1,90 @@
+"""Arguments of public functions are held against their annotations."""
+
+import functools
+import inspect
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from hypernas.border import checked, fits
+
+
+@checked
+def f(size: int, names: Sequence[str] = (), *, module: nn.Module | None = None) -> int:
+    """A function."""
+    return size + len(names)
+
+
+@checked
+@dataclass(frozen=True)
+class Point:
+    x: float
+    name: str = ""
+
+
+class Line:
+    @checked
+    def __init__(self, *points: Point, **more: int) -> None:
+        self.points, self.more = points, more
+
+
+@pytest.mark.parametrize(
+    ("hint", "good", "bad"),
+    [
+        (int, [3, np.int64(3), True], [3.0, "3", None]),
+        (float, [3, 0.5, np.float32(1)], ["1", None, 1j]),
+        (str, ["a"], [b"a", 1]),
+        (tuple[int, ...], [(1, 2), [1, 2], ()], [3, "ab", (1, "a")]),
+        (Sequence[str], [["a"], ("a",)], ["ab", [1], {"a": 1}, None]),
+        (Mapping[str, int], [{"a": 1}, {}], [{1: 1}, {"a": "b"}, [1]]),
+        (int | None, [1, None], ["a"]),
+        (Literal["a", "b"], ["a"], ["c", 1, None]),
+        (Callable[[int], int], [len, functools.partial(len)], [3]),
+        (str | PathLike[str], ["a"], [3, b"a"]),
+        (Tensor, [torch.zeros(1)], [np.zeros(1)]),
+        (Any, [None, 3], []),
+        ("Later", [3], []),
+    ],
+)
+def test_values_fit_annotations(hint, good, bad):
+    assert [value for value in good if not fits(value, hint)] == []
+    assert [value for value in bad if fits(value, hint)] == []
+
+
+def test_every_argument_that_does_not_fit_is_told_with_what_was_expected():
+    assert f(2, ["a"], module=nn.Identity()) == 3
+    with pytest.raises(TypeError) as caught:
+        f("2", names=[3], module=torch.zeros(1))
+    told = str(caught.value)
+    assert "f cannot take what it was given" in told
+    assert "size: expected int, got '2' (str)" in told
+    assert "names: expected Sequence[str], got [3] (list)" in told
+    assert "module: expected Module | None, got tensor([0.]) (Tensor)" in told
+    with pytest.raises(TypeError, match=r"f cannot be called so: .*size.*It takes \(size: int"):
+        f()
+
+
+def test_classes_and_arguments_of_any_number_are_checked_too():
+    assert Point(1, name="a").x == 1
+    with pytest.raises(TypeError, match=r"Point .*\n  x: expected float, got 'a'"):
+        Point("a")
+    assert Line(Point(1), a=1).more == {"a": 1}
+    with pytest.raises(TypeError, match="points"):
+        Line(3)
+    with pytest.raises(TypeError, match="more"):
+        Line(a="b")
+
+
+def test_what_is_checked_is_what_it_was_to_those_who_look_at_it():
+    assert list(inspect.signature(f).parameters) == ["size", "names", "module"]
+    assert list(inspect.signature(Point).parameters) == ["x", "name"]
+    assert f.__doc__ == "A function."
+    assert pickle.loads(pickle.dumps(f)) is f
+    assert pickle.loads(pickle.dumps(Point(2))) == Point(2)
