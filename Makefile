@@ -5,7 +5,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --e
 INSTALLED := .venv/.installed
 DOCS_INSTALLED := .venv/.docs-installed
 
-.PHONY: demo test coverage lint format docs clean
+.PHONY: demo test junk coverage lint format docs clean
 
 demo: $(INSTALLED)  ## train a generator on embedded data, then print a table of its subnets
 	$(BIN)/hypernas train hydra.run.dir=runs/demo-$$(date +%Y%m%d-%H%M%S) training.steps=1600 threads=1
@@ -16,6 +16,9 @@ test: $(INSTALLED)
 
 coverage: $(INSTALLED)  ## lines and branches of the library that tests run through, file by file
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term
+
+junk: $(INSTALLED)  ## every public function with junk in one argument: minutes; a share of it is among the tests
+	OMP_NUM_THREADS=1 $(BIN)/python tests/endurance/junk.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

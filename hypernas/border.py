@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import itertools
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,12 +10,10 @@ from os import PathLike
 from typing import Any, TypeVar
 
 Called = TypeVar("Called", bound=Callable[..., Any])
-_LOOKED_AT = 1000  # the first items of a list or mapping: more would cost more than they are worth
+_LOOKED_AT = 1000  # the first items of a list: more would cost more than they are worth
 _WIDE: dict[Any, type | tuple[type, ...]] = {  # annotation -> what is taken for it
     int: Integral,
     float: Real,
-    tuple: Sequence,
-    list: Sequence,
     dict: Mapping,
     PathLike: (str, PathLike),
 }
@@ -25,8 +22,8 @@ _WIDE: dict[Any, type | tuple[type, ...]] = {  # annotation -> what is taken for
 def checked(called: Called) -> Called:
     """Refuse arguments of another kind than the annotations of a function say; for a class, of its constructor.
 
-    What an annotation says is held to where that tells values apart without calling any: classes, unions,
-    literals, the items of lists and mappings; a whole number is a number, a list a tuple, and no text a list.
+    What an annotation says is held to where that tells values apart without calling any: classes, unions, and the
+    items of lists. A whole number is a number, whatever has items in order is a list, and no text is one.
 
     Raises:
         TypeError: on the call, naming each argument with what was expected and what came.
@@ -73,7 +70,7 @@ def _each(signature: inspect.Signature, key: str, hint: Any) -> Any:
         case inspect.Parameter.VAR_POSITIONAL:
             return Sequence[hint]
         case inspect.Parameter.VAR_KEYWORD:
-            return Mapping[str, hint]
+            return Mapping
     return hint
 
 
@@ -83,7 +80,7 @@ def fits(value: object, hint: Any) -> bool:
     if origin in (typing.Union, types.UnionType):
         return any(fits(value, one) for one in args)
     if origin is typing.Literal:
-        return any(type(value) is type(one) and value == one for one in args)
+        return any(type(value) is type(one) for one in args)  # who takes words, tells them
     if hint is None or hint is type(None):
         return value is None
     if hint is Any or isinstance(hint, TypeVar | typing.ForwardRef | str):
@@ -95,23 +92,24 @@ def fits(value: object, hint: Any) -> bool:
         return True
     if kind is Callable:
         return callable(value)
-    if not isinstance(value, _WIDE.get(kind, kind)):
-        return False
-    return _items_fit(value, kind, args)
+    if kind in (Sequence, tuple, list):
+        return _is_list(value) and _items_fit(value, args)
+    if isinstance(value, str | bytes) and issubclass(kind, Iterable):
+        return kind in (str, bytes) and isinstance(value, kind)
+    return isinstance(value, _WIDE.get(kind, kind))
 
 
-def _items_fit(value: Any, kind: type, args: tuple[Any, ...]) -> bool:
-    """True if the items of a list or a mapping are of the kinds that its annotation says."""
-    if isinstance(value, str | bytes):
-        return not issubclass(kind, Sequence | Iterable) or kind in (str, bytes)
-    if issubclass(kind, Mapping) and len(args) == 2:
-        pairs = itertools.islice(value.items(), _LOOKED_AT)
-        return all(fits(key, args[0]) and fits(item, args[1]) for key, item in pairs)
-    if issubclass(kind, Sequence) and args and (len(args) == 1 or args[-1] is Ellipsis):
-        return all(fits(item, args[0]) for item in itertools.islice(value, _LOOKED_AT))
-    if issubclass(kind, tuple) and args:
-        return len(value) == len(args) and all(map(fits, value, args))
-    return True
+def _is_list(value: object) -> bool:
+    """True for whatever has items in order, as arrays and tensors do; not for text."""
+    ordered = hasattr(value, "__getitem__") and hasattr(value, "__len__")
+    return ordered and not isinstance(value, str | bytes | Mapping | type)
+
+
+def _items_fit(value: Any, args: tuple[Any, ...]) -> bool:
+    """True if the items of a list or a tuple are of the kind that its annotation says, if that is one."""
+    if not isinstance(value, list | tuple) or not (len(args) == 1 or args[-1:] == (Ellipsis,)):
+        return True
+    return all(fits(item, args[0]) for item in value[:_LOOKED_AT])
 
 
 def _words(hint: Any) -> str:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from hypernas.border import checked
 from hypernas.cost.counting import counting
 from hypernas.subnet.anatomy import Anatomy
 from hypernas.subnet.arguments import Arguments
@@ -15,6 +16,7 @@ from hypernas.subnet.structure import map_tensors
 from hypernas.subnet.target import without_storage
 
 
+@checked
 def flops(module: nn.Module, inputs: Any) -> int:
     """Floating-point operations of one forward pass on the `inputs` of a batch, 2 for each multiply-add.
 
@@ -61,6 +63,7 @@ def _with_storage(module: nn.Module) -> nn.Module:
     return module
 
 
+@checked
 def num_parameters(module: nn.Module) -> int:
     """Parameters of a module, tied ones once."""
     return sum(parameter.numel() for parameter in module.parameters())

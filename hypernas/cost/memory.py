@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from hypernas.border import checked
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.structure import map_tensors, tensors
 
 
+@checked
 def peak_memory(module: nn.Module, inputs: Any) -> int:
     """Bytes of activations that one forward pass on the `inputs` of a batch holds at once, at most.
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hypernas.border import checked
 from hypernas.subnet.rows import ALL, Rows
 
 
@@ -19,6 +20,7 @@ class Share:
     rows: Rows = ALL
 
 
+@checked
 def share(rank: int, size: int, num_examples: Sequence[int], *, split: bool = True) -> Share:
     """The share of a step that rank `rank` of `size` trains.
 
@@ -32,6 +34,10 @@ def share(rank: int, size: int, num_examples: Sequence[int], *, split: bool = Tr
         split: False leaves the ranks idle that would divide a batch.
     """
     num = len(num_examples)
+    if not num or not 0 <= rank < size:
+        raise ValueError(
+            f"expected one architecture or more, and a rank below the size, got {num}, {rank} and {size}."
+        )
     if size <= num or not split:
         turn = 2 * size
         return Share(tuple(i for i in range(num) if i % turn in (rank, turn - 1 - rank)))

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from hypernas.border import checked
 from hypernas.cost import counting, flops
 from hypernas.data import Data
 from hypernas.generators import Generator
@@ -67,6 +68,7 @@ class Budget:
         return steps
 
 
+@checked
 def step_flops(
     generator: Generator,
     data: Data,

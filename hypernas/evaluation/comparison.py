@@ -6,11 +6,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hypernas.border import checked
 from hypernas.evaluation.estimate import Estimate, estimate
 from hypernas.evaluation.gap import Measure, absolute_gap, signed_gap
 from hypernas.evaluation.ranking import kendall_tau, precision_at_k, regret, spearman
 
 
+@checked
 def compare(
     inherited: ArrayLike,  # shape: (N,)
     standalone: ArrayLike,  # shape: (R, N), of R seeds
@@ -52,6 +54,7 @@ def rank(
     return {name: estimate(statistic, scores, truth) for name, statistic in measures.items()}
 
 
+@checked
 def baselines(
     costs: Mapping[str, ArrayLike],  # name -> shape (N,)
     truth: ArrayLike,  # shape: (N,)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from hypernas.border import checked
 from hypernas.evaluation.gap import Measure
 from hypernas.space.architecture import Architecture
 
@@ -37,6 +38,7 @@ class Plateau:
     above_floor: bool
 
 
+@checked
 def find_plateau(
     score: Score,
     subnets: Mapping[str, Architecture],

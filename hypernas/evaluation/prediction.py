@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hypernas.border import checked
 from hypernas.evaluation.estimate import Estimate, average, estimate
 from hypernas.evaluation.ranking import kendall_tau
 from hypernas.predictors.predictor import Predictor
@@ -29,6 +30,7 @@ class Prediction:
         return f"MAPE {self.mape.times(100):.1f} %, tau {self.tau:.2f} on {self.num} held out"
 
 
+@checked
 def judge(
     predictor: Predictor,
     architectures: Sequence[Architecture],

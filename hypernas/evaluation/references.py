@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import hypernas
+from hypernas.border import checked
 from hypernas.data import Data, num_examples
 from hypernas.evaluation.recipe import Recipe
 from hypernas.evaluation.subnet_training import Measures, measures_of, train_subnet
@@ -39,6 +40,7 @@ class References:
         ValueError: if the data have no validation split.
     """
 
+    @checked
     def __init__(
         self,
         space: SearchSpace,

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hypernas.border import checked
 from hypernas.conditions import Condition
 from hypernas.cost import flops, num_parameters
 from hypernas.data import Data
@@ -64,6 +65,7 @@ class Evaluation:
         }
 
 
+@checked
 @torch.no_grad()
 def evaluate(
     generator: Generator,
@@ -142,7 +144,19 @@ def write_csv(
     write(Path(path), text.getvalue())
 
 
+@checked
 def mean(evaluations: Iterable[Evaluation], measure: str) -> float:
-    """The mean of a calibrated measure."""
-    values = [evaluation.calibrated[measure] for evaluation in evaluations]
+    """The mean of a calibrated measure.
+
+    Raises:
+        ValueError: if there is no evaluation, or one lacks the measure.
+    """
+    found = list(evaluations)
+    if not found or any(measure not in evaluation.calibrated for evaluation in found):
+        known = sorted({name for evaluation in found for name in evaluation.calibrated})
+        raise ValueError(
+            f"expected one evaluation or more, each with the measure {measure!r}, got {len(found)} with "
+            f"{known}."
+        )
+    values = [evaluation.calibrated[measure] for evaluation in found]
     return sum(values) / len(values)

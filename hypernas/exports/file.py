@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from hypernas.border import checked
 from hypernas.exports.difference import differences
 from hypernas.exports.format import ExportError, Format
 from hypernas.exports.onnx import ONNX
@@ -52,6 +53,7 @@ class Export:
     padded: float | None = None
 
 
+@checked
 def export_file(
     generator: Generator,
     architecture: Given,
@@ -162,6 +164,7 @@ def _check(found: Mapping[str, float], tolerance: float, where: str = "") -> Non
         )
 
 
+@checked
 def refuse(path: Path, *, overwrite: bool) -> None:
     """Raise what `export_file` would of the path alone, before anything is computed.
 

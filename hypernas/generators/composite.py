@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
+from hypernas.border import checked
 from hypernas.generators.generator import Generator, Given
 from hypernas.generators.mixture import Mixture
 from hypernas.generators.statistics import Statistics
@@ -36,6 +37,7 @@ def makers(generator: Generator, subnet: Subnet) -> Iterator[Generator]:
         yield generator
 
 
+@checked
 def coefficients(generator: Generator, architecture: Given) -> dict[str, Coefficients]:
     """Factors of the bank, by the parameters that have coefficients; none where there is no bank."""
     subnet = generator.subnet(architecture)
@@ -46,6 +48,7 @@ def coefficients(generator: Generator, architecture: Given) -> dict[str, Coeffic
     return found
 
 
+@checked
 def auxiliary_loss(generator: Generator, subnets: Sequence[Subnet]) -> Tensor | None:  # shape: ()
     """Loss that training adds, once a step, to those of the subnets of that step.
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from hypernas.border import checked
 from hypernas.generators.generator import Generator, Given
 
 
+@checked
 @contextlib.contextmanager
 def together(
     generator: Generator, architectures: Sequence[Given]

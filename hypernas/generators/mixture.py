@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from hypernas.border import checked
 from hypernas.generators.banks.bank import Bank
 from hypernas.generators.coefficients.balance import imbalance
 from hypernas.generators.coefficients.source import CoefficientSource
@@ -37,6 +38,7 @@ class Mixture(Generator, Startable):
         condition_dim: numbers the source reads beside the architecture.
     """
 
+    @checked
     def __init__(
         self,
         supernet: Supernet,

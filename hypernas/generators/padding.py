@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from hypernas.border import checked
+
 
 class PaddingRows(nn.Module):
     """The rows of `padding_idx` of embeddings that were trained elsewhere, of the largest shapes.
@@ -27,6 +29,7 @@ class PaddingRows(nn.Module):
         return {name[1:].replace("/", "."): row for name, row in own if row is not None}
 
 
+@checked
 def padding_rows(generator: nn.Module) -> dict[str, PaddingRows]:
     """The parts of a generator that hold such rows, by name."""
     return {n: part for n, part in generator.named_modules() if isinstance(part, PaddingRows)}

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hypernas.border import checked
 from hypernas.slicing import Slice
 from hypernas.space.architecture import Architecture
 from hypernas.subnet.anatomy import Anatomy
@@ -253,11 +254,13 @@ def _take_in_saved(
     part.take_in(saved)
 
 
+@checked
 def late_buffers(generator: nn.Module) -> dict[str, BufferKeeper]:
     """The parts of a generator that may keep more buffers than norm statistics, by name."""
     return {n: part for n, part in generator.named_modules() if isinstance(part, BufferKeeper)}
 
 
+@checked
 def running_statistics(module: nn.Module) -> dict[str, Tensor]:
     """All running statistics that a generator holds, by name: what training changes beside its parameters."""
     held = {

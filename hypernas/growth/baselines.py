@@ -6,12 +6,14 @@ from typing import Any
 
 import torch
 
+from hypernas.border import checked
 from hypernas.generators import Generator, Mixture, shared
 from hypernas.growth.growth import Growth, ordinary_network
 from hypernas.growth.members import Divided, Members
 from hypernas.space import SearchSpace
 
 
+@checked
 @torch.no_grad()
 def grow_randomly(
     members: Generator | Sequence[Generator],

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from hypernas.border import checked
 from hypernas.generators import Generator, Mixture, shared
 from hypernas.growth.subspace import subspace
 from hypernas.space import SearchSpace
@@ -69,6 +70,7 @@ class Growth:
         return self._inherit(memories)
 
 
+@checked
 def untrained(
     space: SearchSpace,
     *,

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hypernas.border import checked
 from hypernas.generators import Generator, Mixture
 from hypernas.generators.methods.patterns import matching
 from hypernas.generators.mode import evaluating
@@ -29,6 +30,7 @@ class Members:
         ValueError: if there is none, one is of several architectures, or they do not fit.
     """
 
+    @checked
     def __init__(
         self,
         members: Generator | Sequence[Generator],

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from hypernas.border import checked
 from hypernas.generators import Generator, Mixture
 from hypernas.generators.banks.bank import Bank
 from hypernas.generators.coefficients.learned import Free
@@ -29,6 +30,7 @@ from hypernas.space import SearchSpace
 from hypernas.training.optimizer import Memory
 
 
+@checked
 @torch.no_grad()
 def grow(
     members: Generator | Sequence[Generator],

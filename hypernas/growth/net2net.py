@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hypernas.border import checked
 from hypernas.generators import Generator, Mixture, shared
 from hypernas.generators.methods.patterns import matching
 from hypernas.growth.branches import branch_ends
@@ -19,6 +20,7 @@ from hypernas.space import SearchSpace
 # Legend: an axis of n channels becomes one of N; copies are the channels made from the same one.
 
 
+@checked
 @torch.no_grad()
 def net2net(
     teacher: Generator | Sequence[Generator],

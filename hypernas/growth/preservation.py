@@ -6,11 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hypernas.border import checked
 from hypernas.generators import Generator
 from hypernas.generators.mode import evaluating
 from hypernas.subnet.structure import tensors
 
 
+@checked
 @torch.no_grad()
 def deviation(
     grown: Generator,
@@ -37,6 +39,7 @@ def _deviation(found: Tensor, *own: Tensor, average: bool) -> float:
     return float((found - expected).abs().max() / expected.abs().max().clamp(min=1))
 
 
+@checked
 @torch.no_grad()
 def recalibrate(generator: Generator, batches: Iterable[Any]) -> None:
     """Replace the norm statistics of a generator's only architecture by those of batches of inputs.

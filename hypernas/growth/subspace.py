@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from hypernas.border import checked
 from hypernas.slicing import layout_of
 from hypernas.space import SearchSpace
 from hypernas.space.choice import Choice
@@ -10,6 +11,7 @@ from hypernas.subnet.norms import norm_statistics
 from hypernas.subnet.target import generated_shapes
 
 
+@checked
 def subspace(space: SearchSpace, architecture: Mapping[str, Any] | str) -> SearchSpace:
     """The space whose only architecture is this one; its largest shapes are the architecture's own.
 

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hypernas.border import checked
 from hypernas.generators import Mixture, ParameterGroup, Start, start_at
 from hypernas.generators.banks.bank import Bank, key
 from hypernas.generators.banks.draws import Starts
@@ -61,6 +62,7 @@ class LayerTemplates(Bank, StartableBank):
             stack.copy_(solved(stack, [mix], [gates[name]]))
 
 
+@checked
 def member(
     space: SearchSpace,
     *,

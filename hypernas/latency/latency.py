@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from hypernas.border import checked
 from hypernas.cost.cost import Cost
 from hypernas.latency.backend import Backend, LatencyError, Run
 from hypernas.latency.cache import Cache
@@ -59,6 +60,7 @@ class Latency(Cost):
 
     name, unit = "latency", "ms"
 
+    @checked
     def __init__(
         self,
         space: SearchSpace,

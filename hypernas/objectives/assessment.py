@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hypernas.border import checked
 from hypernas.objectives.objective import Objective
 from hypernas.objectives.taught import Taught
 from hypernas.subnet.arguments import Arguments
@@ -55,6 +56,7 @@ class Moments:
         return Moments(total, squares, models[0].num)
 
 
+@checked
 def assess(
     model: Callable[..., Any],
     batches: Iterable[tuple[Any, Any]],
@@ -67,6 +69,7 @@ def assess(
     return {name: measure.mean for name, measure in found.items()}
 
 
+@checked
 @torch.no_grad()
 def moments(
     model: Callable[..., Any],

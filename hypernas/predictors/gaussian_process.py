@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hypernas.border import checked
 from hypernas.predictors.predictor import Predictor
 from hypernas.predictors.state import label, read_state, write_state
 from hypernas.predictors.uncertain import Uncertain
@@ -41,6 +42,7 @@ class GaussianProcess(Predictor, Uncertain):
         space: of the architectures.
     """
 
+    @checked
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
         self._fitted: _Fitted | None = None

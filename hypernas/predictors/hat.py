@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from hypernas.border import checked
 from hypernas.predictors.regressor import Features, Floats, Regressor, State
 from hypernas.space.search_space import SearchSpace
 
@@ -25,6 +26,7 @@ class HatNetwork(Regressor):
         seed: of the initialisation and the draws.
     """
 
+    @checked
     def __init__(
         self,
         space: SearchSpace,

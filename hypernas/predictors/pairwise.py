@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from hypernas.border import checked
 from hypernas.predictors.regressor import Floats, Regressor, State
 from hypernas.space.architecture import Architecture
 from hypernas.space.choice import Choice
@@ -38,6 +39,7 @@ class Pairwise(Regressor):
         ValueError: if a pair is not of two choices of the space.
     """
 
+    @checked
     def __init__(
         self,
         space: SearchSpace,

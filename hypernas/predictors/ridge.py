@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.linear_model import RidgeCV
 from sklearn.preprocessing import PolynomialFeatures
 
+from hypernas.border import checked
 from hypernas.predictors.regressor import Features, Floats, Regressor, State
 from hypernas.space.search_space import SearchSpace
 
@@ -21,6 +22,7 @@ class Ridge(Regressor):
         relative: make errors small in parts of the value, which must be positive, as of latencies.
     """
 
+    @checked
     def __init__(
         self,
         space: SearchSpace,

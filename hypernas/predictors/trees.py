@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.ensemble import GradientBoostingRegressor
 
+from hypernas.border import checked
 from hypernas.predictors.regressor import Features, Floats, Regressor, State
 from hypernas.space.search_space import SearchSpace
 
@@ -23,6 +24,7 @@ class Trees(Regressor):
         seed: of the draws.
     """
 
+    @checked
     def __init__(
         self,
         space: SearchSpace,

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 from pandas import DataFrame
 
+from hypernas.border import checked
 from hypernas.reports.figure import ARM, Figure
 from hypernas.reports.section import Missing, Part, Section
 from hypernas.reports.style import COLOURS
@@ -21,6 +22,7 @@ _DECIMALS = re.compile(r"(\d\.\d\d)\d+")  # of coordinates; more cannot be seen
 _ID = re.compile(r' id="([^"]*)"')
 
 
+@checked
 def page(sections: Sequence[Section], *, title: str) -> str:
     """A whole HTML document, which fetches nothing: its own policy forbids it to."""
     environment = Environment(

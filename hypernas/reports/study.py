@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from hypernas.border import checked
+
 RESULTS, README = "results.csv", "README.md"
 
 
@@ -47,6 +49,7 @@ class Study:
         return path.read_text(encoding="utf-8") if path else ""
 
 
+@checked
 def open_study(path: Path) -> Study:
     """The study of a folder with results, or of a CSV file.
 

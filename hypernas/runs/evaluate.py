@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hypernas.border import checked
 from hypernas.distributed.device import pick_device
 from hypernas.evaluation import Evaluation, Recipe, write_csv
 from hypernas.evaluation import evaluate as measured
@@ -27,6 +28,7 @@ _NUMBER = re.compile(r"_\d+$")
 SPLITS = ("train", "validation", "test")
 
 
+@checked
 def evaluate(
     run: Run | str | os.PathLike[str],
     *,

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from hypernas.border import checked
 from hypernas.distributed.device import pick_device
 from hypernas.exports import Export, export_file
 from hypernas.runs.evaluate import Described, described
@@ -13,6 +14,7 @@ from hypernas.runs.load import Run, opened
 from hypernas.subnet.arguments import Arguments
 
 
+@checked
 def export(
     run: Run | str | os.PathLike[str],
     architecture: Described,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hypernas.border import checked
 from hypernas.distributed.device import pick_device
 from hypernas.evaluation import Recipe
 from hypernas.evaluation.inheritance import Inheritance, inheritance
@@ -38,6 +39,7 @@ class Course:
             )
 
 
+@checked
 def finetune(
     run: Run | str | os.PathLike[str],
     architecture: Described,

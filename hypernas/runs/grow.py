@@ -5,6 +5,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+from hypernas.border import checked
 from hypernas.distributed.device import pick_device, use_threads
 from hypernas.evaluation.budget import step_flops
 from hypernas.generators import Generator
@@ -34,6 +35,7 @@ from hypernas.training import Record, check_teacher, checkpoint, memory_of
 from hypernas.training.optimizer import Groups, Memory
 
 
+@checked
 def grow(
     settings: Settings,
     folder: str | os.PathLike[str],

@@ -6,9 +6,14 @@ from typing import Any
 
 from hypernas.runs import phases
 from hypernas.runs.folder import read_settings
-from hypernas.runs.settings import Settings, flat, is_whole
+from hypernas.runs.settings import Settings, check_there, flat, is_whole
 
 _ANYWHERE = ("device", "threads", "data.root", "callbacks.")  # change no result
+_KEYS = (
+    *("data", "space", "objective", "callbacks", "growth", "members", "to", "seed"),
+    *("calibration_batches", "keep_memory", "member_training", "member_optimizer"),
+    *("member_schedule", "training", "optimizer", "schedule"),
+)
 _OF_TRAINING = ("training.", "optimizer.", "schedule.", "objective.")
 
 
@@ -18,6 +23,7 @@ def check(settings: Settings) -> None:
     Raises:
         ValueError: naming all of it.
     """
+    check_there(settings, *_KEYS)
     wrong = []
     if not isinstance(settings["members"], list):
         wrong.append(

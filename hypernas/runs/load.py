@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from hypernas.border import checked
 from hypernas.runs.assembly import Parts, assemble, without_start
 from hypernas.runs.folder import checkpoints_of, read_settings
 from hypernas.runs.phases import latest
@@ -32,6 +33,7 @@ class Run(Parts):
     trust: tuple[str, ...] = ()
 
 
+@checked
 def load(folder: str | os.PathLike[str], *, trust: Trusted = None) -> Run:
     """Open a run: its data, search space, generator and objective, the newest checkpoint loaded.
 

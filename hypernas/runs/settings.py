@@ -99,6 +99,19 @@ def merged(layers: Sequence[Settings]) -> dict[str, Any]:
     return found
 
 
+def check_there(settings: Settings, *keys: str) -> None:
+    """Refuse settings that lack some.
+
+    Raises:
+        ValueError: naming all of them.
+    """
+    if lacking := [key for key in keys if key not in settings]:
+        raise ValueError(
+            f"settings lack {lacking}: expected {list(keys)}, got {list(settings)}. The command with --cfg job "
+            f"prints whole settings."
+        )
+
+
 def check_whole(settings: Settings, **least: int) -> None:
     """Refuse settings that are to be whole numbers, at least of some size.
 

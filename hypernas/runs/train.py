@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hypernas.border import checked
 from hypernas.distributed import ProcessGroup
 from hypernas.distributed.device import use_threads
 from hypernas.events import Begun, Event
@@ -13,11 +14,22 @@ from hypernas.runs.assembly import assemble, callbacks_of, strategy_of, training
 from hypernas.runs.console import next_steps
 from hypernas.runs.folder import check_resumed, checkpoints_of, write_settings
 from hypernas.runs.load import Run
-from hypernas.runs.settings import OF_A_MACHINE, Settings, check_whole, flat, resolved
+from hypernas.runs.settings import (
+    OF_A_MACHINE,
+    Settings,
+    check_there,
+    check_whole,
+    flat,
+    resolved,
+)
 from hypernas.storage.lock import held
 from hypernas.training import Record, TrainingRun, checkpoint, train_steps
 from hypernas.training.checkpoint import Checkpoint
 
+_KEYS = (
+    *("data", "space", "generator", "sampling", "objective", "optimizer", "schedule"),
+    *("training", "callbacks", "seed"),
+)
 Tell = Callable[[str], None]
 
 
@@ -25,6 +37,7 @@ def silent(text: str) -> None:
     """Tell nobody."""
 
 
+@checked
 def train(
     settings: Settings,
     folder: str | os.PathLike[str],
@@ -55,6 +68,7 @@ def train(
         Diverged, Interrupted, RankLost, CheckpointError: see `hypernas.training.Training.run`.
     """
     settings, folder, ranks = resolved(settings), Path(folder), ranks or ProcessGroup()
+    check_there(settings, *_KEYS)
     with held(folder if ranks.first else None):
         return _train(settings, folder, resume, fallback, overrides, ranks, tell)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
+from hypernas.border import checked
 from hypernas.sampling.divided import Divided
 from hypernas.sampling.sampler import Sampler
 from hypernas.space import SearchSpace
@@ -12,6 +13,7 @@ from hypernas.subnet.cache import Cache
 from hypernas.subnet.rows import ALL, Rows, equal_parts
 
 
+@checked
 def nested_family(space: SearchSpace, members: int | None = None) -> list[Architecture]:
     """Architectures from the smallest to the largest, none of which is smaller than one before it in any choice.
 

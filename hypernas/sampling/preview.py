@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from hypernas.border import checked
 from hypernas.events import Begun, Observer
 from hypernas.sampling.contest import Contest
 from hypernas.sampling.divided import rows_of
@@ -33,6 +34,7 @@ class Draw:
         return (1 if self.trained else 1 / 3) / self.rows.parts
 
 
+@checked
 def preview(
     sampler: Sampler, space: SearchSpace, num: int, *, rng: torch.Generator
 ) -> list[list[Draw]]:

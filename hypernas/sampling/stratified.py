@@ -5,10 +5,12 @@ from collections.abc import Callable
 
 import torch
 
+from hypernas.border import checked
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 
 
+@checked
 def stratified_subnets(
     space: SearchSpace,
     num: int,

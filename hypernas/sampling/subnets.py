@@ -2,10 +2,12 @@
 
 import torch
 
+from hypernas.border import checked
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 
 
+@checked
 def sample_subnets(space: SearchSpace, num_random: int, *, seed: int) -> dict[str, Architecture]:
     """The smallest, the largest and distinct random architectures, by label.
 

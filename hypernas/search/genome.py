@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from hypernas.border import checked
 from hypernas.space import Architecture, SearchSpace
 from hypernas.space.architecture import Value
 
@@ -20,6 +21,7 @@ class Genome:
         sizes: the number of values of each choice.
     """
 
+    @checked
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
         self.sizes = [len(choice.values) for choice in space.choices.values()]

@@ -63,6 +63,8 @@ class Problem:
     def __post_init__(self) -> None:
         object.__setattr__(self, "objectives", tuple(self.objectives))
         object.__setattr__(self, "constraints", tuple(self.constraints))
+        if not isinstance(self.known, Mapping):
+            raise TypeError(f"known must map names to measures, got {self.known!r:.200}.")
         known = {name: Memory.of(measure) for name, measure in self.known.items()}
         object.__setattr__(self, "known", known)
         names = [objective.name for objective in self.objectives]

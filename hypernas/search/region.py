@@ -3,6 +3,7 @@
 from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
+from hypernas.border import checked
 from hypernas.search.evaluated import Evaluated
 from hypernas.search.infeasible import Infeasible
 from hypernas.search.problem import Problem
@@ -20,6 +21,7 @@ class Region:
         problem: with known measures, or none.
     """
 
+    @checked
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         self._limits = [part for part in problem.constraints if part.name in problem.known]

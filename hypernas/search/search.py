@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import final
 
+from hypernas.border import checked
 from hypernas.search.evaluated import Evaluated
 from hypernas.search.problem import Problem
 from hypernas.space import Architecture
@@ -24,6 +25,7 @@ class Search(ABC):
         asked: all that was asked so far.
     """
 
+    @checked
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.told: list[Evaluated] = []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from hypernas.border import checked
 from hypernas.slicing import Slice
 from hypernas.space import Architecture, SearchSpace
 from hypernas.space.architecture import Value
@@ -57,6 +58,7 @@ class Superposition:
             have the largest shape of each parameter.
     """
 
+    @checked
     def __init__(self, space: SearchSpace, *, most_combinations: int = 4096) -> None:
         self.space = space
         self.choices = {n: len(c.values) for n, c in space.choices.items() if len(c.values) > 1}

@@ -288,6 +288,10 @@ def misfit(name: str, large: tuple[int, ...], small: tuple[int, ...]) -> str:
 
 
 def _shape(module: nn.Module, name: str) -> tuple[int, ...]:
+    if not isinstance(module, nn.Module) or not isinstance(name, str):
+        raise TypeError(
+            f"expected a module and the name of a parameter, got {module!r:.80} and {name!r:.80}."
+        )
     *path, leaf = name.split(".")
     owner: Any = module
     for part in path:

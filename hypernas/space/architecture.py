@@ -43,6 +43,10 @@ class Architecture(Mapping[str, Value]):
     __slots__ = ("_hash", "_values", "of")
 
     def __init__(self, values: Mapping[str, Any], *, of: object = None) -> None:
+        if not isinstance(values, Mapping):
+            raise TypeError(
+                f"an architecture maps choices to values, as {{'depth': 2}}, got {values!r:.200}."
+            )
         self._values = {str(name): freeze(value) for name, value in values.items()}
         self._hash = hash(frozenset(self._values.items()))
         self.of = of

@@ -32,6 +32,10 @@ class Choice:
     def __post_init__(self) -> None:
         if isinstance(self.values, str) or not isinstance(self.values, Sequence | range):
             raise TypeError(f"the values of a choice must be a sequence, got {self.values!r}.")
+        if not isinstance(self.when, Mapping):
+            raise TypeError(
+                f"when must map other choices to their values, as {{'depth': [2, 3]}}, got {self.when!r}."
+            )
         values = tuple(freeze(value) for value in self.values)
         if not values or len(set(values)) != len(values):
             raise ValueError(f"a choice needs one or more distinct values, got {list(values)}.")

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hypernas.border import checked
 from hypernas.space.choice import Choice
 from hypernas.space.search_space import SearchSpace
 
@@ -26,6 +27,7 @@ class Encoding:
         names: a label for each of the D features.
     """
 
+    @checked
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
         self.names: list[str] = []
@@ -74,6 +76,7 @@ def _position(choice: Choice, value: Any) -> float:
     return choice.values.index(value) / (len(choice.values) - 1)
 
 
+@checked
 def mip(
     features: Tensor,  # shape: (..., D), each in [0, 1]
     *,

@@ -43,6 +43,10 @@ class SearchSpace:
         layouts: Mapping[str, Any] | Literal["auto"] | None = None,
         inputs: Any = None,
     ) -> None:
+        if not isinstance(choices, Mapping):
+            raise TypeError(
+                f"choices must map names to values, as {{'width': [4, 8]}}, got {choices!r:.200}."
+            )
         self.choices: dict[str, Choice] = {
             str(name): choice if isinstance(choice, Choice) else Choice(listed(choice))
             for name, choice in choices.items()

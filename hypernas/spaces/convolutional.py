@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from hypernas.border import checked
 from hypernas.space import SearchSpace
 from hypernas.space.choice import Choice
 from hypernas.spaces.norms import Norm, make_norm
@@ -66,6 +67,7 @@ class ConvNet(nn.Module):
         return self.head(x.flatten(2).mean(2))
 
 
+@checked
 def conv1d(
     *,
     input_shape: Sequence[int],
@@ -83,6 +85,7 @@ def conv1d(
     )
 
 
+@checked
 def conv2d(
     *,
     input_shape: Sequence[int],

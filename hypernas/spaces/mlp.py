@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from hypernas.border import checked
 from hypernas.space import SearchSpace
 from hypernas.space.choice import Choice
 from hypernas.spaces.norms import Norm, make_norm
@@ -36,6 +37,7 @@ class MLP(nn.Module):
         return self.head(x)
 
 
+@checked
 def mlp(
     *,
     input_shape: Sequence[int],

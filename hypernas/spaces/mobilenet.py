@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from hypernas.border import checked
 from hypernas.space import SearchSpace
 from hypernas.space.choice import Choice
 
@@ -100,6 +101,7 @@ class MobileNet(nn.Module):
         return self.head(self.dropout(self.activation(self.hidden(x))))
 
 
+@checked
 def mobilenet(
     *,
     input_shape: Sequence[int],

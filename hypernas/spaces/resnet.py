@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from hypernas.border import checked
 from hypernas.space import SearchSpace
 from hypernas.space.choice import Choice
 from hypernas.spaces.norms import Norm, make_norm
@@ -69,6 +70,7 @@ class ResNet(nn.Module):
         return self.head(x.mean((2, 3)))
 
 
+@checked
 def resnet(
     *,
     input_shape: Sequence[int],

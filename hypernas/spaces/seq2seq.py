@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hypernas.border import checked
 from hypernas.slicing import PREFIX
 from hypernas.space import SearchSpace
 from hypernas.space.choice import Choice
@@ -120,6 +121,7 @@ class EncoderDecoder(nn.Module):
         return memories
 
 
+@checked
 def seq2seq(
     *,
     input_shape: Sequence[int],

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hypernas.border import checked
 from hypernas.space import SearchSpace
 from hypernas.space.choice import Choice
 from hypernas.spaces.attention import FUSED_QKV
@@ -49,6 +50,7 @@ class LanguageModel(nn.Module):
         return self.head(self.norm(x))
 
 
+@checked
 def transformer_lm(
     *,
     input_shape: Sequence[int],

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from hypernas.border import checked
 from hypernas.space import SearchSpace
 from hypernas.space.choice import Choice
 from hypernas.spaces.attention import FUSED_QKV
@@ -64,6 +65,7 @@ class VisionTransformer(nn.Module):
         return self.head(x.mean(1) if self.class_token is None else x[:, 0])
 
 
+@checked
 def vit(
     *,
     input_shape: Sequence[int],

@@ -4,7 +4,10 @@ import time
 from collections.abc import Callable, Mapping
 from statistics import median
 
+from hypernas.border import checked
 
+
+@checked
 def measure_steps(
     steps: Mapping[str, Callable[[int], None]], *, rounds: int = 20, warmup: int = 3
 ) -> dict[str, float]:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from hypernas.border import checked
 from hypernas.evaluation import write_csv
 from hypernas.runs.console import say
-from hypernas.runs.settings import Settings
+from hypernas.runs.settings import Settings, check_there
 from hypernas.storage.lock import held
 from hypernas.studies.composer import Composer
 from hypernas.studies.jobs import Jobs
@@ -17,9 +18,13 @@ from hypernas.studies.rows import Found, Row
 from hypernas.studies.work import work
 from hypernas.training import Interrupted
 
+_KEYS = (
+    *("study", "scale", "arms", "seeds", "budgets", "split", "workers", "device", "out", "work"),
+)
 _FILES = ("results", "references", "tuning", "runs", "stability", "cost")  # each NAME.csv
 
 
+@checked
 def study(settings: Settings, compose: Composer, *, console: Console | None = None) -> Path:
     """Run what is missing of a study, and write its CSV files after every stage.
 
@@ -37,6 +42,7 @@ def study(settings: Settings, compose: Composer, *, console: Console | None = No
             another process writes there.
         Interrupted: after Ctrl-C; what is done is kept.
     """
+    check_there(settings, *_KEYS)
     console = console or Console(stderr=True)
     folder = Path(settings["work"])
     with Jobs(work, folder, workers=settings["workers"], console=console) as jobs:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hypernas.border import checked
 from hypernas.slicing import PREFIX, Layout, Slice, layout_of, prefix, slice_of
 from hypernas.slicing.fused import ruling_layout
 from hypernas.slicing.layout import layout_of_statistic
@@ -40,6 +41,7 @@ class Supernet:
             dtype.
     """
 
+    @checked
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
         self._references = [(a, build_skeleton(space, a)) for a in space.references()]

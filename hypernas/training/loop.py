@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hypernas.border import checked
 from hypernas.events import Begun, Ended, Event, Stepped
 from hypernas.sampling import Contest, rows_of, weights_of
 from hypernas.space.architecture import Architecture
@@ -20,6 +21,7 @@ from hypernas.training.run import TrainingRun
 Batch = tuple[Any, Any]  # inputs and targets, which only the objective and the target look into
 
 
+@checked
 def train_steps(run: TrainingRun) -> Iterator[Event]:
     """Train, and yield each event once everybody has been told of it.
 

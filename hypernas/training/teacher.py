@@ -2,6 +2,7 @@
 
 import torch
 
+from hypernas.border import checked
 from hypernas.objectives import Objective
 from hypernas.sampling import Sampler, preview
 from hypernas.space import SearchSpace
@@ -9,6 +10,7 @@ from hypernas.space import SearchSpace
 _STEPS = 64  # that are looked at
 
 
+@checked
 def check_teacher(objective: Objective, sampler: Sampler, space: SearchSpace) -> None:
     """Refuse in-place distillation with a sampler whose steps have no teacher for their subnets.
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from hypernas.border import checked
 from hypernas.distributed.replicated import norm as norm_of
 from hypernas.mixing import Ledger, kernels, noting
 from hypernas.mixing.kernels import COMPILED, Choice, choice
@@ -42,6 +43,7 @@ class Update:
         path: "fused", "fused by Triton", or "torch" and why.
     """
 
+    @checked
     def __init__(self, optimizer: torch.optim.Optimizer, *, alone: bool = True) -> None:
         self.optimizer = optimizer
         self._rule = next((rule for rule in RULES if type(optimizer) is rule.kind), None)

@@ -1,6 +1,7 @@
 """Every command that opens a folder calls nothing that its settings name unless it is told to trust it."""
 
 import json
+import pickle
 import sys
 from pathlib import Path
 
@@ -70,6 +71,28 @@ def test_modules_beside_a_run_are_not_imported_in_the_place_of_installed_ones(ru
         assert str(Path.cwd()) not in sys.path
     finally:
         sys.path[:] = before
+
+
+def test_no_command_that_reads_a_run_unpickles_anything(run):
+    assert run("train", *FAST)[0] == 0
+    found: list[object] = []
+    watching = [True]
+
+    def watch(event: str, arguments: tuple[object, ...]) -> None:
+        if watching and event == "pickle.find_class":
+            found.append(arguments)
+
+    sys.addaudithook(watch)  # for good: it sees nothing any more once the list is empty
+    pickle.loads(pickle.dumps(Path("a")))
+    assert found != []
+    found.clear()
+    try:
+        for command in [*COMMANDS[:2], *COMMANDS[3:], ["report", "first"]]:
+            status, _, error = run(*command)
+            assert status == 0, error
+    finally:
+        watching.clear()
+    assert found == []
 
 
 def test_what_training_prints_trusts_the_modules_of_its_own_settings(run, tmp_path):

@@ -23,6 +23,7 @@ import signal
 import sys
 import tempfile
 import traceback
+import typing
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -40,8 +41,10 @@ JUNK: list[Any] = [
 ]  # fmt: skip
 RAW = (
     *(AttributeError, LookupError, EOFError, AssertionError, ArithmeticError, NameError),
-    *(RecursionError, StopIteration, UnicodeError, SystemError),
+    *(RecursionError, StopIteration, SystemError),
 )
+_ENDLESS = 2**70
+_COUNTS = ("warmup", "rounds", "steps", "counted")  # do as many as one asks for
 _LIMIT = 10  # seconds of a call
 _NOT_CALLED = {  # start processes, measure for long, or wait for others
     *("hypernas.distributed.join", "hypernas.studies.measure_memory", "hypernas.search.run"),
@@ -89,9 +92,10 @@ def public(only: str = "") -> dict[str, Callable[..., Any]]:
     for module in map(importlib.import_module, sorted(names, key=len)):
         for name in getattr(module, "__all__", ()):
             value = getattr(module, name)
-            kind = inspect.isclass(value)
-            if not callable(value) or (
-                kind and (inspect.isabstract(value) or issubclass(value, BaseException))
+            if not inspect.isclass(value) and not inspect.isfunction(value):
+                continue
+            if inspect.isclass(value) and (
+                inspect.isabstract(value) or issubclass(value, BaseException)
             ):
                 continue
             if all(value is not other for other in found.values()):
@@ -103,7 +107,10 @@ def calls(function: Callable[..., Any], name: str, samples: Samples) -> Iterator
     """The parameters of a function, each with every kind of junk by its number."""
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            yield from ((parameter.name, i) for i in range(len(JUNK)))
+            for i, value in enumerate(JUNK):
+                counts = parameter.name.startswith("num") or parameter.name in _COUNTS
+                if not (counts and type(value) is int and value == _ENDLESS):
+                    yield parameter.name, i
 
 
 def valid(function: Callable[..., Any], samples: Samples) -> dict[str, Any]:
@@ -113,11 +120,18 @@ def valid(function: Callable[..., Any], samples: Samples) -> dict[str, Any]:
         LookupError: if there is no sample of one.
     """
     found = {}
+    made = function.__init__ if inspect.isclass(function) else function
+    try:
+        hints = typing.get_type_hints(made)
+    except NameError:  # of what only a type checker imports
+        hints = {}
     for parameter in inspect.signature(function).parameters.values():
         if parameter.default is parameter.empty and parameter.kind not in (
             *(parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD),
         ):
-            found[parameter.name] = samples.of(function.__name__, parameter.name)
+            found[parameter.name] = samples.of(
+                function.__name__, parameter.name, hints.get(parameter.name)
+            )
     return found
 
 
@@ -149,12 +163,14 @@ def run(samples: Samples, *, only: str = "", part: int = 1, seed: int = 0) -> Fo
         only: the beginning of the names of functions.
         part: one in so many calls is made.
     """
-    rng, found = random.Random(seed), Found()
+    found = Found()
     for name, function in public(only).items():
         if name in _NOT_CALLED:
             continue
         for parameter, i in calls(function, name, samples):
-            if rng.randrange(part):
+            if random.Random(f"{seed} {name} {parameter} {i}").randrange(
+                part
+            ):  # whatever else there is
                 continue
             try:
                 arguments = valid(function, samples) | {parameter: JUNK[i]}
@@ -166,7 +182,12 @@ def run(samples: Samples, *, only: str = "", part: int = 1, seed: int = 0) -> Fo
             where = f"{parameter}={JUNK[i]!r:.40}"
             if isinstance(error, TimeoutError) and "endurance" in str(error):
                 found.hung.append(f"{name}: {where}")
-            elif isinstance(error, RAW) and not _worded(error):
+            elif (
+                isinstance(error, RAW)
+                and not isinstance(error, ValueError)
+                and not _worded(error)
+                and not _of_target(error)
+            ):
                 found.raw[name].append(
                     f"{where}: {type(error).__name__}: {error} ({_place(error)})"
                 )
@@ -180,6 +201,12 @@ def _worded(error: BaseException) -> bool:
     return type(error).__module__.startswith("hypernas.")
 
 
+def _of_target(error: BaseException) -> bool:
+    """True for what a target's own forward raises of inputs that do not suit it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return any(f.name == "forward" and "/hypernas/spaces/" in f.filename for f in frames[-3:])
+
+
 def _place(error: BaseException) -> str:
     """File and line of the library in which an error arose."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "/hypernas/" in f.filename]
@@ -188,7 +215,7 @@ def _place(error: BaseException) -> str:
     )
 
 
-def _ring(*_: object) -> None:
+def ring(*_: object) -> None:
     raise TimeoutError("endurance: the call took too long")
 
 
@@ -201,7 +228,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    signal.signal(signal.SIGALRM, _ring)
+    signal.signal(signal.SIGALRM, ring)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         found = run(Samples(Path(folder)), only=options.only, part=options.part, seed=options.seed)

@@ -2,8 +2,10 @@
 
 import contextlib
 import functools
+import types
+import typing
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +51,8 @@ class Samples:
         self.folder = folder
         self._made = self._values()
 
-    def of(self, owner: str, name: str) -> Any:
-        """A value of a parameter.
+    def of(self, owner: str, name: str, hint: Any) -> Any:
+        """A value of a parameter, by its name, or else by its annotation if that is plain.
 
         Args:
             owner: name of the function or class.
@@ -58,7 +60,8 @@ class Samples:
         Raises:
             LookupError: if there is none.
         """
-        return self._made.get(f"{owner}.{name}", self._made.get(name, _missing))()
+        made = self._made.get(f"{owner}.{name}", self._made.get(name))
+        return _plain(hint) if made is None else made()
 
     def generator(self) -> generators.Generator:
         return generators.shared(self.space)
@@ -250,5 +253,13 @@ def _fitted(space: Any, architectures: Any) -> Ridge:
     return predictor
 
 
-def _missing() -> Any:
+_PLAIN = {int: 2, float: 0.5, str: "name", bool: True, dict: {}, tuple: (), list: []}
+
+
+def _plain(hint: Any) -> Any:
+    kind = typing.get_origin(hint) or hint
+    for one in typing.get_args(hint) if kind in (typing.Union, types.UnionType) else [kind]:
+        one = {Mapping: dict, Sequence: tuple}.get(typing.get_origin(one) or one, one)
+        if one in _PLAIN:
+            return _PLAIN[one]
     raise LookupError("no sample")

@@ -6,12 +6,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from hypernas.border import checked
 from hypernas.generators.hypernetworks.full import FullHypernetwork, starting_deviations
 from hypernas.generators.hypernetworks.input import NetworkInput
 from hypernas.generators.hypnettorch.network import (
     HypnettorchNetwork,
     arguments_for,
     import_hnets,
+    told,
 )
 from hypernas.generators.start.start import start_at
 from hypernas.generators.start.trained import Start
@@ -57,6 +59,7 @@ def from_hypnettorch(
     return start_at(made, start)
 
 
+@checked
 def hmlp(
     space: SearchSpace,
     *,
@@ -84,7 +87,8 @@ def hmlp(
     """
 
     def make(arguments: Mapping[str, Any]) -> Any:
-        return import_hnets().HMLP(**arguments, layers=tuple(hidden_dims))
+        with told("hmlp"):
+            return import_hnets().HMLP(**arguments, layers=tuple(hidden_dims))
 
     made = _generator(
         space, _seeded(make, seed), encode, independent, normalize, True, network_lr_scale, seed
@@ -92,6 +96,7 @@ def hmlp(
     return start_at(made, start)
 
 
+@checked
 def chunked_hmlp(
     space: SearchSpace,
     *,
@@ -123,12 +128,13 @@ def chunked_hmlp(
     """
 
     def make(arguments: Mapping[str, Any]) -> Any:
-        return import_hnets().ChunkedHMLP(
-            **arguments,
-            chunk_size=chunk_size,
-            chunk_emb_size=embedding_dim,
-            layers=tuple(hidden_dims),
-        )
+        with told("chunked_hmlp"):
+            return import_hnets().ChunkedHMLP(
+                **arguments,
+                chunk_size=chunk_size,
+                chunk_emb_size=embedding_dim,
+                layers=tuple(hidden_dims),
+            )
 
     made = _generator(
         space, _seeded(make, seed), encode, independent, normalize, True, network_lr_scale, seed

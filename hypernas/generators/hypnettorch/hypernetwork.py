@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from hypernas.border import checked
 from hypernas.generators import Generator
 from hypernas.generators.hypnettorch.network import import_hnets
 from hypernas.space.architecture import Architecture
@@ -15,6 +16,7 @@ _Interface = import_hnets().HyperNetInterface
 _FORMATS = ("flattened", "sequential", "squeezed")
 
 
+@checked
 def as_hypnettorch(
     generator: Generator, architectures: Iterable[Mapping[str, Any]] | None = None
 ) -> "HypnettorchHypernetwork":

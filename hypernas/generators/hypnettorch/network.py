@@ -1,7 +1,8 @@
 """A hypernetwork of hypnettorch as the network that writes every weight."""
 
+import contextlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +18,22 @@ from hypernas.subnet.supernet import Supernet
 _LEAST = 0.01  # deviation at the start of what would never leave zero
 _FAR = 5.0  # times what a start should be, from which on it is told
 _ADVICE = "Build it with **hypnettorch_arguments(space)."
+
+
+@contextlib.contextmanager
+def told(kind: str) -> Iterator[None]:
+    """Say in words that hypnettorch does not take the arguments of a hypernetwork; it asserts, and says nothing.
+
+    Raises:
+        ValueError: in the place of that.
+    """
+    try:
+        yield
+    except (AssertionError, LookupError, AttributeError) as error:
+        raise ValueError(
+            f"hypnettorch makes no such hypernetwork for {kind} ({type(error).__name__} {error}): expected "
+            f"positive whole sizes of layers, chunks and embeddings."
+        ) from error
 
 
 def import_hnets() -> ModuleType:

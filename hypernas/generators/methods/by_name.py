@@ -7,6 +7,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from hypernas.border import checked
 from hypernas.generators.children import children
 from hypernas.generators.composite import Composite
 from hypernas.generators.generator import Generator, ParameterGroup
@@ -38,6 +39,7 @@ class ByName(Composite, Startable):
         ValueError: if conditions of two parts differ in size.
     """
 
+    @checked
     def __init__(self, space: SearchSpace, parts: Mapping[str, Generator]) -> None:
         dims = {label: part.condition_dim for label, part in parts.items() if part.condition_dim}
         if len(set(dims.values())) > 1:
@@ -74,6 +76,7 @@ class ByName(Composite, Startable):
         ]
 
 
+@checked
 def by_name(
     space: SearchSpace,
     parts: Mapping[str, GeneratorMaker] | None = None,

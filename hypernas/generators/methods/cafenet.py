@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hypernas.border import checked
 from hypernas.generators.banks.bank import PerParameterBank
 from hypernas.generators.coefficients.source import Constant
 from hypernas.generators.composite import makers
@@ -20,6 +21,7 @@ from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.supernet import Supernet
 
 
+@checked
 def cafenet(
     space: SearchSpace,
     *,
@@ -58,11 +60,13 @@ def cafenet(
     return start_at(generator, start)
 
 
+@checked
 def has_free_channels(generator: Generator) -> bool:
     """True if any slices of a generator leave channels to `choose_channels`."""
     return any(isinstance(part, FreeChannels) for part in generator.modules())
 
 
+@checked
 def choose_channels(
     generator: Generator,
     architecture: Given,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from hypernas.border import checked
 from hypernas.generators.banks.bank import key
 from hypernas.generators.generator import Generator, Given, ParameterGroup
 from hypernas.generators.start.start import start_at
@@ -183,6 +184,7 @@ class Standalone(Generator, Startable, BufferKeeper):
             self._add(architecture, self._fresh(architecture))
 
 
+@checked
 def has_late_parameters(generator: Generator) -> bool:
     """True if parameters of a generator come to life while it trains."""
     return any(isinstance(part, Standalone) for part in generator.modules())

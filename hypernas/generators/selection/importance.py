@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.testing import assert_close
 
+from hypernas.border import checked
 from hypernas.generators.mixture import Mixture
 from hypernas.generators.selection.channels import Channels, Tied, tied_channels
 from hypernas.mixing import PLAIN, Coefficients
@@ -18,6 +19,7 @@ from hypernas.subnet.structure import named_tensors, part_at
 from hypernas.subnet.supernet import Supernet
 
 
+@checked
 @torch.no_grad()
 def sort_channels(
     generator: Mixture,

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hypernas.border import checked
 from hypernas.generators.start.factors import Factor, shrinking
 from hypernas.generators.start.importance import Importance, importance
 from hypernas.generators.start.probe import Probe, permuted
@@ -45,6 +46,7 @@ class Ordered:
         return "\n".join(lines)
 
 
+@checked
 def ordered(
     space: SearchSpace,
     start: Start,

@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from hypernas.border import checked
 from hypernas.generators.start.names import renamed
 from hypernas.space import SearchSpace
 from hypernas.subnet.norms import norm_statistics
@@ -42,6 +43,7 @@ class Trained:
         return Trained({n: w for n, w in self.weights.items() if n in names}, self.buffers)
 
 
+@checked
 def read(space: SearchSpace, start: Start) -> Trained:
     """The tensors of a trained module that is the largest architecture of a space.
 

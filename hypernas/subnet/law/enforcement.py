@@ -4,6 +4,7 @@ import warnings
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from hypernas.border import checked
 from hypernas.space import SearchSpace
 from hypernas.subnet.law.examination import Examination, examine, few
 from hypernas.subnet.law.verdict import written
@@ -15,6 +16,7 @@ _EXAMINED: WeakKeyDictionary[SearchSpace, tuple[dict[str, Any], Examination]] = 
 _UNTOLD: WeakKeyDictionary[SearchSpace, str] = WeakKeyDictionary()  # of what is undecided
 
 
+@checked
 def enforce(space: SearchSpace) -> bool:
     """Put the slices of a space to the law, once for its layouts; where it is broken, take or want others.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from hypernas.border import checked
 from hypernas.space import SearchSpace
 from hypernas.subnet.law.judge import Probe, judge
 from hypernas.subnet.law.verdict import Verdict, written
@@ -32,6 +33,7 @@ class Examination:
         return "\n".join([*lines, *([f"write {written(self.layouts)}"] if self.layouts else [])])
 
 
+@checked
 def examine(space: SearchSpace, probes: Iterable[Probe], *, inputs: Any = None) -> Examination:
     """Put architectures to the law, one after the other.
 
@@ -62,6 +64,7 @@ def examine(space: SearchSpace, probes: Iterable[Probe], *, inputs: Any = None) 
     return Examination(tuple(verdict for _, verdict in seen), found)
 
 
+@checked
 def check(space: SearchSpace, *, inputs: Any = None) -> Examination:
     """Put every choice of a space to the law of slices, one by one, and look for the layouts it needs.
 
@@ -77,6 +80,7 @@ def check(space: SearchSpace, *, inputs: Any = None) -> Examination:
     return examine(space, every_choice(space), inputs=inputs)
 
 
+@checked
 def few(space: SearchSpace) -> Iterator[Probe]:
     """The smallest architecture and a random one: enough for what all subnets have wrong alike."""
     smallest = space.smallest()
@@ -85,6 +89,7 @@ def few(space: SearchSpace) -> Iterator[Probe]:
     yield Probe(str(other), other)
 
 
+@checked
 def every_choice(space: SearchSpace, *, num_random: int = 4) -> Iterator[Probe]:
     """The smallest architecture, then each choice's every other value under the largest of the rest, then random ones."""
     smallest = space.smallest()

@@ -16,6 +16,7 @@ from typing import Any
 
 from torch import nn
 
+from hypernas.border import checked
 from hypernas.slicing.fused import own_layout
 from hypernas.slicing.layout import layout_of, layout_of_statistic, owners, plain_name, written
 from hypernas.slicing.slice import Slice, misfit, prefix, slice_of, spatial_axes
@@ -45,6 +46,7 @@ class Probe:
     architecture: Architecture
 
 
+@checked
 def judge(
     space: SearchSpace,
     probe: Probe,

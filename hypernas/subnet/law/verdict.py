@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from hypernas.border import checked
+
 State = Literal["holds", "broken", "undecided"]
 
 
@@ -39,6 +41,7 @@ class Verdict:
         return text + (f"; fails on padded examples: {self.unpadded}" if self.unpadded else "")
 
 
+@checked
 def written(layouts: Mapping[str, str]) -> str:
     """Layouts ready to paste."""
     return "layouts={" + ", ".join(f'"{p}": "{text}"' for p, text in layouts.items()) + "}"
