@@ -56,7 +56,7 @@ class Checkpoints(Callback):
         """
         folder = run.path(self.folder)
         there = checkpoint.saved(folder)
-        if there:
+        if there and there[-1].step:  # step 0 is what a growth begins with
             raise FileExistsError(
                 f"{folder} holds checkpoints of another run, up to step {there[-1].step}: go on with it by "
                 f"resume={str(folder)!r}, or give another folder (Record, or Checkpoints(folder=...))."
