@@ -192,7 +192,8 @@ def test_training_chooses_what_is_free(objective):
 def test_training_with_radius_zero_is_training_with_shared_weights():
     first, second = fit(cafenet(space(), radius=0)), fit(shared(space()))
     for architecture in some(first.space):
-        assert_close(first(architecture), second(architecture), rtol=0, atol=0)
+        # steps of gathered slices and of prefixes are summed in another order
+        assert_close(first(architecture), second(architecture), rtol=1e-5, atol=1e-7)
 
 
 def test_a_resumed_run_chooses_as_one_that_never_stopped(tmp_path):
