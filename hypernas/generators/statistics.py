@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterable, Mapping
 from functools import partial
 from operator import gt
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -172,9 +172,8 @@ class SharedStatistics(nn.Module, BufferKeeper):
         return {name: placed(buffer) for name, buffer in every.items() if name in names}
 
     def _shared(self, name: str) -> Tensor:
-        own: Mapping[str, Any] = (
-            self._buffers
-        )  # `get_buffer` takes longer than all else of a statistic
+        # `get_buffer` takes longer than all else of a statistic
+        own = cast("Mapping[str, Tensor]", self._buffers)
         return own[_late_key(name) if name in self._late else name.replace(".", "/")]
 
     def _adopt(self, subnet: Subnet, changed: Mapping[str, Tensor]) -> None:
