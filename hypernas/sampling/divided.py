@@ -21,7 +21,7 @@ class Divided(ABC):
 
 
 def rows_of(sampler: Sampler, architectures: Sequence[Architecture]) -> list[Rows] | None:
-    """The parts that a step's architectures read; None where the sampler has none.
+    """The parts that a step's architectures read; None where all read the whole batch.
 
     Raises:
         ValueError: if there are not as many as architectures.
@@ -34,4 +34,4 @@ def rows_of(sampler: Sampler, architectures: Sequence[Architecture]) -> list[Row
             f"{type(sampler).__name__} gives {len(rows)} parts of a batch for {len(architectures)} "
             f"architectures: give one for each, in their order."
         )
-    return rows
+    return None if all(own.parts == 1 for own in rows) else rows

@@ -4,12 +4,13 @@ from functools import partial
 
 import pytest
 import torch
+from torch import nn
 from torch.testing import assert_close
 from training_runs import blobs, fit, short, space
 
-from hypernas import generators
+from hypernas import SearchSpace, generators
 from hypernas.distributed import ProcessGroup, Replicated
-from hypernas.objectives import CrossEntropy, InPlaceDistillation
+from hypernas.objectives import CrossEntropy, InPlaceDistillation, Objective
 from hypernas.sampling import Sandwich, Uniform, rows_of
 from hypernas.subnet.rows import ALL, Rows, equal_parts, num_rows
 from hypernas.training.gradients import add_gradients
@@ -115,9 +116,9 @@ def test_a_batch_of_fewer_examples_than_parts_is_refused():
 def test_samplers_divide_where_they_are_told_to():
     own, rng = space("layer"), torch.Generator().manual_seed(0)
     for sampler, expected in [
-        (Uniform(num=2), [ALL, ALL]),
+        (Uniform(num=2), None),
         (Uniform(num=2, divide=True), [Rows(0, 2), Rows(1, 2)]),
-        (Sandwich(num_random=2), [ALL] * 4),
+        (Sandwich(num_random=2), None),
         (Sandwich(num_random=2, divide=True), [ALL, Rows(0, 2), Rows(1, 2), ALL]),
     ]:
         assert rows_of(sampler, sampler(own, rng)) == expected
@@ -143,3 +144,38 @@ def test_training_divides_its_batches():
     assert not torch.equal(
         one.state_dict()[name := next(iter(one.state_dict()))], four.state_dict()[name]
     )
+
+
+class Words(nn.Module):
+    """Reads words, which are no tensors."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.layer = nn.Linear(1, width)
+
+    def forward(self, words):
+        return self.layer(torch.tensor([[float(len(word))] for word in words])).mean(1)
+
+
+class Longer(Objective):
+    """The squared error from numbers that are no tensors either."""
+
+    def loss(self, outputs, targets, teacher=None):
+        return (outputs - torch.tensor(targets)).square().mean()
+
+    def measures(self, outputs, targets):
+        return {"loss": (outputs - torch.tensor(targets)).square()}
+
+
+def test_batches_that_nobody_divides_need_no_tensors():
+    space = SearchSpace({"width": [2, 4]}, lambda a: Words(a["width"]), layouts={"*": "..."})
+    generator = generators.shared(space)
+    sampler, rng = Uniform(num=2), torch.Generator().manual_seed(0)
+    drawn = sampler(space, rng)
+    subnets = [generator.subnet(a) for a in drawn]
+    part = Part(subnets, ((["a", "word"],), [1.0, 2.0]), rows_of(sampler, drawn))
+    storage = Replicated(generator, ProcessGroup())
+    options = {"combine": "mean", "precision": "float32"}
+    losses = add_gradients(storage, [part], Longer(), **options)
+    assert len(losses) == 3
+    assert torch.isfinite(losses).all()
