@@ -10,6 +10,7 @@ from training_runs import fit, short, space
 from hypernas import Choice, SearchSpace, generators
 from hypernas.events import Begun
 from hypernas.sampling import Delayed, Fixed, Phase, Progressive, Sandwich, StrictFairness
+from hypernas.training.callbacks import Checkpoints
 
 SPACE = SearchSpace(
     {
@@ -154,8 +155,6 @@ def test_outside_of_training_a_timed_sampler_says_what_it_needs(sampler):
     "make", [lambda: Delayed(delay=0.5, ramp=0.5), Progressive, StrictFairness]
 )
 def test_training_that_is_resumed_takes_the_steps_of_one_that_never_stopped(make, tmp_path):
-    from hypernas.training.callbacks import Checkpoints
-
     whole, resumed = (generators.shared(space("layer")) for _ in range(2))
     training = short(10)
     saves = Checkpoints(tmp_path, every=5)
