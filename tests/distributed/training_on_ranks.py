@@ -153,9 +153,9 @@ def gradients(
     rng = torch.Generator().manual_seed(1)
     sampler = Sandwich(num_random=max(num_random, 0), divide=divide)
     architectures = sampler(generator.space, rng)
-    rows = rows_of(sampler, architectures)[: len(architectures) if num_random >= 0 else 1]
+    rows = rows_of(sampler, architectures)  # None where all read the whole batch
     if num_random < 0:
-        architectures = architectures[:1]
+        architectures, rows = architectures[:1], rows and rows[:1]
     inputs, targets = (tensor[:33] for tensor in blobs(dtype).train.tensors)
     objective = InPlaceDistillation(weight=0.7, temperature=2.0) if distils else CrossEntropy()
     storage = kept(generator, ranks)
