@@ -55,14 +55,26 @@ def test_a_config_gives_every_argument_its_default(group, name):
 
 
 @pytest.mark.parametrize(
-    "name", sorted(p.stem for p in (configs() / "callbacks").glob("*.yaml") if p.stem != "own")
+    ("group", "name"),
+    [
+        (group, path.stem)
+        for group in ("callbacks", "changes")
+        for path in sorted((configs() / group).glob("*.yaml"))
+        if path.stem != "own"
+    ],
 )
-def test_a_config_of_callbacks_gives_every_argument_its_default(name):
-    for node in composed(f"callbacks=[{name}]")["callbacks"].values():
-        parameters = dict(inspect.signature(get_object(node._target_)).parameters)
+def test_a_config_of_which_one_chooses_several_gives_every_argument_its_default(group, name):
+    for node in OmegaConf.to_container(composed(f"{group}=[{name}]"))[group].values():
+        parameters = dict(inspect.signature(get_object(node["_target_"])).parameters)
         parameters.pop("console", None)  # no setting
+        parameters.pop("space", None)  # left to the caller
         given = {key: value for key, value in node.items() if key not in META}
-        assert given == {key: parameter.default for key, parameter in parameters.items()}
+        defaults = {key: parameter.default for key, parameter in parameters.items()}
+        needed = {key for key, value in defaults.items() if value is inspect.Parameter.empty}
+        assert {key for key, value in given.items() if value == "???"} == needed
+        assert set(given) == set(defaults)
+        for key in set(given) - needed:
+            assert listed(given[key]) == listed(defaults[key]), key
 
 
 def listed(value):

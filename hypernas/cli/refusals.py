@@ -47,6 +47,7 @@ def check(command: str, config: DictConfig, choices: Mapping[str, str | None]) -
     known = read(configs() / f"{command}.yaml").values
     groups = chosen(command, {group: name or "" for group, name in choices.items()})
     for package, (group, names) in groups.items():
+        known.setdefault(package, {})  # nothing may be chosen of it
         for name in names:
             if name not in options(group):  # a file of the user's own
                 _merge(known, _under(package, None))

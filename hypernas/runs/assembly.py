@@ -60,11 +60,14 @@ def part(settings: Settings, key: str) -> Any:
 
 
 def space_of(settings: Settings, data: Data) -> SearchSpace:
-    """The search space of settings."""
+    """The search space of settings, with their changes one after the other."""
     space = part(settings, "space")
-    if isinstance(space, SearchSpace):
-        return space
-    return space(input_shape=data.input_shape, num_classes=data.num_classes)
+    if not isinstance(space, SearchSpace):
+        space = space(input_shape=data.input_shape, num_classes=data.num_classes)
+    for name, node in (settings.get("changes") or {}).items():
+        if node is not None:
+            space = instantiate(node, key=f"changes.{name}")(space)
+    return space
 
 
 def training_of(settings: Settings) -> Training:

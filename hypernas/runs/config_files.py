@@ -96,8 +96,8 @@ def _overridden(
     for entry in read(preset).defaults if preset.is_file() else ():
         for key, name in entry.items() if isinstance(entry, dict) else ():
             group = key.removeprefix("override /")
-            if group in found and group not in given and isinstance(name, str):
-                found[group] = group, [name]
+            if group in found and group not in given and name is not None:
+                found[group] = group, name if isinstance(name, list) else [name]
 
 
 def _settings(

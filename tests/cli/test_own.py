@@ -82,6 +82,11 @@ def growth(noise):
     return Net2Net(noise=noise)
 
 
+def change(space, count):
+    note("changes", count)
+    return space
+
+
 def data(num):
     note("data", num)
     split = TensorDataset(torch.randn(num, 4), torch.arange(num) % 2)
@@ -95,6 +100,7 @@ def space(input_shape, num_classes, width):
 OWN = {  # group -> name in the module, and an argument
     "data": ("data", "num", 64),
     "space": ("space", "width", 32),
+    "changes": ("change", "count", 3),
     "generator": ("generator", "seed", 5),
     "sampling": ("Sampling", "size", "largest"),
     "objective": ("objective", "smoothing", 0.25),
@@ -103,6 +109,7 @@ OWN = {  # group -> name in the module, and an argument
     "callbacks": ("MyCallback", "word", "hear"),
     "growth": ("growth", "noise", 0.5),
 }
+SEVERAL = {"callbacks": "[default,own]", "changes": "[own]"}  # groups of which one chooses some
 
 
 @pytest.fixture(autouse=True)
@@ -114,8 +121,8 @@ def _module(tmp_path):
 
 def chosen(group: str) -> list[str]:
     name, argument, value = OWN[group]
-    at = "callbacks.own" if group == "callbacks" else group
-    own = "[default,own]" if group == "callbacks" else "own"
+    at = f"{group}.own" if group in SEVERAL else group
+    own = SEVERAL.get(group, "own")
     return [f"{group}={own}", f"{at}._target_=mine.{name}", f"+{at}.{argument}={value}"]
 
 
@@ -155,5 +162,5 @@ def test_all_parts_can_be_ones_own_and_the_run_is_used_as_any(run):
 def test_ones_own_without_a_target_says_what_is_missing(run, group):
     status, _, error = run("train", *FAST, chosen(group)[0])
     assert status == 2
-    at = "callbacks.own" if group == "callbacks" else group
+    at = f"{group}.own" if group in SEVERAL else group
     assert f"{at}._target_ is missing: give {at}._target_=" in error

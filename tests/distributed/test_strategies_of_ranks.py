@@ -6,11 +6,15 @@ import torch
 from torch.testing import assert_close
 from training_on_ranks import ADAMW, blobs, made
 
+from hypernas import generators
 from hypernas.conditions import BatchStatistics
+from hypernas.data import Data, split_tensors
 from hypernas.distributed import ProcessGroup, share
 from hypernas.events import Observer, Stepped
-from hypernas.objectives import CrossEntropy
-from hypernas.sampling import Attentive, Sampler, Weighted
+from hypernas.objectives import CrossEntropy, InPlaceDistillation
+from hypernas.sampling import Attentive, Sampler, Sandwich, Weighted
+from hypernas.spaces import conv2d
+from hypernas.spaces.changes import elastic_resolution, identity_start
 from hypernas.subnet.rows import num_rows
 from hypernas.training import Strategy, Task, Training
 from hypernas.training.callbacks import Average, Validation
@@ -81,6 +85,34 @@ def contested(ranks):
 def test_ranks_decide_alike_after_a_look_at_candidates(pair):
     expected = contested(ProcessGroup())
     for found in pair(contested):
+        assert_close(found, expected, rtol=1e-6, atol=1e-9)
+
+
+def big(ranks):
+    """Sandwiches of residual blocks that start as the identity, of two resolutions."""
+    small = conv2d(input_shape=(1, 2, 2), num_classes=3, widths=[[4, 6]], norm="layer")
+    small = elastic_resolution(identity_start(small), scales=[0.5, 1])
+    generator = generators.shared(small).double()
+    data = blobs(torch.float64)
+    images = split_tensors(
+        data.train.tensors[0].repeat(1, 2).view(-1, 1, 2, 2),
+        data.train.tensors[1],
+        (96, 32, 32),
+        seed=0,
+    )
+    Training(steps=3, batch_size=16, combine="sum").run(
+        generator,
+        Task(Data("images", *images, input_shape=(1, 2, 2), num_classes=3), InPlaceDistillation()),
+        Strategy(sampler=Sandwich(), optimizer=ADAMW),
+        device="cpu",
+        ranks=ranks,
+    )
+    return dict(generator.named_parameters())
+
+
+def test_two_ranks_take_the_steps_of_one_process_on_a_changed_space(pair):
+    expected = big(ProcessGroup())
+    for found in pair(big):
         assert_close(found, expected, rtol=1e-6, atol=1e-9)
 
 

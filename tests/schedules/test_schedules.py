@@ -90,3 +90,12 @@ def test_shares_out_of_range_are_refused_all_at_once():
         Cosine(warmup=True)
     with pytest.raises(ValueError, match="half_life: expected a share above 0"):
         Exponential(half_life=0)
+
+
+def test_the_decay_of_bignas_ends_in_a_tail_of_a_twentieth():
+    schedule = Exponential(warmup=0.014, half_life=0.154, floor=0.05)
+    rates = [schedule(step, 3600) for step in range(1, 3601)]
+    epochs = (rates[749] / rates[725]) ** (1 / 2.4), rates[-1]  # ten steps an epoch
+    assert epochs == pytest.approx((0.97 ** (1 / 2.4), 0.05), rel=1e-3)
+    assert [r for r in rates[51:] if r < 0.05] == []
+    assert rates[-1] == rates[-900] == 0.05
