@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 INSTALLED := .venv/.installed
+TESTS_INSTALLED := .venv/.tests-installed
 DOCS_INSTALLED := .venv/.docs-installed
 
 .PHONY: demo test junk coverage lint format docs clean
@@ -11,21 +12,21 @@ demo: $(INSTALLED)  ## train a generator on embedded data, then print a table of
 	$(BIN)/hypernas train hydra.run.dir=runs/demo-$$(date +%Y%m%d-%H%M%S) training.steps=1600 threads=1
 	$(BIN)/hypernas evaluate run=$$(ls -dt runs/demo-* | head -n 1) subnets=10 threads=1
 
-test: $(INSTALLED)
+test: $(TESTS_INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-coverage: $(INSTALLED)  ## lines and branches of the library that tests run through, file by file
+coverage: $(TESTS_INSTALLED)  ## lines and branches of the library that tests run through, file by file
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term
 
-junk: $(INSTALLED)  ## every public function with junk in one argument: minutes; a share of it is among the tests
+junk: $(TESTS_INSTALLED)  ## every public function with junk in one argument: minutes; a share of it is among the tests
 	OMP_NUM_THREADS=1 $(BIN)/python tests/endurance/junk.py
 
-lint: $(INSTALLED)
+lint: $(TESTS_INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-format: $(INSTALLED)
+format: $(TESTS_INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -37,6 +38,10 @@ clean:
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
+	$(INSTALL) .
+	touch $@
+
+$(TESTS_INSTALLED): $(INSTALLED)
 	$(INSTALL) '.[test]'
 	touch $@
 

@@ -1,5 +1,5 @@
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,7 @@ def implementation(request, monkeypatch) -> torch.device:
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path, capsys) -> Callable[..., tuple[int, str, str]]:
+def run(monkeypatch, tmp_path, capsys) -> Iterator[Callable[..., tuple[int, str, str]]]:
     """Run `hypernas` in an empty folder; its exit status, standard output and standard error."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
@@ -44,4 +44,7 @@ def run(monkeypatch, tmp_path, capsys) -> Callable[..., tuple[int, str, str]]:
         captured = capsys.readouterr()
         return status, captured.out, captured.err
 
-    return call
+    yield call
+    for name, module in list(sys.modules.items()):  # that the command imported from there
+        if str(getattr(module, "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]

@@ -1,6 +1,5 @@
 """Refusals: settings that are unknown or of a wrong type, and errors told in one message."""
 
-import difflib
 import errno
 import os
 import sys
@@ -14,6 +13,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from hypernas.distributed import RankLost, launched
 from hypernas.runs.argument_types import misfit, misfits
 from hypernas.runs.config_files import META, chosen, configs, options, read
+from hypernas.space.spelling import meant
 from hypernas.training import Diverged
 
 _LAUNCHERS = {  # of Hydra -> extra of this package
@@ -105,9 +105,7 @@ def _unknown(name: str, known: Iterable[str]) -> str:
     """The refusal of a setting that there is not."""
     at, _, key = name.rpartition(".")
     there = sorted(set(known) - set(META))
-    near = difflib.get_close_matches(key, there, 1)
-    meant = f" (did you mean {f'{at}.' if at else ''}{near[0]}?)" if near else ""
-    return f"there is no setting {name}{meant}, expected one of {there}."
+    return f"there is no setting {name}{meant(key, there, at=at)}, expected one of {there}."
 
 
 def _unlike(known: Mapping, given: Mapping, at: str, groups: Sequence[str]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from hypernas.search.aows import Aows
 from hypernas.search.coarse_to_fine import CoarseToFine
+from hypernas.search.estimate import Estimate
 from hypernas.search.evaluated import Evaluated
 from hypernas.search.evolution import Evolution
 from hypernas.search.exhaustive import Exhaustive
@@ -28,6 +29,7 @@ __all__ = [
     "CoarseToFine",
     "Constraint",
     "Dirichlet",
+    "Estimate",
     "Evaluated",
     "Evolution",
     "Exhaustive",

@@ -4,8 +4,9 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hypernas.cost import Cost, Parameters
+from hypernas.cost import Cost, Count, Parameters
 from hypernas.evaluation import MEASURES
+from hypernas.search.estimate import Estimate
 from hypernas.search.measure import Measure
 from hypernas.search.problem import Constraint, Objective, Problem
 from hypernas.space import SearchSpace
@@ -38,10 +39,9 @@ class Aim:
 
 
 def problem_of(space: SearchSpace, aim: Aim, measures: Mapping[str, Measure]) -> Problem:
-    """The problem of an aim, in which a number of parameters that is bounded is known.
+    """The problem of an aim, in which bounded parameters are known, and bounded operations and memory estimated.
 
-    Other measures take long enough that a method had better learn to predict them than ask for them of
-    thousands of architectures.
+    Other measures take long enough that a method had better learn to predict them from what it evaluates.
 
     Args:
         measures: all there are, by name.
@@ -65,6 +65,8 @@ def problem_of(space: SearchSpace, aim: Aim, measures: Mapping[str, Measure]) ->
         wrong += _contradictions(bounds, aim.constraints)
     if wrong:
         raise ValueError("\n".join(dict.fromkeys(wrong)) + ".")
+    counted = {n: m for n, _ in bounds.values() if isinstance(m := measures[n], Count)}
+    known = {n: m if isinstance(m, Parameters) else Estimate(m, space) for n, m in counted.items()}
     return Problem(
         space,
         [Objective(name, maximize=up) for name, up in goals.values()],
@@ -72,7 +74,7 @@ def problem_of(space: SearchSpace, aim: Aim, measures: Mapping[str, Measure]) ->
             Constraint(name, float(aim.constraints[text]), at_most=not up)
             for text, (name, up) in bounds.items()
         ],
-        {name: m for name, _ in bounds.values() if isinstance(m := measures[name], Parameters)},
+        known,
     )
 
 

@@ -36,6 +36,7 @@ class Exhaustive(Search):
     def propose(self, num: int) -> list[Architecture]:
         found: list[Architecture] = []
         while batch := list(itertools.islice(self._left, num - len(found))):
+            self._region.settle(batch)  # nothing is left out by an estimate
             found += self._region.inside(batch)
         if not found and not self.asked:
             raise self._region.infeasible()

@@ -1,12 +1,14 @@
 """Genomes: architectures as integers."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from hypernas.border import checked
 from hypernas.space import Architecture, SearchSpace
 from hypernas.space.architecture import Value
 
 ABSENT = -1  # the gene of a choice that is not active
+_REMEMBERED = 1 << 15  # architectures of genes: an evolution meets the same ones again and again
 
 
 class Genome:
@@ -29,6 +31,7 @@ class Genome:
             (name, {value: i for i, value in enumerate(choice.values)})
             for name, choice in space.choices.items()
         ]
+        self._remembered = lru_cache(_REMEMBERED)(self._decoded)
 
     def encode(self, architecture: Architecture) -> tuple[int, ...]:
         """The genes of an architecture of the space."""
@@ -43,6 +46,9 @@ class Genome:
         Raises:
             ValueError: if a gene of an active choice is none of its positions.
         """
+        return self._remembered(tuple(map(int, genes)))
+
+    def _decoded(self, genes: tuple[int, ...]) -> Architecture:
         values: dict[str, Value] = {}
         for (name, choice), gene in zip(self.space.choices.items(), genes, strict=True):
             if not choice.active(values):

@@ -29,7 +29,7 @@ class Linas(Search):
     After Cummings et al., 2022, arXiv 2205.10358 (DyNAS-T, hardware-aware search): a random start, then, over and
     over, predictors are fitted to all that was told, a front is searched on what they predict, and the
     best of it that is new is evaluated. Ours differs in four points. Known measures are computed, not
-    predicted. The predictor is a Gaussian process, and a prediction counts as better than it is by
+    predicted, or predicted apart and computed of what is evaluated (`Estimate`). The predictor is a Gaussian process, and a prediction counts as better than it is by
     some of its standard deviations, so that what is not sure is looked at (Srinivas et al., 2010,
     arXiv 0912.3995). Of the inner front those are taken that would add the most hypervolume, one
     after the other. And predictors are fitted at every `ask`, not once in fifty evaluations.
@@ -72,15 +72,15 @@ class Linas(Search):
         self._seed = seed
         self._rng = np.random.default_rng(seed)
         self._region = Region(problem)
-        self._every: list[Architecture] = []  # inside, once they are needed
+        self._whole = False  # whether all that is inside was guessed
 
     def propose(self, num: int) -> list[Architecture]:
         begun = len(self.told)
         if begun < self._initial:
             return self._first(min(num, self._initial - begun))
         guess = Guess(self.problem, self.told, predictor=self._predictor, optimism=self._optimism)
-        found = self._best(self._candidates(guess), num)
-        if self._every:
+        found = self._settled(guess, self._candidates(guess), num)
+        if self._whole:
             return found
         missing = num - len(found)  # where the inner search went through little that is new
         return [*found, *self._region.draw(missing, self._rng, {*self.asked, *found})]
@@ -95,10 +95,11 @@ class Linas(Search):
         """All that the inner search went through, but for what was asked."""
         space = self.problem.space
         if space.size <= self._inner_evaluations:
-            self._every = self._every or self._region.inside(list(space.enumerate()))
-            return guess([one for one in self._every if one not in self.asked])
+            every = self._region.seeming(list(space.enumerate()))
+            self._whole = bool(every)
+            return guess([one for one in every if one not in self.asked])
         found = Nsga2(
-            self.problem,
+            self.problem.rough(),
             population=_POPULATION,
             start=[one.architecture for one in self._front()],
             seed=self._seed + len(self.told),
@@ -106,6 +107,17 @@ class Linas(Search):
         while len(found.told) < self._inner_evaluations and (batch := found.ask(_POPULATION)):
             found.tell(guess(batch))
         return [one for one in found.told if one.architecture not in self.asked]
+
+    def _settled(
+        self, guess: Guess, candidates: Sequence[Evaluated], num: int
+    ) -> list[Architecture]:
+        """The best, once what is estimated of them is computed and they still are."""
+        problem = self.problem
+        while True:
+            found = self._best(candidates, num)
+            if not problem.settle(found, problem.known):
+                return found
+            candidates = guess(self._region.seeming([one.architecture for one in candidates]))
 
     def _front(self) -> Sequence[Evaluated]:
         """The front of what was told; where nothing meets the constraints, nothing."""

@@ -11,11 +11,14 @@ class Memory:
 
     Args:
         measure: what is remembered.
+
+    Attributes:
+        values: what was computed so far.
     """
 
     def __init__(self, measure: Measure) -> None:
         self._measure = measure
-        self._values: dict[Architecture, float] = {}
+        self.values: dict[Architecture, float] = {}
 
     @staticmethod
     def of(measure: Measure) -> "Memory":
@@ -31,7 +34,7 @@ class Memory:
         return self._measure.unit
 
     def __call__(self, architectures: Sequence[Architecture]) -> list[float]:
-        new = [a for a in dict.fromkeys(architectures) if a not in self._values]
+        new = [a for a in dict.fromkeys(architectures) if a not in self.values]
         if new:
-            self._values |= dict(zip(new, self._measure(new), strict=True))
-        return [self._values[architecture] for architecture in architectures]
+            self.values |= dict(zip(new, self._measure(new), strict=True))
+        return [self.values[architecture] for architecture in architectures]

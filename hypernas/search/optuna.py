@@ -70,6 +70,7 @@ class Optuna(Search):
                 break
             trial = self._study.ask()
             architecture = self._suggested(trial)
+            self._region.inside([architecture])  # computes what seems to be inside
             (violation,) = self._region.violations([architecture])
             if architecture in told:
                 self._finish(trial, self._losses(told[architecture]))

@@ -1,8 +1,9 @@
 """Problems: what a search looks for, and within which limits."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from hypernas.search.estimate import Estimate
 from hypernas.search.measure import Measure
 from hypernas.search.memory import Memory
 from hypernas.space import Architecture, SearchSpace
@@ -49,7 +50,8 @@ class Problem:
         objectives: one or more, of different names.
         constraints: each on a measure that is evaluated or known.
         known: by name, measures that cost next to nothing, such as parameters: methods call them on
-            architectures that they never ask for, once for each.
+            architectures that they never ask for, once for each. Those that cost a little, such as FLOPs,
+            are given as an `Estimate`.
 
     Raises:
         ValueError: if there is no objective, or two of one name.
@@ -78,6 +80,23 @@ class Problem:
         """The measures that every evaluation tells: of objectives, then of constraints."""
         both = (*self.objectives, *self.constraints)
         return list(dict.fromkeys(part.name for part in both))
+
+    def rough(self) -> "Problem":
+        """This problem, for which nothing is computed that is estimated."""
+        known = {
+            name: measure.rough() if isinstance(measure, Estimate) else measure
+            for name, measure in self.known.items()
+        }
+        return replace(self, known=known)
+
+    def settle(self, architectures: Sequence[Architecture], names: Container[str]) -> bool:
+        """Compute what is estimated of these; whether there was anything to compute."""
+        found = [
+            measure.compute(architectures)
+            for name, measure in self.known.items()
+            if name in names and isinstance(measure, Estimate)
+        ]
+        return any(found)
 
     def check_single(self) -> None:
         """Refuse more than one objective.

@@ -12,6 +12,7 @@ from hypernas.space.random_source import below
 
 _SMALL = 1 << 12  # architectures of a space that may be gone through
 _TRIES = 1000  # draws that may fail one after the other
+_NEAREST = 64  # architectures that are computed before nothing is said to be inside
 
 
 class Region:
@@ -35,15 +36,25 @@ class Region:
         }
         return [sum(part.excess(values[part.name]) for part in self._limits) for values in found]
 
-    def inside(self, architectures: Sequence[Architecture]) -> list[Architecture]:
-        """Those that meet the constraints."""
+    def seeming(self, architectures: Sequence[Architecture]) -> list[Architecture]:
+        """Those that meet the constraints, by estimates where there are any: see `Estimate`."""
         if not self._limits:
             return list(architectures)
         found = zip(architectures, self.violations(architectures), strict=True)
         return [architecture for architecture, violation in found if not violation]
 
+    def inside(self, architectures: Sequence[Architecture]) -> list[Architecture]:
+        """Those that meet the constraints; what is estimated is computed of those that seem to."""
+        found = self.seeming(architectures)
+        return self.seeming(found) if self.settle(found) else found
+
+    def settle(self, architectures: Sequence[Architecture]) -> bool:
+        """Compute of these what is estimated and limited; whether there was anything to compute."""
+        return self._problem.settle(architectures, [part.name for part in self._limits])
+
     def infeasible(self) -> Infeasible:
         """The error of constraints that nothing which was looked at meets."""
+        self.violations(list(self._looked_at))  # as they are known now
         return Infeasible(self._limits, list(self._looked_at.values()))
 
     def draw(self, num: int, rng: Any, without: Container[Architecture] = ()) -> list[Architecture]:
@@ -77,11 +88,15 @@ class Region:
     def _rest(self, rng: Any) -> Iterator[Architecture]:
         """All inside, in random order."""
         every = list(self._problem.space.enumerate())
-        inside = self.inside(every)
-        if not inside:
+        left = self.seeming(every) or self._last(every)
+        some = False
+        while left:
+            one = left.pop(below(rng, len(left)))
+            if self.inside([one]):
+                some = True
+                yield one
+        if not some:
             raise self.infeasible()
-        while inside:
-            yield inside.pop(below(rng, len(inside)))
 
     def _walk(self, rng: Any) -> Iterator[Architecture]:
         """Neighbours of what is inside, and of those again, until there are no new ones for long."""
@@ -108,11 +123,20 @@ class Region:
         place = starts[violations.index(least)]
         for _ in range(_TRIES):
             if not least:
-                return place
+                if self.inside([place]):
+                    return place
+                least = self.violations([place])[0]  # it had been estimated
             step = space.mutate(place, rng)
             violation = self.violations([step])[0]
             if violation <= least:
                 place, least = step, violation
-        if not least:
-            return place
+        for one in [place, *self._last(list(self._looked_at))]:
+            if self.inside([one]):
+                return one
         raise self.infeasible()
+
+    def _last(self, architectures: Sequence[Architecture]) -> list[Architecture]:
+        """Those inside of the few whose violation seems least: estimates may be too high."""
+        violations = dict(zip(architectures, self.violations(architectures), strict=True))
+        nearest = sorted(architectures, key=violations.__getitem__)[:_NEAREST]
+        return self.seeming(nearest) if self.settle(nearest) else []

@@ -12,6 +12,7 @@ from hypernas.space.census import Census
 from hypernas.space.choice import Choice, check_conditions, listed
 from hypernas.space.enumeration import every
 from hypernas.space.random_source import below, unit
+from hypernas.space.spelling import meant
 
 
 class SearchSpace:
@@ -83,7 +84,7 @@ class SearchSpace:
 
     def _check(self, values: Mapping[str, Any]) -> Architecture:
         problems = [
-            f"{name}: no such choice, expected some of {list(self.choices)}"
+            f"{name}: no such choice{meant(name, self.choices)}, expected some of {list(self.choices)}"
             for name in values
             if name not in self.choices
         ]

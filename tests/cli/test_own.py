@@ -1,7 +1,6 @@
 """A user's own part of every group, in a module of the current folder, comes in by `_target_`."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -115,8 +114,6 @@ SEVERAL = {"callbacks": "[default,own]", "changes": "[own]"}  # groups of which 
 @pytest.fixture(autouse=True)
 def _module(tmp_path):
     (tmp_path / "mine.py").write_text(MODULE)
-    yield
-    sys.modules.pop("mine", None)
 
 
 def chosen(group: str) -> list[str]:

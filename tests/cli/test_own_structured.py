@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -76,8 +75,6 @@ TAUGHT = [
 @pytest.fixture(autouse=True)
 def _module(tmp_path):
     (tmp_path / "tagging.py").write_text(MODULE)
-    yield
-    sys.modules.pop("tagging", None)
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,11 @@ def test_every_misfit_of_a_description_is_named_at_once(nested):
     assert 5 not in nested
 
 
+def test_a_name_near_another_is_asked_about(nested):
+    with pytest.raises(ValueError, match=r"kernal: no such choice \(did you mean kernel\?\)"):
+        nested.architecture({"depth": 1, "free": 1, "kernal": 3})
+
+
 def test_numeric_values_are_sorted_and_ordinal_and_others_are_neither():
     assert Choice([5, 3]).values == (3, 5)
     assert Choice([5, 3]).ordered
