@@ -6,6 +6,7 @@ from hypernas.objectives.cosine import Cosine
 from hypernas.objectives.counted import Counted
 from hypernas.objectives.cross_entropy import CrossEntropy
 from hypernas.objectives.distillation import InPlaceDistillation
+from hypernas.objectives.frozen_largest import FrozenLargest
 from hypernas.objectives.objective import Objective
 from hypernas.objectives.own_loss import OwnLoss
 from hypernas.objectives.taught import Taught, teacher_of
@@ -18,6 +19,7 @@ __all__ = [
     "Cosine",
     "Counted",
     "CrossEntropy",
+    "FrozenLargest",
     "InPlaceDistillation",
     "Moments",
     "Objective",

@@ -15,7 +15,7 @@ from torch import Tensor
 from hypernas.conditions import Condition
 from hypernas.data import Batches, Data
 from hypernas.distributed import Placement, ProcessGroup
-from hypernas.events import Begun, Ended, Event, Observer, Stateful
+from hypernas.events import Acquainted, Begun, Ended, Event, Observer, Stateful
 from hypernas.generators import Generator
 from hypernas.objectives import Objective
 from hypernas.training.callback import Averaging, Told, told_here, turn_of
@@ -117,7 +117,7 @@ class TrainingRun:
         A callback that refused to begin is not told of the end.
         """
         self._told.append(event)
-        for part in (self.strategy.sampler, self.objective, self.strategy.schedule):
+        for part in self._parts():
             if isinstance(part, Observer):
                 part.see(event)
         for callback in sorted(self.callbacks, key=turn_of):
@@ -128,6 +128,24 @@ class TrainingRun:
             callback(self, event)
             if isinstance(event, Begun):
                 self._hearing.append(callback)
+
+    def introduce(self) -> None:
+        """Show the generator to the parts that look at it.
+
+        Raises:
+            ValueError: if there are some, and ranks divide its bank.
+        """
+        for part in self._parts():
+            if isinstance(part, Acquainted):
+                if self.training.shard_banks and self.ranks.size > 1:
+                    raise ValueError(
+                        f"{type(part).__name__} looks at all of the generator, which no rank holds while they divide "
+                        f"banks: leave training.shard_banks off."
+                    )
+                part.meet(self.generator)
+
+    def _parts(self) -> tuple[object, ...]:
+        return self.strategy.sampler, self.objective, self.strategy.schedule
 
     def told(self) -> Iterator[Event]:
         """The events since this was last asked."""

@@ -184,6 +184,7 @@ class Training:
             batches,
             sorted(callbacks, key=turn_of),
         )
+        run.introduce()
         if state is not None:
             run.restore(state)
         if strategy.memory is not None and not start:

@@ -15,7 +15,10 @@ STRATEGIES = sorted(
 SHORT = ["space=mlp", "space.widths=[16,24,32]", "training.steps=8", "device=cpu", "threads=1"]
 SHORT += ["callbacks.checkpoints.every=6", "callbacks.validation.every=100"]
 IMAGES = ["space=conv2d", "space.widths=[[4,6]]", "space.depths=[1,2]", *SHORT[2:]]
-SPACES = {"bignas": IMAGES}  # of strategies that need residual blocks, kernels or axes of space
+SPACES = {
+    "bignas": IMAGES,
+    "once_for_all": IMAGES,
+}  # of strategies that need residual blocks, kernels or axes of space
 
 
 def weights(folder):

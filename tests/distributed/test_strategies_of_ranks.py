@@ -11,8 +11,8 @@ from hypernas.conditions import BatchStatistics
 from hypernas.data import Data, split_tensors
 from hypernas.distributed import ProcessGroup, share
 from hypernas.events import Observer, Stepped
-from hypernas.objectives import CrossEntropy, InPlaceDistillation
-from hypernas.sampling import Attentive, Sampler, Sandwich, Weighted
+from hypernas.objectives import CrossEntropy, FrozenLargest, InPlaceDistillation
+from hypernas.sampling import Attentive, Progressive, Sampler, Sandwich, Weighted
 from hypernas.spaces import conv2d
 from hypernas.spaces.changes import elastic_resolution, identity_start
 from hypernas.subnet.rows import num_rows
@@ -114,6 +114,28 @@ def test_two_ranks_take_the_steps_of_one_process_on_a_changed_space(pair):
     expected = big(ProcessGroup())
     for found in pair(big):
         assert_close(found, expected, rtol=1e-6, atol=1e-9)
+
+
+def once_for_all(ranks, shard_banks=False):
+    """Steps of the largest, then of two at once that it teaches as it was."""
+    generator = made("shared").double()
+    phases = [{"share": 0.5}, {"share": 0.5, "opened": {"*": None}, "num": 2}]
+    Training(steps=4, batch_size=16, shard_banks=shard_banks).run(
+        generator,
+        Task(blobs(torch.float64), FrozenLargest(share=0.5)),
+        Strategy(sampler=Progressive(phases=phases), optimizer=ADAMW),
+        device="cpu",
+        ranks=ranks,
+    )
+    return dict(generator.named_parameters())
+
+
+def test_ranks_keep_the_same_teacher_and_refuse_to_where_none_holds_all(pair):
+    expected = once_for_all(ProcessGroup())
+    for found in pair(once_for_all):
+        assert_close(found, expected, rtol=1e-6, atol=1e-9)
+    for error in pair(once_for_all, True):
+        assert "FrozenLargest looks at all of the generator" in str(error)
 
 
 class Named(NamedTuple):

@@ -7,7 +7,7 @@ import torch
 from torch.optim import lr_scheduler
 from torch.testing import assert_close
 
-from hypernas.schedules import Constant, Cosine, Exponential, OneCycle
+from hypernas.schedules import Constant, Cosine, Exponential, OneCycle, Phases
 
 
 def of(schedule, steps=100):
@@ -99,3 +99,16 @@ def test_the_decay_of_bignas_ends_in_a_tail_of_a_twentieth():
     assert epochs == pytest.approx((0.97 ** (1 / 2.4), 0.05), rel=1e-3)
     assert [r for r in rates[51:] if r < 0.05] == []
     assert rates[-1] == rates[-900] == 0.05
+
+
+def test_each_phase_has_a_cosine_of_its_own():
+    phases = [{"share": 3, "warmup": 0.5}, {"share": 1, "peak": 0.25}]
+    found = of(Phases(phases=phases), 40)
+    assert found[:30] == of(Cosine(warmup=0.5), 30)
+    assert found[30:] == [0.25 * factor for factor in of(Cosine(warmup=0.0), 10)]
+
+
+@pytest.mark.parametrize("wrong", [[], [{"share": 0}], [{"share": 1, "peak": 0}]])
+def test_phases_of_no_length_are_refused(wrong):
+    with pytest.raises(ValueError, match="one or more with a share and a peak above 0"):
+        Phases(phases=wrong)
