@@ -113,12 +113,16 @@ class _MixAll(torch.autograd.Function):
         banks = {job.bank for job, _ in given}
         own = {i for job, _ in given for i in job.coefficients if i is not None} - banks
         sums: dict[int, Tensor] = {}
-        if own:  # small and many: parts of one tensor
+        ledger = still_open(ctx.ledger)
+        if own:  # small and many: parts of one tensor, in which kernels want single numbers
             sizes = [tensors[i].numel() for i in own]
-            parts = given[0][1].new_zeros(sum(sizes)).split(sizes)
+            first = given[0][1]
+            kind = (
+                first.dtype if ledger is None else torch.promote_types(first.dtype, torch.float32)
+            )
+            parts = first.new_zeros(sum(sizes), dtype=kind).split(sizes)
             for i, part in zip(own, parts, strict=True):
                 sums[i] = part.view(tensors[i].shape)
-        ledger = still_open(ctx.ledger)
         noted: list[tuple[Part, Sequence[Tensor | None]]] = []
         for job, gradient in given:
             part = None if ledger is None else _noted(job, tensors, gradient, ledger, banks)
@@ -127,6 +131,8 @@ class _MixAll(torch.autograd.Function):
             elif not job.plain:
                 noted.append((part, [None if i is None else sums[i] for i in job.coefficients]))
         kernels.pull_back(noted)
+        for i in own:
+            sums[i] = sums[i].to(tensors[i].dtype)
         return None, *(sums.get(i) for i in range(len(tensors)))
 
 

@@ -14,7 +14,7 @@ from hypernas.slicing import Slice
 # Legend: K entries of a bank, O output and I input channels of the largest shape,
 # o and i those of the subnet, R whatever axes are left.
 
-_LAYOUT = struct.Struct("21q")  # that of `Part` in step.cpp
+_LAYOUT = struct.Struct("22q")  # that of `Part` in step.cpp
 
 
 class Part(NamedTuple):
@@ -69,12 +69,17 @@ class Part(NamedTuple):
             *[0 if array is None else array.data_ptr() for array in arrays],
             *(shape[0], height, width, rest),
             *(num_rows, columns.num, first_row, columns.first),
-            int(gates is not None and gates.dim() > 1),
+            *(int(gates is not None and gates.dim() > 1), is_half(self.bank)),
         )
 
     def add_to(self, gradient: Tensor) -> None:
         """Add this, which holds the gradient of a weight, to that of the bank."""
-        given, where = self.coefficients, self.where
+        where = self.where
+        given = [
+            None if tensor is None else tensor.to(self.weight.dtype)
+            for tensor in vars(self.coefficients).values()
+        ]
+        given = Coefficients(*given)
         gates = sliced_gates(given.experts, where)
         gain = channel_gain(given.gain_out, given.gain_in, where)
         small = self.weight if gain is None else self.weight * spread(gain, self.weight)
@@ -90,20 +95,20 @@ def pack_gradient(
 ) -> bytes:
     """A gradient that is written, as the one term of a bank of one entry of these sizes."""
     arrays = (0, gradient.data_ptr(), *[0] * 10)
-    return _LAYOUT.pack(*arrays, 1, height, width, 1, height, width, 0, 0, 0)
+    return _LAYOUT.pack(*arrays, 1, height, width, 1, height, width, 0, 0, 0, is_half(gradient))
 
 
 def part_of(bank: Tensor, weight: Tensor, coefficients: Coefficients, where: Slice) -> Part | None:
     """A weight as kernels take it.
 
     None for those that they do not make: vectors whose neurons have gates of their own, parameters without
-    axes, all that are not of single precision on a CPU or a GPU.
+    axes, all that are not plain (see `is_plain`), or not of one type. Coefficients become single numbers.
     """
     given, own = coefficients, []
     for tensor in (given.experts, given.gain_out, given.gain_in, given.offset):
-        if tensor is not None and not is_plain(tensor):
+        if tensor is not None and not (is_plain(tensor) and tensor.dtype == bank.dtype):
             return None
-        own.append(None if tensor is None else tensor.detach().contiguous())
+        own.append(None if tensor is None else tensor.detach().float().contiguous())
     own_gates = own[0] is not None and own[0].dim() > 1
     if not where.axes or (own_gates and len(where.axes) == 1):
         return None
@@ -113,5 +118,9 @@ def part_of(bank: Tensor, weight: Tensor, coefficients: Coefficients, where: Sli
 
 
 def is_plain(tensor: Tensor) -> bool:
-    """True for single numbers in the memory of a CPU or a GPU."""
-    return tensor.dtype == torch.float32 and (tensor.is_cpu or tensor.is_cuda)
+    """True for single numbers, or half ones (bfloat16), in the memory of a CPU or a GPU."""
+    return tensor.dtype in (torch.float32, torch.bfloat16) and (tensor.is_cpu or tensor.is_cuda)
+
+
+def is_half(tensor: Tensor) -> bool:
+    return tensor.dtype == torch.bfloat16

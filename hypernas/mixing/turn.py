@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from hypernas.mixing.part import Part, pack_gradient
+from hypernas.mixing.part import Part, is_half, pack_gradient
 
-_LAYOUT = struct.Struct("11q7d")  # that of `Bank` in step.cpp
+_LAYOUT = struct.Struct("12q7d")  # that of `Bank` in step.cpp
 
 
 class Constants(NamedTuple):
@@ -41,7 +41,7 @@ class Turn(NamedTuple):
         num_terms: of its gradient.
         terms: packed.
         parts: those of the terms that are no written gradients.
-        moments: an optimizer's two tensors of the bank's shape, or as many as it has.
+        moments: an optimizer's two tensors of the bank's shape, or as many as it has, of single numbers.
     """
 
     bank: Tensor
@@ -80,7 +80,7 @@ class Turn(NamedTuple):
         return _LAYOUT.pack(
             *(self.bank.data_ptr(), first, second, _address(self.terms)),
             *(self.num_terms, self.bank.shape[0], *self.extent, rule, fresh, nesterov),
-            *(scale, *numbers),
+            *(is_half(self.bank), scale, *numbers),
         )
 
 

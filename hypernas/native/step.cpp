@@ -4,7 +4,8 @@
 // Legend: a bank has K entries of O rows and L columns (I input channels times R numbers each); a weight
 // has o rows and l columns of those. A vector is one row. Its weight is
 //     w = gain_out * gain_in * sum_k gates_k B_k [rows, columns] + offset.
-// All arrays are contiguous, numbers single. Work is cut into blocks whose sizes do not depend on the
+// All arrays are contiguous, numbers single; banks and weights may be half ones (bfloat16), which are widened as
+// they are read, and rounded to the nearest as they are written. Work is cut into blocks whose sizes do not depend on the
 // number of threads, and their sums are added up in order, so results do not depend on it either.
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <new>
 #include <thread>
 #include <vector>
@@ -41,6 +43,30 @@ struct Aligned {
 };
 using Floats = std::vector<float, Aligned<float>>;
 
+using Half = std::uint16_t;  // the upper half of a single number
+
+inline float widened(Half half) {
+    const std::uint32_t bits = (std::uint32_t)half << 16;
+    float number;
+    std::memcpy(&number, &bits, sizeof bits);
+    return number;
+}
+
+inline Half rounded(float number) {  // to the nearest, of two that are as near to the even one
+    std::uint32_t bits;
+    std::memcpy(&bits, &number, sizeof bits);
+    const Half nearest = (Half)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+    return number == number ? nearest : (Half)0x7fc0;
+}
+
+void widen(const Half* __restrict from, Int n, float* __restrict to) {
+    for (Int j = 0; j < n; j++) to[j] = widened(from[j]);
+}
+
+void narrow(const float* __restrict from, Int n, Half* __restrict to) {
+    for (Int j = 0; j < n; j++) to[j] = rounded(from[j]);
+}
+
 struct Part {  // one weight and its place in a bank; absent arrays are null
     const float* bank;      // (K, O, L)
     float* weight;          // (o, l), or its gradient
@@ -56,11 +82,19 @@ struct Part {  // one weight and its place in a bank; absent arrays are null
     const Int* columns;     // (l,) ascending; absent: from first_column on
     Int entries, height, width, rest, num_rows, num_columns, first_row, first_column;
     Int own_gates;          // 1 where each row has gates of its own
+    Int half;               // 1 where bank and weight are half numbers
 
     Int row(Int r) const { return rows ? rows[r] : first_row + r; }
     Int column(Int j) const { return columns ? columns[j] : first_column + j; }
     const float* gates_of(Int row) const { return gates + (own_gates ? row * entries : 0); }
     float out(Int row) const { return gain_out ? gain_out[row] : 1.0f; }
+    Half* halves() const { return (Half*)weight; }
+    // Numbers of the weight from one on; half ones are widened into a buffer.
+    const float* weights(Int at, Int n, float* buffer) const {
+        if (!half) return weight + at;
+        widen(halves() + at, n, buffer);
+        return buffer;
+    }
 };
 
 struct Bank {  // a bank in the hands of an optimizer, and the terms that add up to its gradient
@@ -72,6 +106,7 @@ struct Bank {  // a bank in the hands of an optimizer, and the terms that add up
     Int rule;     // 0 is AdamW, 1 is SGD
     Int fresh;    // 1 at the first step of a momentum
     Int nesterov;
+    Int half;     // 1 where values are half numbers; moments never are
     double scale;  // of the gradient, from clipping
     double rate;   // AdamW: the learning rate over its bias correction
     double decay;  // AdamW: the factor that is left of a weight; SGD: weight decay
@@ -128,9 +163,17 @@ Floats column_gains(const Part& p) {
     return gains;
 }
 
-// The numbers of one entry and row from column `at` of the weight on; gathered where they are no run.
+// The numbers of one entry and row from column `at` of the weight on; gathered where they are no run, or half ones.
 inline const float* numbers(const Part& p, Int k, Int row, Int at, Int n, float* gathered) {
-    const float* all = p.bank + (k * p.height + row) * p.width;
+    const Int start = (k * p.height + row) * p.width;
+    if (p.half) {
+        const Half* all = (const Half*)p.bank + start;
+        if (!p.columns) widen(all + p.first_column + at, n, gathered);
+        else
+            for (Int j = 0; j < n; j++) gathered[j] = widened(all[p.columns[at + j]]);
+        return gathered;
+    }
+    const float* all = p.bank + start;
     if (!p.columns) return all + p.first_column + at;
     for (Int j = 0; j < n; j++) gathered[j] = all[p.columns[at + j]];
     return gathered;
@@ -177,13 +220,14 @@ void combine(const Part& p, Int row, Int at, Int n, float* __restrict sum, const
 }
 
 void mix_rows(const Part& p, Int from, Int to) {
+    alignas(64) float single[TILE];
     const Floats gains = column_gains(p);
     for (Int r = from; r < to; r++) {
         const Int row = p.row(r);
         const float out = p.out(row);
         for (Int at = 0; at < p.num_columns; at += TILE) {
             const Int n = std::min(TILE, p.num_columns - at);
-            float* __restrict w = p.weight + r * p.num_columns + at;
+            float* __restrict w = p.half ? single : p.weight + r * p.num_columns + at;
             combine(p, row, at, n, w, nullptr, nullptr);
             if (!gains.empty()) {
                 const float* __restrict in = gains.data() + at;
@@ -193,6 +237,7 @@ void mix_rows(const Part& p, Int from, Int to) {
             }
             if (p.offset)
                 for (Int j = 0; j < n; j++) w[j] += p.offset[p.column(at + j)];
+            if (p.half) narrow(w, n, p.halves() + r * p.num_columns + at);
         }
     }
 }
@@ -200,7 +245,7 @@ void mix_rows(const Part& p, Int from, Int to) {
 struct Sums { std::vector<double> gates; Floats out, in; };  // of one piece
 
 Sums pull_back_rows(const Part& p, Int from, Int to) {
-    alignas(64) float h[TILE], combined[TILE];
+    alignas(64) float h[TILE], combined[TILE], single[TILE];
     const Floats gains = column_gains(p);
     const bool gained = p.to_gain_out || p.to_gain_in;
     Sums sums;
@@ -213,7 +258,7 @@ Sums pull_back_rows(const Part& p, Int from, Int to) {
         double* dots = p.to_gates ? sums.gates.data() + (p.own_gates ? (r - from) * p.entries : 0) : nullptr;
         for (Int at = 0; at < p.num_columns; at += TILE) {
             const Int n = std::min(TILE, p.num_columns - at);
-            const float* __restrict g = p.weight + r * p.num_columns + at;
+            const float* __restrict g = p.weights(r * p.num_columns + at, n, single);
             const float* __restrict in = gains.empty() ? nullptr : gains.data() + at;
             if (in)
                 for (Int j = 0; j < n; j++) h[j] = g[j] * (out * in[j]);
@@ -252,14 +297,15 @@ void add_sums(const Part& p, const Piece& piece, const Sums& sums) {
     if (p.to_gain_in)
         for (Int j = 0; j < p.num_columns; j++) p.to_gain_in[p.column(j) / p.rest] += sums.in[j];
     if (p.to_offset && piece.from == 0)
-        for (Int j = 0; j < p.num_columns; j++) p.to_offset[p.column(j)] += p.weight[j];
+        for (Int j = 0; j < p.num_columns; j++) p.to_offset[p.column(j)] += p.half ? widened(p.halves()[j]) : p.weight[j];
 }
 
 // One row of the gradient of each entry of a bank, made of its terms.
 class GradientRows {
   public:
     explicit GradientRows(const Bank& bank)
-        : bank_(bank), sum_(bank.width), present_(bank.num_terms), zeros_(bank.width, 0.0f) {
+        : bank_(bank), sum_(bank.width), present_(bank.num_terms), zeros_(bank.width, 0.0f),
+          single_(bank.half ? bank.width : 0) {
         for (Int t = 0; t < bank.num_terms; t++) {
             const Part& p = bank.terms[t];
             scaled_.emplace_back(bank.width, 0.0f);
@@ -282,7 +328,7 @@ class GradientRows {
             if (!present_[t]) continue;
             any_ = true;
             const float out = p.out(row) * (float)bank_.scale;
-            const float* __restrict g = p.weight + r * p.num_columns;
+            const float* __restrict g = p.weights(r * p.num_columns, p.num_columns, single_.data());
             const float* in = gains_[t].empty() ? nullptr : gains_[t].data();
             float* __restrict h = scaled_[t].data();
             if (p.columns) {
@@ -340,13 +386,13 @@ class GradientRows {
     std::vector<std::vector<Int>> places_;
     Floats sum_;
     std::vector<char> present_;
-    Floats zeros_;
+    Floats zeros_, single_;
     Int row_ = 0;
     bool any_ = false;
 };
 
-void adamw(const Bank& bank, Int at, const float* __restrict g) {
-    float *__restrict p = bank.values + at, *__restrict m = bank.first + at, *__restrict v = bank.second + at;
+void adamw(const Bank& bank, Int at, float* __restrict p, const float* __restrict g) {
+    float *__restrict m = bank.first + at, *__restrict v = bank.second + at;
     const float fast = (float)(1 - bank.beta1), slow = (float)bank.beta2, rest = (float)(1 - bank.beta2);
     const float rate = (float)bank.rate, root = (float)bank.root;
     const float kept = (float)bank.decay, epsilon = (float)bank.epsilon;
@@ -359,8 +405,8 @@ void adamw(const Bank& bank, Int at, const float* __restrict g) {
     }
 }
 
-void sgd(const Bank& bank, Int at, const float* __restrict g) {
-    float *__restrict p = bank.values + at, *__restrict b = bank.first + at;
+void sgd(const Bank& bank, Int at, float* __restrict p, const float* __restrict g) {
+    float* __restrict b = bank.first + at;
     const float rate = (float)bank.rate, decay = (float)bank.decay;
     if (!bank.first) {
         for (Int j = 0; j < bank.width; j++) p[j] -= rate * (g[j] + decay * p[j]);
@@ -374,6 +420,16 @@ void sgd(const Bank& bank, Int at, const float* __restrict g) {
         b[j] = moved;
         p[j] -= rate * (bank.nesterov ? slope + ahead * moved : moved);
     }
+}
+
+void move_row(const Bank& bank, Int at, const float* g, Floats& single) {
+    const auto move = bank.rule == 0 ? adamw : sgd;
+    if (!bank.half) return move(bank, at, bank.values + at, g);
+    Half* values = (Half*)bank.values + at;
+    single.resize(bank.width);
+    widen(values, bank.width, single.data());
+    move(bank, at, single.data(), g);
+    narrow(single.data(), bank.width, values);
 }
 
 }  // namespace
@@ -428,11 +484,12 @@ void hypernas_update(const Bank* banks, Int num, Int threads) {
     run((Int)work.size(), total < ALONE ? 1 : threads, [&](Int i) {
         const Bank& bank = banks[work[i].owner];
         GradientRows rows(bank);
+        Floats single;
         for (Int row = work[i].from; row < work[i].to; row++) {
             rows.move_to(row);
             for (Int k = 0; k < bank.entries; k++) {
                 const Int at = (k * bank.height + row) * bank.width;
-                (bank.rule == 0 ? adamw : sgd)(bank, at, rows.of(k));
+                move_row(bank, at, rows.of(k), single);
             }
         }
     });

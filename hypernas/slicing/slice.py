@@ -163,7 +163,7 @@ class Slice:
             vector[..., own.run].add_(small)
         else:
             places = self.along(axis, torch.arange(vector.shape[-1], device=vector.device))
-            vector.index_add_(-1, places, small)
+            vector.index_add_(-1, places, small.to(vector.dtype))
 
     def put(self, large: Tensor, small: Tensor) -> None:
         """Write `small`, of this shape, into its place in `large`, which is contiguous."""

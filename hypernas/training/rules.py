@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from hypernas.mixing.turn import Constants
+from hypernas.training.precision import State, make_moments_single
 
-State = dict[str, Any]  # an optimizer's, of one parameter
 Group = Mapping[str, Any]  # of its parameters, with its options
 Moments = tuple[Tensor | None, Tensor | None]
 
@@ -34,7 +34,7 @@ class Rule(ABC):
     def advance(
         self, parameter: nn.Parameter, state: State, group: Group
     ) -> tuple[Moments, Constants]:
-        """Count a step in the state, as torch makes it at the first; its tensors, and the numbers."""
+        """Count a step in the state, as torch makes it at the first, but single; its tensors, and the numbers."""
 
 
 class AdamWRule(Rule):
@@ -52,8 +52,9 @@ class AdamWRule(Rule):
         if not state:
             device = parameter.device if group["fused"] else None
             state["step"] = torch.zeros((), dtype=torch.float32, device=device)
-            state["exp_avg"] = torch.zeros_like(parameter)
-            state["exp_avg_sq"] = torch.zeros_like(parameter)
+            state["exp_avg"] = torch.zeros_like(parameter, dtype=torch.float32)
+            state["exp_avg_sq"] = torch.zeros_like(parameter, dtype=torch.float32)
+        make_moments_single(state)
         state["step"] += 1
         count, (beta1, beta2), rate = state["step"], group["betas"], group["lr"]
         known = count.device.type == "cpu"  # to read it elsewhere is to wait
@@ -87,7 +88,8 @@ class SGDRule(Rule):
         fresh = state.get("momentum_buffer") is None
         if self.remembers(group):
             if fresh:
-                state["momentum_buffer"] = torch.empty_like(parameter)
+                state["momentum_buffer"] = torch.empty_like(parameter, dtype=torch.float32)
+            make_moments_single(state)
             moved = state["momentum_buffer"]
         constants = Constants(
             rule=1,

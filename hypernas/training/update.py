@@ -14,7 +14,8 @@ from hypernas.mixing import Ledger, kernels, noting
 from hypernas.mixing.kernels import COMPILED, Choice, choice
 from hypernas.mixing.part import is_plain
 from hypernas.mixing.turn import Turn
-from hypernas.training.rules import RULES, Rule, State
+from hypernas.training.precision import State, keep_moments_single, single
+from hypernas.training.rules import RULES, Rule
 
 Norm = Callable[[Iterable[nn.Parameter]], Tensor]  # parameters -> of their gradients, shape ()
 FUSED = "fused"
@@ -31,7 +32,7 @@ class Update:
     written nor read, and nobody finds it in `.grad`. All else has gradients as ever. What the optimizer keeps is its own, and the same up to rounding (moments below
     1e-38 become 0).
 
-    It is possible for banks of single numbers, under `torch.optim.AdamW` or `SGD`, where there are kernels for
+    It is possible for banks of single numbers, or of half ones (bfloat16), under `torch.optim.AdamW` or `SGD`, where there are kernels for
     the device (`hypernas.mixing.kernels`: in C++ for a CPU, in Triton for a GPU if it is asked for, where they
     have not been run yet); banks that something looks at or computes with (hooks) are left out.
 
@@ -53,6 +54,7 @@ class Update:
         reason = _reason(optimizer, self._rule, chosen, alone=alone)
         self.fused = reason is None
         self.path = _path(chosen) if reason is None else f"torch: {reason}"
+        keep_moments_single(optimizer)
         _LOG.info("steps of the optimizer are %s", self.path)
 
     @contextmanager
@@ -86,16 +88,17 @@ class Update:
         written = [p.grad for p in others]  # turns only know their addresses
         for parameter in others:
             parameter.grad = None
-        found = (norm or norm_of)(parameters)
-        if self._rule is not None and (banks or others):
-            squares = kernels.squares([*banks.values(), *others.values()])
-            found = torch.hypot(found.to(squares.device), squares.sqrt().to(found.dtype))
-            scale = torch.clamp(bound / (found + 1e-6), max=1.0)  # as torch's own
-            self._move(self._rule, banks, scale)  # first, as gates may be parameters
-            self._move(self._rule, others, scale)
-        del written
-        torch.nn.utils.clip_grads_with_norm_(parameters, bound, found)
-        self.optimizer.step()
+        with single(self.optimizer, parameters):
+            found = (norm or norm_of)(parameters)
+            if self._rule is not None and (banks or others):
+                squares = kernels.squares([*banks.values(), *others.values()])
+                found = torch.hypot(found.to(squares.device), squares.sqrt().to(found.dtype))
+                scale = torch.clamp(bound / (found + 1e-6), max=1.0)  # as torch's own
+                self._move(self._rule, banks, scale)  # first, as gates may be parameters
+                self._move(self._rule, others, scale)
+            del written
+            torch.nn.utils.clip_grads_with_norm_(parameters, bound, found)
+            self.optimizer.step()
         self.zero_grad()
         return found
 
@@ -160,13 +163,13 @@ def _reason(
         return "the optimizer's hooks"
     parameters = [p for group in groups for p in group["params"]]
     if parameters and not any(map(is_plain, parameters)):  # of a generator that has some
-        return "nothing is of single precision on a CPU or a GPU"
+        return "nothing is of single precision, or bfloat16, on a CPU or a GPU"
     there = any(each.kernels for each in chosen)
     return None if there else ", ".join(each.words for each in chosen)
 
 
 def _can_be_noted(parameter: nn.Parameter, state: State) -> bool:
-    """True for single numbers whose gradient nobody else asks for."""
+    """True for numbers whose gradient nobody else asks for."""
     return (
         type(parameter) is nn.Parameter
         and parameter.requires_grad
@@ -184,7 +187,7 @@ def _can_be_moved(parameter: nn.Parameter, gradient: Tensor, state: State) -> bo
 
 
 def _is_simple(parameter: nn.Parameter, state: State) -> bool:
-    """True if a parameter and its moments are single numbers, side by side, where there are kernels."""
+    """True if a parameter and its moments are plain, and side by side, where there are kernels."""
     if kernels.kernels_on(parameter.device) is None:
         return False
     moments = [value for value in state.values() if isinstance(value, Tensor) and value.dim()]

@@ -1,5 +1,6 @@
 """Fused steps move a generator as torch's optimizer does."""
 
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -8,7 +9,8 @@ import torch
 from example_spaces import EXAMPLES
 from implementations import needs_compiler
 from torch.testing import assert_close
-from training_runs import fit, short, space
+from torch.utils.data import TensorDataset
+from training_runs import blobs, fit, short, space
 
 from hypernas import SearchSpace, generators
 from hypernas.mixing import kernels
@@ -45,13 +47,21 @@ GENERATORS = {
 
 
 def moved(
-    make, example, optimizer, device="cpu", *, fused: bool, num: int = 1, bound: float | None = 0.3
+    make,
+    example,
+    optimizer,
+    device="cpu",
+    *,
+    fused: bool,
+    num: int = 1,
+    bound: float | None = 0.3,
+    kind: torch.dtype = torch.float32,
 ):
     """Parameters, state and norms of a generator after four steps on some architectures each."""
-    generator = make(example.space).to(device).train()
+    generator = make(example.space).to(device, kind).train()
     groups = Groups(generator, optimizer, alone=fused)
     assert groups.update.fused == fused
-    inputs = example.inputs.to(device)
+    inputs = example.inputs.to(device, kind if example.inputs.is_floating_point() else None)
     rng, norms = torch.Generator().manual_seed(3), []
     for _ in range(4):
         with groups.noting():
@@ -67,11 +77,13 @@ def moved(
     return generator, groups, norms
 
 
-def check_alike(make, example, optimizer, device="cpu", **options) -> None:
+def check_alike(
+    make, example, optimizer, device="cpu", *, rtol: float = 1e-4, atol: float = 1e-5, **options
+) -> None:
     found = moved(make, example, optimizer, device, fused=True, **options)
     expected = moved(make, example, optimizer, device, fused=False, **options)
-    tolerance = {"rtol": 1e-4, "atol": 1e-5}
-    assert_close(found[2], expected[2], rtol=1e-4, atol=0)
+    tolerance = {"rtol": rtol, "atol": atol}
+    assert_close(found[2], expected[2], rtol=rtol, atol=0)
     assert_close(found[0].state_dict(), expected[0].state_dict(), **tolerance)
     assert_close(found[1].memory(), expected[1].memory(), **tolerance)
 
@@ -104,6 +116,51 @@ def test_every_implementation_moves_banks_as_torch_does(optimizer, implementatio
     layer = SearchSpace({"width": [2, 5]}, lambda a: torch.nn.Linear(3, a["width"], bias=False))
     example = SimpleNamespace(space=layer, inputs=torch.randn(4, 3))
     check_alike(GENERATORS["hypernas"], example, OPTIMIZERS[optimizer], implementation, num=2)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_half_numbers_move_as_torch_moves_single_ones_and_their_moments_are_single(
+    optimizer, implementation
+):
+    layer = SearchSpace({"width": [2, 5]}, lambda a: torch.nn.Linear(3, a["width"], bias=False))
+    example = SimpleNamespace(space=layer, inputs=torch.randn(4, 3))
+    options = {"num": 2, "kind": torch.bfloat16, "rtol": 0.03, "atol": 0.003}
+    check_alike(GENERATORS["hypernas"], example, OPTIMIZERS[optimizer], implementation, **options)
+    _, groups, _ = moved(
+        GENERATORS["shared"],
+        example,
+        OPTIMIZERS[optimizer],
+        implementation,
+        fused=True,
+        kind=torch.bfloat16,
+    )
+    moments = [v for kept in groups.memory().values() for v in kept.values()]
+    assert {moment.dtype for moment in moments} <= {torch.float32}
+
+
+@pytest.mark.parametrize("alone", [True, False])
+@needs_compiler
+def test_moments_of_half_numbers_are_loaded_to_the_last_bit(alone):
+    example = EXAMPLES["mlp"]()
+
+    def begun():
+        generator = GENERATORS["hypernas"](example.space).bfloat16()
+        return generator, Groups(generator, OPTIMIZERS["adamw"], alone=alone)
+
+    def step(generator, groups):
+        with groups.noting():
+            inputs = example.inputs.bfloat16()
+            generator.call(example.space.largest(), inputs).square().mean().backward()
+        groups.step(0.1)
+
+    (whole, stepped), (resumed, fresh) = begun(), begun()
+    step(whole, stepped)
+    resumed.load_state_dict(whole.state_dict())
+    fresh.remember(stepped.memory())
+    step(whole, stepped)
+    step(resumed, fresh)
+    assert_close(resumed.state_dict(), whole.state_dict(), rtol=0, atol=0)
+    assert_close(fresh.memory(), stepped.memory(), rtol=0, atol=0)
 
 
 def test_a_count_of_steps_on_a_device_corrects_for_bias_as_one_that_is_known(implementation):
@@ -163,13 +220,18 @@ def test_other_optimizers_take_steps_of_their_own(optimizer, reason):
 
 
 @pytest.mark.parametrize("name", ["hypernas", "mos_neuron"])
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
 @needs_compiler
-def test_a_resumed_run_of_fused_steps_is_one_that_never_stopped(tmp_path, name):
-    training = short(6, accumulate=2)
-    whole, resumed = (getattr(generators, name)(space()) for _ in range(2))
-    fit(whole, training, callbacks=[Checkpoints(tmp_path, every=4)])
+def test_a_resumed_run_of_fused_steps_is_one_that_never_stopped(tmp_path, name, kind):
+    training, data = short(6, accumulate=2), blobs()
+    parts = [
+        TensorDataset(part[:][0].to(kind), part[:][1]) for part in (data.train, data.validation)
+    ]
+    data = replace(data, train=parts[0], validation=parts[1])
+    whole, resumed = (getattr(generators, name)(space()).to(kind) for _ in range(2))
+    fit(whole, training, data=data, callbacks=[Checkpoints(tmp_path, every=4)])
     (tmp_path / "00000006").rename(tmp_path / "late")
-    fit(resumed, training, callbacks=[], resume=tmp_path)
+    fit(resumed, training, data=data, callbacks=[], resume=tmp_path)
     assert_close(resumed.state_dict(), whole.state_dict(), rtol=0, atol=0)
 
 

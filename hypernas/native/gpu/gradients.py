@@ -41,13 +41,14 @@ def pull_back(table, JOBS: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constex
     out = t.numbers(tl.load(job + t.GAIN_OUT), row, in_rows, 1.0)
     into = t.numbers(tl.load(job + t.GAIN_IN), column // tl.load(job + t.REST), in_columns, 1.0)
     at = r[:, None] * num_columns + j[None, :]
-    gradient = t.numbers(tl.load(job + t.WEIGHT), at, here, 0.0)
+    half = tl.load(job + t.HALF)
+    gradient = t.stored(tl.load(job + t.WEIGHT), at, here, 0.0, half)
     scaled = gradient * (out[:, None] * into[None, :])
     combined = tl.zeros((ROWS, COLUMNS), tl.float32)
     for k in range(0, entries):
         gate = t.numbers(gates, row * entries * own_gates + k, in_rows, 1.0)
         at = (k * height + row)[:, None] * width + column[None, :]
-        entry = t.numbers(bank, at, here, 0.0)
+        entry = t.stored(bank, at, here, 0.0, half)
         combined += gate[:, None] * entry
         along = tl.sum(scaled * entry, 1)
         if own_gates != 0:

@@ -25,13 +25,15 @@ def mix(table, JOBS: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
     )
     bank, gates = tl.load(job + t.BANK), tl.load(job + t.GATES)
     first_gate = row * entries * tl.load(job + t.OWN_GATES)
+    half = tl.load(job + t.HALF)
     weight = tl.zeros((ROWS, COLUMNS), tl.float32)
     for k in range(0, entries):
         gate = t.numbers(gates, first_gate + k, in_rows, 1.0)
         at = (k * height + row)[:, None] * width + column[None, :]
-        weight += gate[:, None] * t.numbers(bank, at, here, 0.0)
+        weight += gate[:, None] * t.stored(bank, at, here, 0.0, half)
     out = t.numbers(tl.load(job + t.GAIN_OUT), row, in_rows, 1.0)
     into = t.numbers(tl.load(job + t.GAIN_IN), column // tl.load(job + t.REST), in_columns, 1.0)
     offset = t.numbers(tl.load(job + t.OFFSET), column, in_columns, 0.0)
     weight = weight * (out[:, None] * into[None, :]) + offset[None, :]
-    t.write(tl.load(job + t.WEIGHT), r[:, None] * num_columns + j[None, :], weight, here)
+    at = r[:, None] * num_columns + j[None, :]
+    t.store(tl.load(job + t.WEIGHT), at, weight, here, half)

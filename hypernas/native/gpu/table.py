@@ -2,7 +2,7 @@
 
 It holds the first tile of each job, in ascending order (as many as a power of two, filled up with tiles that
 there are not), then the numbers of each job, then positions and terms, which jobs tell the place of by its
-distance from the beginning. Arrays of single numbers are addresses; what is absent is 0.
+distance from the beginning. Arrays of single numbers, or half ones, are addresses; what is absent is 0.
 """
 
 import triton  # pyright: ignore[reportMissingImports]
@@ -30,7 +30,8 @@ NUM_COLUMNS = tl.constexpr(17)
 FIRST_ROW = tl.constexpr(18)
 FIRST_COLUMN = tl.constexpr(19)
 OWN_GATES = tl.constexpr(20)
-PART = tl.constexpr(21)  # how many there are
+HALF = tl.constexpr(21)  # 1 where bank and weight are half numbers (bfloat16)
+PART = tl.constexpr(22)  # how many there are
 
 
 @triton.jit
@@ -66,6 +67,25 @@ def numbers(address, at, here, absent):
     """Single numbers of an array; `absent` where there is none, or not `here`."""
     array = address.to(tl.pointer_type(tl.float32))
     return tl.load(array + at, mask=_there(here, address), other=absent)
+
+
+@triton.jit
+def stored(address, at, here, absent, half):
+    """Numbers of an array of single or half numbers, as single ones."""
+    short = address.to(tl.pointer_type(tl.bfloat16))
+    in_halves = tl.where(half != 0, _there(here, address), False)
+    wide = tl.load(short + at, mask=in_halves, other=0.0).to(tl.float32)
+    in_singles = tl.where(half == 0, here, False)
+    return tl.where(in_halves, wide, numbers(address, at, in_singles, absent))
+
+
+@triton.jit
+def store(address, at, values, here, half):
+    """Write numbers to an array of single or half ones, if there is one."""
+    short = address.to(tl.pointer_type(tl.bfloat16))
+    in_halves = tl.where(half != 0, _there(here, address), False)
+    tl.store(short + at, values.to(tl.bfloat16), mask=in_halves)
+    write(address, at, values, tl.where(half == 0, here, False))
 
 
 @triton.jit

@@ -16,16 +16,17 @@ HEIGHT = tl.constexpr(6)
 WIDTH = tl.constexpr(7)
 FRESH = tl.constexpr(9)
 NESTEROV = tl.constexpr(10)
-RATE = tl.constexpr(12)
-DECAY = tl.constexpr(13)
-BETA1 = tl.constexpr(14)
-BETA2 = tl.constexpr(15)
-EPSILON = tl.constexpr(16)
-ROOT = tl.constexpr(17)
+HALF = tl.constexpr(11)  # 1 where values are half numbers; moments never are
+RATE = tl.constexpr(13)
+DECAY = tl.constexpr(14)
+BETA1 = tl.constexpr(15)
+BETA2 = tl.constexpr(16)
+EPSILON = tl.constexpr(17)
+ROOT = tl.constexpr(18)
 COUNT = tl.constexpr(
-    18
+    19
 )  # address of the number of steps, where rate and root are not corrected for it
-BANK = tl.constexpr(19)  # how many there are
+BANK = tl.constexpr(20)  # how many there are
 
 
 @triton.jit
@@ -86,7 +87,7 @@ def _gradient(table, job, k, row, column, ROWS: tl.constexpr, COLUMNS: tl.conste
         into = t.numbers(tl.load(term + t.GAIN_IN), channel, in_columns, 1.0)
         at = r[:, None] * num_columns + j[None, :]
         here = in_rows[:, None] & in_columns[None, :]
-        weight = t.numbers(tl.load(term + t.WEIGHT), at, here, 0.0)
+        weight = t.stored(tl.load(term + t.WEIGHT), at, here, 0.0, tl.load(term + t.HALF))
         total += weight * ((gate * out)[:, None] * into[None, :])
         term += t.PART
     return total
@@ -106,7 +107,8 @@ def _adamw(job, at, here, gradient):
         tl.load(job + FIRST),
         tl.load(job + SECOND),
     )
-    value = t.numbers(values, at, here, 0.0)
+    half = tl.load(job + HALF)
+    value = t.stored(values, at, here, 0.0, half)
     mean = t.numbers(first, at, here, 0.0)
     square = t.numbers(second, at, here, 0.0)
     mean += (1 - beta1).to(tl.float32) * (gradient - mean)
@@ -115,7 +117,8 @@ def _adamw(job, at, here, gradient):
     kept = value * _double(job, DECAY).to(tl.float32)
     t.write(first, at, mean, here)
     t.write(second, at, square, here)
-    t.write(values, at, kept - tl.div_rn(rate.to(tl.float32) * mean, slope), here)
+    value = kept - tl.div_rn(rate.to(tl.float32) * mean, slope)
+    t.store(values, at, value, here, half)
 
 
 @triton.jit
@@ -125,13 +128,14 @@ def _sgd(job, at, here, gradient):
     momentum, taken = _double(job, BETA1).to(tl.float32), _double(job, BETA2).to(tl.float32)
     fresh, nesterov = tl.load(job + FRESH) != 0, tl.load(job + NESTEROV) != 0
     values, first = tl.load(job + VALUES), tl.load(job + FIRST)
-    value = t.numbers(values, at, here, 0.0)
+    half = tl.load(job + HALF)
+    value = t.stored(values, at, here, 0.0, half)
     before = t.numbers(first, at, tl.where(fresh, False, here), 0.0)  # nothing yet, if it is fresh
     slope = gradient + decay * value
     moved = momentum * before + tl.where(fresh, 1.0, taken) * slope
     t.write(first, at, moved, here)
     step = tl.where(nesterov, slope + momentum * moved, moved)
-    t.write(values, at, value - rate * step, here)
+    t.store(values, at, value - rate * step, here, half)
 
 
 @triton.jit
