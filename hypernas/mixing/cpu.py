@@ -20,8 +20,10 @@ class CompiledKernels(Kernels):
     def mix(self, parts: Sequence[Part]) -> None:
         self._call("mix", [part.pack() for part in parts])
 
-    def pull_back(self, gradients: Sequence[Gradient]) -> None:
-        self._call("pull_back", [part.pack(sums) for part, sums in gradients])
+    def pull_back(self, gradients: Sequence[Gradient]) -> list[float | None]:
+        squares = (ctypes.c_double * len(gradients))()
+        self._call("pull_back", [part.pack(sums) for part, sums in gradients], squares)
+        return list(squares)
 
     def squares(self, turns: Sequence[Turn]) -> Tensor:
         found = self._call("squares", [turn.pack() for turn in turns])
@@ -31,6 +33,6 @@ class CompiledKernels(Kernels):
         factor = float(scale)
         self._call("update", [turn.pack(factor) for turn in turns])
 
-    def _call(self, name: str, packed: Sequence[bytes]) -> float:
+    def _call(self, name: str, packed: Sequence[bytes], *more: ctypes.Array) -> float:
         function = getattr(self._library, f"hypernas_{name}")
-        return function(b"".join(packed), len(packed), torch.get_num_threads())
+        return function(b"".join(packed), len(packed), torch.get_num_threads(), *more)

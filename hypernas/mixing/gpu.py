@@ -37,7 +37,7 @@ class TritonKernels(Kernels):
                 table.add(table.pack(part), _tiles(part, tile))
             table.launch(mixing.mix, own[0].bank.device, tile)
 
-    def pull_back(self, given: Sequence[Gradient]) -> None:
+    def pull_back(self, given: Sequence[Gradient]) -> list[float | None]:
         tiles = [_tile_of(part) for part, _ in given]
         matrices = _matrices(given, tiles)
         for tile, own in grouped(range(len(given)), tiles.__getitem__):
@@ -52,6 +52,7 @@ class TritonKernels(Kernels):
                 if to is not None and matrix is not None:
                     sums.setdefault(_address(to), (to, []))[1].append(matrix)
         _add_up(list(sums.values()))
+        return [None] * len(given)
 
     def squares(self, turns: Sequence[Turn]) -> Tensor:
         found = []

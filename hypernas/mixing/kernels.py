@@ -28,8 +28,12 @@ class Kernels(ABC):
         """Write the weight of each, as `hypernas.mixing.mix` has it."""
 
     @abstractmethod
-    def pull_back(self, gradients: Sequence[Gradient]) -> None:
-        """Add the gradients of coefficients to sums."""
+    def pull_back(self, gradients: Sequence[Gradient]) -> Sequence[float | None]:
+        """Add the gradients of coefficients to sums.
+
+        Returns:
+            Of each the sum of the squares of what it adds to its bank's gradient, where that is had in passing.
+        """
 
     @abstractmethod
     def squares(self, turns: Sequence[Turn]) -> Tensor:  # double, shape ()
@@ -67,18 +71,26 @@ def mix(parts: Sequence[Part]) -> None:
         _there(device).mix(own)
 
 
-def pull_back(gradients: Sequence[Gradient]) -> None:
-    """See `Kernels.pull_back`."""
+def pull_back(gradients: Sequence[Gradient]) -> list[tuple[Part, float | None]]:
+    """See `Kernels.pull_back`; parts, in any order, and their sums."""
+    found: list[tuple[Part, float | None]] = []
     for device, own in grouped(gradients, lambda pair: pair[0].bank.device):
-        _there(device).pull_back(own)
+        squares = _there(device).pull_back(own)
+        found += zip((part for part, _ in own), squares, strict=True)
+    return found
 
 
 def squares(turns: Sequence[Turn]) -> Tensor:  # double, shape ()
     """See `Kernels.squares`; on the device of the first."""
+    known = sum(turn.squares for turn in turns if turn.squares is not None)
+    others = [turn for turn in turns if turn.squares is None]
     sums = [
-        _there(device).squares(own) for device, own in grouped(turns, lambda turn: turn.bank.device)
+        _there(device).squares(own)
+        for device, own in grouped(others, lambda turn: turn.bank.device)
     ]
-    return torch.stack([each.to(sums[0].device) for each in sums]).sum()
+    if not sums:
+        return torch.tensor(known, dtype=torch.float64)
+    return sum((each.to(sums[0].device) for each in sums[1:]), sums[0]) + known
 
 
 def update(turns: Sequence[Turn], scale: Tensor) -> None:

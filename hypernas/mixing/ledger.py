@@ -1,6 +1,6 @@
 """Ledger: terms of the gradients of banks, which need not be written."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -23,6 +23,7 @@ class Ledger:
     def __init__(self) -> None:
         self._parameters: dict[int, nn.Parameter] = {}
         self._terms: dict[int, list[Part]] = {}
+        self._squares: dict[int, float] = {}
         self._written: set[int] = set()
         self.blocks = 0  # of `noting` that it is open in
 
@@ -44,6 +45,15 @@ class Ledger:
         terms.append(term)
         return True
 
+    def measure(self, term: Part, squares: float | None) -> None:
+        """Know the sum of the squares of what a term, which is kept, adds to its bank's gradient."""
+        if squares is not None:
+            self._squares[id(term.bank)] = squares
+
+    def squares(self, terms: Sequence[Part]) -> float | None:
+        """The sum of the squares of the gradient that terms add up to, where there is one whose sum is known."""
+        return self._squares.get(id(terms[0].bank)) if len(terms) == 1 else None
+
     def terms(self) -> list[tuple[nn.Parameter, list[Part]]]:
         """The banks that have terms and nothing else; where they have both, they are written."""
         for key in list(self._terms):
@@ -55,6 +65,7 @@ class Ledger:
         """Begin with another step, and no banks."""
         self._parameters.clear()
         self._terms.clear()
+        self._squares.clear()
         self._written.clear()
 
     @torch.no_grad()

@@ -130,7 +130,9 @@ class _MixAll(torch.autograd.Function):
                 _pull_back(job, tensors, gradient, sums)
             elif not job.plain:
                 noted.append((part, [None if i is None else sums[i] for i in job.coefficients]))
-        kernels.pull_back(noted)
+        for term, squares in kernels.pull_back(noted):
+            if ledger is not None:
+                ledger.measure(term, squares)
         for i in own:
             sums[i] = sums[i].to(tensors[i].dtype)
         return None, *(sums.get(i) for i in range(len(tensors)))

@@ -42,6 +42,7 @@ class Turn(NamedTuple):
         terms: packed.
         parts: those of the terms that are no written gradients.
         moments: an optimizer's two tensors of the bank's shape, or as many as it has, of single numbers.
+        squares: the sum of the gradient's, if it is known.
     """
 
     bank: Tensor
@@ -50,11 +51,13 @@ class Turn(NamedTuple):
     parts: Sequence[Part] = ()
     moments: tuple[Tensor | None, Tensor | None] = (None, None)
     constants: Constants = Constants()
+    squares: float | None = None
 
     @classmethod
-    def of(cls, bank: Tensor, terms: Sequence[Part]) -> "Turn":
+    def of(cls, bank: Tensor, terms: Sequence[Part], squares: float | None = None) -> "Turn":
         """That in which it does not move."""
-        return cls(bank, len(terms), b"".join([term.pack() for term in terms]), terms)
+        packed = b"".join([term.pack() for term in terms])
+        return cls(bank, len(terms), packed, terms, squares=squares)
 
     @classmethod
     def of_gradient(cls, parameter: Tensor, gradient: Tensor) -> "Turn":

@@ -52,15 +52,16 @@ def native() -> Native:
     except (OSError, subprocess.SubprocessError, IndexError) as error:
         said = getattr(error, "stderr", None) or str(error)
         return Native(None, f"{compiler} could not compile it: {said.strip().splitlines()[-1:]}")
-    for name in ("mix", "pull_back", "update"):
-        _declare(library, name, None)
-    _declare(library, "squares", ctypes.c_double)
+    for name in ("mix", "update"):
+        _declare(library, name)
+    _declare(library, "pull_back", ctypes.POINTER(ctypes.c_double))
+    _declare(library, "squares", result=ctypes.c_double)
     return Native(library, version)
 
 
-def _declare(library: ctypes.CDLL, name: str, result: type | None) -> None:
+def _declare(library: ctypes.CDLL, name: str, *more: type, result: type | None = None) -> None:
     function = getattr(library, f"hypernas_{name}")
-    function.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
+    function.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64, *more]
     function.restype = result
 
 

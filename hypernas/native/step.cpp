@@ -28,6 +28,9 @@ using Int = std::int64_t;
 constexpr Int TILE = 1024;       // columns that stay in the first cache with all that is made of them
 constexpr Int BLOCK = 1 << 17;   // numbers of a bank in a piece of work
 constexpr Int ALONE = 1 << 19;   // numbers of all work below which one thread is faster
+constexpr Int USUAL = 4;         // entries of a bank: a base and three experts
+constexpr Int LINE = 16;         // numbers that memory gives at once
+constexpr Int AHEAD = 512;       // numbers of an entry that are asked for before their turn
 
 // Compilers sum from where an array is aligned on, so what is summed has to be aligned alike in every run.
 template <class T>
@@ -114,6 +117,21 @@ struct Bank {  // a bank in the hands of an optimizer, and the terms that add up
     double epsilon, root;  // AdamW: the factor of the root of the second moment, its bias correction
 };
 
+// A line of numbers, wherever it begins; sums of products are kept as lines, several of which fit in registers.
+typedef float Line __attribute__((vector_size(LINE * sizeof(float)), aligned(alignof(float)), may_alias));
+
+inline Line& line(float* p) { return *reinterpret_cast<Line*>(p); }
+inline const Line& line(const float* p) { return *reinterpret_cast<const Line*>(p); }
+
+inline float total(const Line& numbers) {
+    float sum = 0;
+    for (Int i = 0; i < LINE; i++) sum += numbers[i];
+    return sum;
+}
+
+// What comes from memory row by row is waited for less if it was asked for some rows before.
+inline void ask(const float* p) { __builtin_prefetch(p + AHEAD); }
+
 struct FlushedDenormals {  // moments of what has no gradient decay towards them, and they are slow
 #if defined(__SSE__)
     unsigned before = _mm_getcsr();
@@ -193,12 +211,24 @@ void combine(const Part& p, Int row, Int at, Int n, float* __restrict sum, const
                     *__restrict d = numbers(p, k + 3, row, at, n, gathered[3]);
         const float ga = gates[k], gb = gates[k + 1], gc = gates[k + 2], gd = gates[k + 3];
         if (!dots) {
-            for (Int j = 0; j < n; j++) sum[j] += ga * a[j] + gb * b[j] + gc * c[j] + gd * d[j];
+            Int j = 0;
+            for (; j + LINE <= n; j += LINE) {
+                ask(a + j), ask(b + j), ask(c + j), ask(d + j);
+                line(sum + j) += ga * line(a + j) + gb * line(b + j) + gc * line(c + j) + gd * line(d + j);
+            }
+            for (; j < n; j++) sum[j] += ga * a[j] + gb * b[j] + gc * c[j] + gd * d[j];
             continue;
         }
-        float x = 0, y = 0, z = 0, w = 0;
-#pragma omp simd reduction(+ : x, y, z, w)
-        for (Int j = 0; j < n; j++) {
+        Line xs{}, ys{}, zs{}, ws{};
+        Int j = 0;
+        for (; j + LINE <= n; j += LINE) {
+            ask(a + j), ask(b + j), ask(c + j), ask(d + j);
+            const Line A = line(a + j), B = line(b + j), C = line(c + j), D = line(d + j), H = line(h + j);
+            line(sum + j) += ga * A + gb * B + gc * C + gd * D;
+            xs += H * A, ys += H * B, zs += H * C, ws += H * D;
+        }
+        float x = total(xs), y = total(ys), z = total(zs), w = total(ws);
+        for (; j < n; j++) {
             sum[j] += ga * a[j] + gb * b[j] + gc * c[j] + gd * d[j];
             x += h[j] * a[j];
             y += h[j] * b[j];
@@ -242,7 +272,66 @@ void mix_rows(const Part& p, Int from, Int to) {
     }
 }
 
-struct Sums { std::vector<double> gates; Floats out, in; };  // of one piece
+struct Sums { std::vector<double> gates; Floats out, in; double squares = 0; };  // of one piece
+
+inline double squares_of(const float* g, Int n) {
+    Line sums{};
+    Int j = 0;
+    for (; j + LINE <= n; j += LINE) sums += line(g + j) * line(g + j);
+    float sum = total(sums);
+    for (; j < n; j++) sum += g[j] * g[j];
+    return sum;
+}
+
+// The sum of squares of the gates of a row, by which that of the gradient of its weights is multiplied.
+inline double squares_of_gates(const Part& p, Int row) {
+    if (!p.gates) return p.entries;
+    const float* gates = p.gates_of(row);
+    double sum = 0;
+    for (Int k = 0; k < p.entries; k++) sum += (double)gates[k] * gates[k];
+    return sum;
+}
+
+// All sums of one row of a weight whose columns are a run, in one pass: meanwhile memory brings the next row.
+template <Int K>
+void pull_back_row(const Part& p, const float* g, Int row, const float* in, double* dots, float& along,
+                   float* to_in, double& squares) {
+    const float out = p.out(row), *gates = p.gates_of(row);
+    const float* entries = p.bank + row * p.width + p.first_column;
+    const Int apart = p.height * p.width;
+    Line found[K] = {}, square{}, product{};
+    const auto add = [&](Int j, Int n) {
+        const auto load = [n](const float* from) {
+            if (n == LINE) return line(from);
+            Line some{};
+            for (Int i = 0; i < n; i++) some[i] = from[i];
+            return some;
+        };
+        const Line G = load(g + j), gain = in ? load(in + j) : Line{} + 1.0f, h = G * (out * gain);
+        Line combined{};
+        for (Int k = 0; k < K; k++) {
+            const float* entry = entries + k * apart + j;
+            ask(entry);
+            const Line numbers = load(entry);
+            combined += gates[k] * numbers;
+            found[k] += h * numbers;
+        }
+        square += h * h;
+        combined *= G;
+        product += combined * gain;
+        if (!to_in) return;
+        combined *= out;
+        if (n == LINE) line(to_in + j) += combined;
+        else
+            for (Int i = 0; i < n; i++) to_in[j + i] += combined[i];
+    };
+    Int j = 0;
+    for (; j + LINE <= p.num_columns; j += LINE) add(j, LINE);
+    if (j < p.num_columns) add(j, p.num_columns - j);
+    for (Int k = 0; k < K && dots; k++) dots[k] += total(found[k]);
+    along += total(product);
+    squares += total(square);
+}
 
 Sums pull_back_rows(const Part& p, Int from, Int to) {
     alignas(64) float h[TILE], combined[TILE], single[TILE];
@@ -255,7 +344,17 @@ Sums pull_back_rows(const Part& p, Int from, Int to) {
     for (Int r = from; r < to; r++) {
         const Int row = p.row(r);
         const float out = p.out(row);
+        const double of_gates = squares_of_gates(p, row);
         double* dots = p.to_gates ? sums.gates.data() + (p.own_gates ? (r - from) * p.entries : 0) : nullptr;
+        if (p.entries == USUAL && p.gates && !p.columns && !p.half) {
+            float along = 0;
+            double square = 0;
+            pull_back_row<USUAL>(p, p.weight + r * p.num_columns, row, gains.empty() ? nullptr : gains.data(), dots,
+                                 along, p.to_gain_in ? sums.in.data() : nullptr, square);
+            if (p.to_gain_out) sums.out[r - from] += along;
+            sums.squares += of_gates * square;
+            continue;
+        }
         for (Int at = 0; at < p.num_columns; at += TILE) {
             const Int n = std::min(TILE, p.num_columns - at);
             const float* __restrict g = p.weights(r * p.num_columns + at, n, single);
@@ -264,6 +363,7 @@ Sums pull_back_rows(const Part& p, Int from, Int to) {
                 for (Int j = 0; j < n; j++) h[j] = g[j] * (out * in[j]);
             else
                 for (Int j = 0; j < n; j++) h[j] = g[j] * out;
+            sums.squares += of_gates * squares_of(h, n);
             if (gained || dots) combine(p, row, at, n, combined, h, dots);
             if (!gained) continue;
             float along = 0;
@@ -347,12 +447,9 @@ class GradientRows {
     double squares() {
         double sum = 0;
         if (bank_.num_terms == 1) {  // that of the gates times that of the row
-            if (!any_) return 0;
-            const float* gates = bank_.terms[0].gates ? bank_.terms[0].gates_of(row_) : nullptr;
-            for (Int k = 0; k < bank_.entries; k++) sum += gates ? (double)gates[k] * gates[k] : 1.0;
-            return sum * square(scaled_[0].data());
+            return any_ ? squares_of_gates(bank_.terms[0], row_) * squares_of(scaled_[0].data(), bank_.width) : 0;
         }
-        for (Int k = 0; k < bank_.entries && any_; k++) sum += square(of(k));
+        for (Int k = 0; k < bank_.entries && any_; k++) sum += squares_of(of(k), bank_.width);
         return sum;
     }
 
@@ -374,13 +471,6 @@ class GradientRows {
     }
 
   private:
-    double square(const float* __restrict g) const {
-        float sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (Int j = 0; j < bank_.width; j++) sum += g[j] * g[j];
-        return sum;
-    }
-
     const Bank& bank_;
     std::vector<Floats> scaled_, gains_;
     std::vector<std::vector<Int>> places_;
@@ -396,13 +486,22 @@ void adamw(const Bank& bank, Int at, float* __restrict p, const float* __restric
     const float fast = (float)(1 - bank.beta1), slow = (float)bank.beta2, rest = (float)(1 - bank.beta2);
     const float rate = (float)bank.rate, root = (float)bank.root;
     const float kept = (float)bank.decay, epsilon = (float)bank.epsilon;
-    for (Int j = 0; j < bank.width; j++) {
-        const float mean = m[j] + fast * (g[j] - m[j]);
-        const float square = v[j] * slow + rest * g[j] * g[j];
-        m[j] = mean;
-        v[j] = square;
-        p[j] = p[j] * kept - rate * mean / (std::sqrt(square) * root + epsilon);
+    const auto move = [=](Int from, Int to) {
+#pragma omp simd
+        for (Int j = from; j < to; j++) {
+            const float mean = m[j] + fast * (g[j] - m[j]);
+            const float square = v[j] * slow + rest * g[j] * g[j];
+            m[j] = mean;
+            v[j] = square;
+            p[j] = p[j] * kept - rate * mean / (std::sqrt(square) * root + epsilon);
+        }
+    };
+    Int j = 0;
+    for (; j + LINE <= bank.width; j += LINE) {
+        ask(p + j), ask(m + j), ask(v + j);
+        move(j, j + LINE);
     }
+    move(j, bank.width);
 }
 
 void sgd(const Bank& bank, Int at, float* __restrict p, const float* __restrict g) {
@@ -445,7 +544,8 @@ void hypernas_mix(const Part* parts, Int num, Int threads) {
         [&](Int i) { mix_rows(parts[work[i].owner], work[i].from, work[i].to); });
 }
 
-void hypernas_pull_back(const Part* parts, Int num, Int threads) {
+// Also writes the sum of squares of what each part adds to the gradient of its bank.
+void hypernas_pull_back(const Part* parts, Int num, Int threads, double* squares) {
     Int total = 0;
     const auto work = pieces(
         num, [&](Int i) { return parts[i].num_rows; },
@@ -453,7 +553,11 @@ void hypernas_pull_back(const Part* parts, Int num, Int threads) {
     std::vector<Sums> sums(work.size());
     run((Int)work.size(), total < ALONE ? 1 : threads,
         [&](Int i) { sums[i] = pull_back_rows(parts[work[i].owner], work[i].from, work[i].to); });
-    for (size_t i = 0; i < work.size(); i++) add_sums(parts[work[i].owner], work[i], sums[i]);
+    std::fill(squares, squares + num, 0.0);
+    for (size_t i = 0; i < work.size(); i++) {
+        add_sums(parts[work[i].owner], work[i], sums[i]);
+        squares[work[i].owner] += sums[i].squares;
+    }
 }
 
 // The sum of squares of the gradients of banks.

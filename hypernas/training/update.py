@@ -97,19 +97,23 @@ class Update:
                 self._move(self._rule, banks, scale)  # first, as gates may be parameters
                 self._move(self._rule, others, scale)
             del written
-            torch.nn.utils.clip_grads_with_norm_(parameters, bound, found)
-            self.optimizer.step()
+            left = any(p.grad is not None for p in parameters)
+            if left or "step" in vars(self.optimizer):  # a schedule of torch's counts the calls
+                torch.nn.utils.clip_grads_with_norm_(parameters, bound, found)
+                self.optimizer.step()
         self.zero_grad()
         return found
 
     def zero_grad(self) -> None:
         """Drop all gradients, and the terms of those of banks."""
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self.parameters():
+            parameter.grad = None
         self._ledger.clear()
 
     def _banks(self) -> dict[nn.Parameter, Turn]:
         """Those that have terms."""
-        return {bank: Turn.of(bank, terms) for bank, terms in self._ledger.terms()}
+        squares = self._ledger.squares
+        return {b: Turn.of(b, terms, squares(terms)) for b, terms in self._ledger.terms()}
 
     def _others(self) -> dict[nn.Parameter, Turn]:
         """Those whose gradients are written, as far as the native part can take them."""
