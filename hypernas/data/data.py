@@ -15,6 +15,10 @@ from hypernas.subnet.structure import map_tensors
 Inputs = Any  # of a batch, as `hypernas.subnet.arguments.Arguments` reads them
 Batch = tuple[Inputs, Any]  # inputs and targets
 Collate = Callable[[list[Any]], Batch]
+Order = Callable[
+    [int, int, torch.Generator], Tensor | None
+]  # epoch, N and a generator of its own -> the examples that it reads, shape (N,); None for all, shuffled
+_CPU = torch.device("cpu")
 
 
 class DataNotFound(FileNotFoundError):
@@ -165,16 +169,34 @@ class Batches:
         self.per_epoch = self.num_examples // batch_size
         self._resident: list[Tensor] = []  # the whole of a `TensorDataset`, on the device
 
-    def starting_at(self, step: int) -> Iterator[Batch]:
-        """The batches of step, step + 1, ..."""
+    def starting_at(self, step: int, order: Order | None = None) -> Iterator[Batch]:
+        """The batches of step, step + 1, ...
+
+        Args:
+            order: of the examples of each epoch, asked for as it begins; None shuffles them.
+        """
         if isinstance(self.dataset, TensorDataset) and self.collate_fn is None:
             if not self._resident:
                 self._resident = [_moved(tensor, self.device) for tensor in self.dataset.tensors]
-            for rows in self._rows(step, self.device):
+            for rows in self._rows(step, self.device, order):
                 yield _pair([tensor[rows] for tensor in self._resident])
+        if order is None:
+            yield from self._loaded(step, self._rows(step, _CPU))
+        while True:  # an epoch at a time, as batches are read ahead, and an order may follow what came before
+            end = (step // self.per_epoch + 1) * self.per_epoch
+            yield from self._loaded(
+                step, itertools.islice(self._rows(step, _CPU, order), end - step)
+            )
+            step = end
+
+    def examples(self, step: int, order: Order | None = None) -> Iterator[Tensor]:
+        """The numbers of the examples of the same batches, on their device, each of shape (batch_size,)."""
+        return self._rows(step, self.device, order)
+
+    def _loaded(self, step: int, rows: Iterator[Tensor]) -> Iterator[Batch]:
         loader = DataLoader(
             DrawnBatches(self.dataset, collate=self.collate_fn or default_collate, seed=self.seed),
-            sampler=enumerate((r.tolist() for r in self._rows(step, torch.device("cpu"))), step),
+            sampler=enumerate((r.tolist() for r in rows), step),
             batch_size=None,  # each is read whole
             num_workers=self.num_workers,
             pin_memory=self.device.type == "cuda",
@@ -185,14 +207,19 @@ class Batches:
             batch = _on(self.device, batch)
             yield batch if self.collate_fn else _pair(batch)
 
-    def _rows(self, step: int, device: torch.device) -> Iterator[Tensor]:
+    def _rows(
+        self, step: int, device: torch.device, order: Order | None = None
+    ) -> Iterator[Tensor]:
         """The examples of each batch; an epoch's order goes to the device once, and no step waits."""
         epoch, position = divmod(step, self.per_epoch)
         while True:
             rng = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
-            order = torch.randperm(self.num_examples, generator=rng).to(device)
+            rows = None if order is None else order(epoch, self.num_examples, rng)
+            if rows is None:
+                rows = torch.randperm(self.num_examples, generator=rng)
+            rows = rows.to(device)
             for start in range(position, self.per_epoch):
-                yield order[start * self.batch_size : (start + 1) * self.batch_size]
+                yield rows[start * self.batch_size : (start + 1) * self.batch_size]
             epoch, position = epoch + 1, 0
 
 

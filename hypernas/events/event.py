@@ -31,6 +31,8 @@ class Stepped:
         figures: loss, gradient norm and learning rate of the steps since the last report, where this
             step is one that is reported; else None.
         last: no step follows: the run is over, or was asked to stop.
+        norm: of the gradient that the parameters moved by, before it was clipped, shape (); on the
+            generator's device too.
     """
 
     step: int
@@ -39,6 +41,7 @@ class Stepped:
     losses: Tensor
     figures: Mapping[str, float] | None
     last: bool
+    norm: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from hypernas.objectives.alpha_divergence import AlphaDivergence
 from hypernas.objectives.assessment import Moments, assess, moments
+from hypernas.objectives.by_example import ByExample
 from hypernas.objectives.cosine import Cosine
 from hypernas.objectives.counted import Counted
 from hypernas.objectives.cross_entropy import CrossEntropy
@@ -16,6 +17,7 @@ from hypernas.objectives.teacher_similarities import TeacherSimilarities
 
 __all__ = [
     "AlphaDivergence",
+    "ByExample",
     "Cosine",
     "Counted",
     "CrossEntropy",

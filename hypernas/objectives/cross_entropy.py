@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from hypernas.objectives.by_example import ByExample
 from hypernas.objectives.counted import Counted, counted
 from hypernas.objectives.logits import logits_of, rows_of_classes
 from hypernas.objectives.objective import Objective
@@ -14,7 +15,7 @@ from hypernas.objectives.objective import Objective
 # every position of the axes between is a prediction of its own.
 
 
-class CrossEntropy(Objective, Counted):
+class CrossEntropy(Objective, Counted, ByExample):
     """Cross-entropy with label smoothing.
 
     Targets of -100 count nowhere: they are no predictions. Without any other the loss is 0.
@@ -57,6 +58,26 @@ class CrossEntropy(Objective, Counted):
     def num_counted(self, targets: Any) -> int | None:
         return int(counted(targets).sum()) if isinstance(targets, Tensor) else None
 
+    def losses(self, outputs: Any, targets: Tensor) -> Tensor:
+        each = F.cross_entropy(
+            self.logits(outputs, targets),
+            targets.flatten(),
+            label_smoothing=self.label_smoothing,
+            reduction="none",
+        )
+        return each.view(len(targets), -1).sum(1) * _scale(targets)
+
+    @torch.no_grad()
+    def gradient_norms(self, outputs: Any, targets: Tensor) -> Tensor:
+        """That of softmax(logits) - target over all predictions of an example."""
+        labels = targets.flatten()
+        logits, those = self.logits(outputs, targets).float(), counted(labels)
+        rows = torch.arange(len(labels), device=labels.device)
+        difference = logits.softmax(-1) - self.label_smoothing / logits.shape[-1]
+        difference[rows, labels.where(those, 0)] -= 1 - self.label_smoothing
+        squares = difference.square().sum(-1) * those
+        return squares.view(len(targets), -1).sum(1).sqrt() * _scale(targets)
+
     def logits(
         self, outputs: Any, targets: Tensor | None
     ) -> Tensor:  # shape: (M, C), a row for each target
@@ -66,3 +87,8 @@ class CrossEntropy(Objective, Counted):
             ValueError: see `logits_of` and `rows_of_classes`.
         """
         return rows_of_classes(logits_of(outputs, self.output), targets, self.class_axis)
+
+
+def _scale(targets: Tensor) -> Tensor:  # shape: ()
+    """The factor that makes sums over examples' predictions a mean over all that count, times N."""
+    return len(targets) / counted(targets).sum().clamp(min=1)

@@ -4,9 +4,11 @@ from hypernas.sampling.attentive import Attentive
 from hypernas.sampling.contest import Contest
 from hypernas.sampling.delayed import Delayed
 from hypernas.sampling.divided import Divided, rows_of
+from hypernas.sampling.examples import Examples
 from hypernas.sampling.fairness import StrictFairness
 from hypernas.sampling.fixed import Fixed
 from hypernas.sampling.nested import Nested, nested_family
+from hypernas.sampling.pada import PADA
 from hypernas.sampling.preview import Draw, preview
 from hypernas.sampling.progressive import Phase, Progressive
 from hypernas.sampling.sampler import Sampler
@@ -18,11 +20,13 @@ from hypernas.sampling.uniform import Uniform
 from hypernas.sampling.weighted import Weighted, weights_of
 
 __all__ = [
+    "PADA",
     "Attentive",
     "Contest",
     "Delayed",
     "Divided",
     "Draw",
+    "Examples",
     "Fixed",
     "Nested",
     "Phase",

@@ -33,10 +33,14 @@ def add_gradients(
     precision: Precision,
     weights: Sequence[float] | None = None,
     rng: torch.Generator | None = None,
-) -> Tensor:  # shape: (1 + N,), the mean loss, and that of each architecture
+) -> (
+    Tensor
+):  # shape: (1 + N,), the mean loss, and that of each architecture; behind them inspected norms
     """Add up the gradients of the losses of N architectures, averaged over the batches of a step.
 
     The loss of an architecture that reads a part of a batch counts as that part of one.
+
+    Where batches are inspected, the gradient norms of their examples come behind the losses, batch by batch.
 
     Of several ranks, which have the same arguments, each computes its share, and all have the sums.
 
@@ -69,7 +73,8 @@ def add_gradients(
     for part, some in zip(parts, losses, strict=True):
         for i, loss in some.items():
             each[i] += loss / (part.fraction(objective, i) * len(parts))
-    return storage.reduce_gradients(torch.cat([found[None], each]), statistics)
+    norms = [own for part in parts if (own := part.norms) is not None]
+    return storage.reduce_gradients(torch.cat([found[None], each, *norms]), statistics)
 
 
 def _factors(objective: Objective, parts: Sequence[Part]) -> list[float]:
@@ -158,10 +163,11 @@ class _Pass:
         return self.teacher if split else self.part.of_batch(i, self.teacher)
 
     def _loss(self, i: int, weights: Mapping[str, Tensor]) -> Tensor:
-        inputs, targets = self._read(i)
+        inputs, _ = self._read(i)
         with self._autocast():
             outputs = self._called(i, inputs, weights)
-            loss = self.objective.loss(outputs, targets, self._taught_on(i))
+            taught, share = self._taught_on(i), self.share.rows
+            loss = self.part.loss(self.objective, i, outputs, taught, share)
         if self.teaching and self.teacher is None:
             self.teacher = map_tensors(Tensor.detach, outputs)
         return loss

@@ -13,12 +13,14 @@ from hypernas.events import Begun, Ended, Event, Stepped
 from hypernas.sampling import Contest, rows_of, weights_of
 from hypernas.space.architecture import Architecture
 from hypernas.training.gradients import add_gradients
+from hypernas.training.inspection import Inspection, inspected
 from hypernas.training.interruption import Interrupted, Interruption
 from hypernas.training.look import Look
 from hypernas.training.part import Part
 from hypernas.training.run import TrainingRun
 
 Batch = tuple[Any, Any]  # inputs and targets, which only the objective and the target look into
+Read = tuple[Batch, Inspection | None]
 
 
 @checked
@@ -53,7 +55,8 @@ def train_steps(run: TrainingRun) -> Iterator[Event]:
 
 
 def _steps(run: TrainingRun, interruption: Interruption) -> Iterator[Event]:
-    stream = run.batches.starting_at(run.step * run.training.accumulate)
+    start = run.step * run.training.accumulate
+    stream = inspected(run.batches, run.strategy.sampler, start)
     stopping = run.ranks.any(run.stopping is not None)  # by who was told that it begins
     while run.step < run.steps and not stopping:
         architectures, losses = _take_step(run, stream)
@@ -64,29 +67,34 @@ def _steps(run: TrainingRun, interruption: Interruption) -> Iterator[Event]:
         if run.step % run.training.log_every == 0 or last:
             figures = run.values()
             run.losses = []
-        run.tell(Stepped(run.step, run.steps, architectures, losses, figures, last))
+        steps = run.step, run.steps
+        run.tell(Stepped(*steps, architectures, losses, figures, last, run.norm))
         yield from run.told()
 
 
 def _take_step(
-    run: TrainingRun, stream: Iterator[Batch]
+    run: TrainingRun, stream: Iterator[Read]
 ) -> tuple[list[Architecture], Tensor]:  # N, and their losses, shape (N,)
     training, strategy, step = run.training, run.strategy, run.step + 1
     run.groups.set_lr(strategy.schedule(step, run.steps))
     rng = torch.Generator().manual_seed((strategy.seed * 1_000_003 + step) % 2**63)
     batches = list(islice(stream, training.accumulate))
-    architectures = _decided(run, batches[0], rng)
+    architectures = _decided(run, batches[0][0], rng)
     run.ranks.reseed(strategy.seed, step)
+    parts = [_part(run, architectures, *batch) for batch in batches]
+    inspections = [part.inspection for part in parts if part.inspection is not None]
     with run.groups.noting():
-        loss, losses = add_gradients(
+        loss, losses, *norms = add_gradients(
             run.storage,
-            [_part(run, architectures, batch) for batch in batches],
+            parts,
             run.objective,
             combine=training.combine,
             precision=training.precision,
             weights=weights_of(strategy.sampler, architectures),
             rng=rng,
-        ).split([1, len(architectures)])
+        ).split([1, len(architectures), *map(len, inspections)])
+    for inspection, own in zip(inspections, norms, strict=True):
+        inspection.tell(own)
     run.norm = run.groups.step(training.max_grad_norm, run.storage.norm)
     run.losses.append(loss[0])
     run.step = step
@@ -104,10 +112,16 @@ def _decided(run: TrainingRun, batch: Batch, rng: torch.Generator) -> list[Archi
     return sampler.decide(space, rng, look)
 
 
-def _part(run: TrainingRun, architectures: Sequence[Architecture], batch: Batch) -> Part:
+def _part(
+    run: TrainingRun,
+    architectures: Sequence[Architecture],
+    batch: Batch,
+    inspection: Inspection | None,
+) -> Part:
     """The architectures on a batch, under its condition where the task has one."""
     found = _candidates(run, architectures, batch)
-    return replace(found, rows=rows_of(run.strategy.sampler, architectures))
+    rows = rows_of(run.strategy.sampler, architectures)
+    return replace(found, rows=rows, inspection=inspection)
 
 
 def _candidates(run: TrainingRun, architectures: Sequence[Architecture], batch: Batch) -> Part:

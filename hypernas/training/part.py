@@ -6,9 +6,12 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from torch import Tensor
+
 from hypernas.objectives import Counted, Objective
 from hypernas.subnet.rows import ALL, Rows, num_rows
 from hypernas.subnet.subnet import Subnet
+from hypernas.training.inspection import Inspection
 
 
 @dataclass(frozen=True)
@@ -19,17 +22,18 @@ class Part:
         subnets: of the architectures of the step, in their order; under the condition of the batch.
         batch: inputs and targets, which only the target and the objective look into.
         rows: that each architecture reads; None for all of them.
+        inspection: of its examples; None where nobody asks for it.
     """
 
     subnets: Sequence[Subnet]
     batch: tuple[Any, Any]
     rows: Sequence[Rows] | None = None
+    inspection: Inspection | None = None
 
     @property
     def num_passes(self) -> float:
         """Passes over the batch that its architectures take together."""
-        rows = self.rows or [ALL] * len(self.subnets)
-        return float(sum(Fraction(1, own.parts) for own in rows))
+        return float(sum(Fraction(1, own.parts) for own in self._every))
 
     @cached_property
     def num_rows(self) -> int:
@@ -73,6 +77,24 @@ class Part:
                 return own / every
         start, stop = share.range(self.num_read(i))
         return (stop - start) / self.num_rows
+
+    def loss(
+        self, objective: Objective, i: int, outputs: Any, teacher: Any, share: Rows = ALL
+    ) -> Tensor:  # shape: ()
+        """The loss of an architecture's outputs on what `read` gives."""
+        _, targets = self.read(i, share)
+        if self.inspection is None:
+            return objective.loss(outputs, targets, teacher)
+        return self.inspection.loss(objective, outputs, targets, teacher, [self._rows(i), share])
+
+    @property
+    def norms(self) -> Tensor | None:  # shape: (B,)
+        """This rank's part of the gradient norms of the examples, where they are inspected."""
+        return None if self.inspection is None else self.inspection.means(self._every)
+
+    @property
+    def _every(self) -> Sequence[Rows]:
+        return self.rows or [ALL] * len(self.subnets)
 
     def _rows(self, i: int) -> Rows:
         return ALL if self.rows is None else self.rows[i]

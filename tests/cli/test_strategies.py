@@ -18,6 +18,7 @@ IMAGES = ["space=conv2d", "space.widths=[[4,6]]", "space.depths=[1,2]", *SHORT[2
 SPACES = {
     "bignas": IMAGES,
     "once_for_all": IMAGES,
+    "pada": [*SHORT, "training.batch_size=250"],  # a second epoch, entered in its middle
 }  # of strategies that need residual blocks, kernels or axes of space
 
 
