@@ -67,7 +67,7 @@ class PADA(Sampler, Weighted, Examples, Observer, Stateful):
         self._factors: Tensor | None = None  # shape: (N,), where batches are
         self._value_norms: dict[str, list[float | None]] = {}  # choice -> norm of each value
         self._example_norms: Tensor | None = None  # shape: (N,), nan where there is none
-        self._sizes: dict[str, tuple[Value, ...]] = {}  # choice -> its values
+        self._sizes: dict[str, Sequence[Value]] = {}  # choice -> its values
         self._steps: list[tuple[Sequence[Architecture], Tensor]] = []  # not read yet
         self._batches: list[tuple[Tensor, Tensor]] = []  # not read yet
 

@@ -194,6 +194,24 @@ def test_a_collate_fn_makes_batches_of_whatever_the_examples_are():
     assert torch.cat(every).tolist() == list(range(10))
 
 
+def test_an_order_is_asked_for_as_its_epoch_begins_however_batches_are_read():
+    for dataset, workers in ((NUMBERED, 0), (Plain(), 0), (Plain(), 1)):
+        asked, read = [], []
+
+        def order(epoch, num, rng, asked=asked, read=read):
+            asked.append((epoch, len(read)))
+            return None if epoch == 1 else torch.arange(num).flip(0) // (epoch + 1)
+
+        batches = Batches(dataset, batch_size=4, seed=3, num_workers=workers)
+        for inputs, _ in islice(batches.starting_at(1, order), 5):
+            read.append(inputs.tolist())
+        assert asked == [(0, 0), (1, 1), (2, 3)]
+        plain = [inputs.tolist() for inputs, _ in islice(batches.starting_at(2), 2)]
+        assert read == [[5, 4, 3, 2], *plain, [3, 2, 2, 2], [1, 1, 1, 0]]
+        numbers = [rows.tolist() for rows in islice(batches.examples(1, order), 5)]
+        assert numbers == read
+
+
 def test_processes_that_read_a_data_set_give_the_batches_of_this_one():
     data = Data("sentences", *[Sentences()] * 3, (3,), 10, collate_fn=padded)
     here, there = (
