@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hypernas.runs.finetune import finetune
     from hypernas.runs.grow import grow
     from hypernas.runs.load import load
+    from hypernas.runs.replay import replay
     from hypernas.runs.search import find
     from hypernas.runs.train import train
     from hypernas.space import SearchSpace
@@ -33,6 +34,7 @@ __all__ = [
     "generators",
     "grow",
     "load",
+    "replay",
     "report",
     "study",
     "train",
@@ -50,6 +52,7 @@ _LAZY = {  # name -> "module:name", or the module that it is, imported when it i
     "generators": "hypernas.generators",
     "grow": "hypernas.runs.grow:grow",
     "load": "hypernas.runs.load:load",
+    "replay": "hypernas.runs.replay:replay",
     "report": "hypernas.reports.report:report",
     "study": "hypernas.studies:study",
     "train": "hypernas.runs.train:train",

@@ -21,6 +21,7 @@ _COMMANDS = {  # name -> "module:function", imported when it is run; and what it
     ),
     "export": ("hypernas.cli.export:export_command", "write one subnet as a plain module"),
     "grow": ("hypernas.cli.grow:grow_command", "grow a large network from trained small ones"),
+    "replay": ("hypernas.cli.replay:replay_command", "show where a step went wrong"),
     "study": ("hypernas.cli.study:study_command", "compare generators at equal compute"),
     "report": ("hypernas.cli.report:report", "make tables, figures and a page of studies and runs"),
 }

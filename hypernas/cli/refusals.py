@@ -10,6 +10,7 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from hypernas.data import WorkerLost
 from hypernas.distributed import RankLost, launched
 from hypernas.runs.argument_types import misfit, misfits
 from hypernas.runs.config_files import META, chosen, configs, options, read
@@ -30,6 +31,7 @@ _EXPECTED = (
     ImportError,
     Diverged,
     RankLost,
+    WorkerLost,
 )
 
 

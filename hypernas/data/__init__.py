@@ -5,11 +5,13 @@ from hypernas.data.digits import digits
 from hypernas.data.fashion_mnist import fashion_mnist
 from hypernas.data.mnist1d import mnist1d
 from hypernas.data.tiny_shakespeare import tiny_shakespeare
+from hypernas.data.workers import WorkerLost
 
 __all__ = [
     "Batches",
     "Data",
     "DataNotFound",
+    "WorkerLost",
     "digits",
     "fashion_mnist",
     "in_order",

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
 
 from hypernas.data.draws import DrawnBatches
+from hypernas.data.workers import Crew
 from hypernas.subnet.structure import map_tensors
 
 Inputs = Any  # of a batch, as `hypernas.subnet.arguments.Arguments` reads them
@@ -168,6 +169,7 @@ class Batches:
         self.collate_fn = collate_fn
         self.per_epoch = self.num_examples // batch_size
         self._resident: list[Tensor] = []  # the whole of a `TensorDataset`, on the device
+        self.crew = Crew()
 
     def starting_at(self, step: int, order: Order | None = None) -> Iterator[Batch]:
         """The batches of step, step + 1, ...
@@ -194,18 +196,22 @@ class Batches:
         return self._rows(step, self.device, order)
 
     def _loaded(self, step: int, rows: Iterator[Tensor]) -> Iterator[Batch]:
-        loader = DataLoader(
-            DrawnBatches(self.dataset, collate=self.collate_fn or default_collate, seed=self.seed),
-            sampler=enumerate((r.tolist() for r in rows), step),
-            batch_size=None,  # each is read whole
-            num_workers=self.num_workers,
-            pin_memory=self.device.type == "cuda",
-            generator=torch.Generator().manual_seed(self.seed),  # not torch's own
-            collate_fn=_same,
-        )
-        for batch in loader:
-            batch = _on(self.device, batch)
-            yield batch if self.collate_fn else _pair(batch)
+        with self.crew.hired(self.num_workers) as begin:
+            loader = DataLoader(
+                DrawnBatches(
+                    self.dataset, collate=self.collate_fn or default_collate, seed=self.seed
+                ),
+                sampler=enumerate((r.tolist() for r in rows), step),
+                batch_size=None,  # each is read whole
+                num_workers=self.num_workers,
+                pin_memory=self.device.type == "cuda",
+                generator=torch.Generator().manual_seed(self.seed),  # not torch's own
+                collate_fn=_same,
+                worker_init_fn=begin,
+            )
+            for batch in loader:
+                batch = _on(self.device, batch)
+                yield batch if self.collate_fn else _pair(batch)
 
     def _rows(
         self, step: int, device: torch.device, order: Order | None = None

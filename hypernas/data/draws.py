@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
+from hypernas.data.workers import note
+
 # ruff: noqa: NPY002 - others draw from the global generator, so it is what has to be seeded
 
 
@@ -66,6 +68,7 @@ class DrawnBatches(Dataset[Any]):
 
     def __getitem__(self, batch: tuple[int, Sequence[int]]) -> Any:
         number, rows = batch
+        note(number, rows)
         with _drawing(self.seed, number):
             several = getattr(self.dataset, "__getitems__", None)  # as torch's own loader asks
             return self.collate(several(rows) if several else [self.dataset[i] for i in rows])

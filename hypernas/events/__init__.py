@@ -1,7 +1,7 @@
 """The events of a training run, and the interfaces of those who see them or keep a state."""
 
 from hypernas.events.acquainted import Acquainted
-from hypernas.events.event import Begun, Ended, Event, Stepped, Subnets, Validated
+from hypernas.events.event import Begun, Ended, Event, Skipped, Stepped, Subnets, Validated
 from hypernas.events.observer import Observer
 from hypernas.events.stateful import Stateful
 
@@ -11,6 +11,7 @@ __all__ = [
     "Ended",
     "Event",
     "Observer",
+    "Skipped",
     "Stateful",
     "Stepped",
     "Subnets",

@@ -45,6 +45,25 @@ class Stepped:
 
 
 @dataclass(frozen=True)
+class Skipped:
+    """A step was left out, as its loss or gradient was no number: parameters did not move.
+
+    `Stepped` of the same step follows.
+
+    Attributes:
+        architectures: that were to be trained, N of them.
+        losses: of each.
+        num: steps that were left out up to this one.
+    """
+
+    step: int
+    steps: int
+    architectures: Sequence[Architecture]
+    losses: Sequence[float]
+    num: int
+
+
+@dataclass(frozen=True)
 class Validated:
     """Some subnets were measured on the validation split after `step`."""
 
@@ -76,4 +95,4 @@ class Ended:
     finished: bool
 
 
-Event = Begun | Stepped | Validated | Ended
+Event = Begun | Stepped | Skipped | Validated | Ended

@@ -1,6 +1,6 @@
 """Training one generator over a search space."""
 
-from hypernas.events import Begun, Ended, Event, Observer, Stateful, Stepped, Validated
+from hypernas.events import Begun, Ended, Event, Observer, Skipped, Stateful, Stepped, Validated
 from hypernas.training.callback import Averaging, Callback
 from hypernas.training.divergence import Diverged
 from hypernas.training.interruption import Interrupted
@@ -22,6 +22,7 @@ __all__ = [
     "Interrupted",
     "Observer",
     "Record",
+    "Skipped",
     "Stateful",
     "Stepped",
     "Strategy",

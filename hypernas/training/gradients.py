@@ -19,6 +19,7 @@ from hypernas.generators import (
 from hypernas.objectives import Counted, Objective, teacher_of
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.structure import map_tensors
+from hypernas.training.blame import blame
 from hypernas.training.part import Part
 
 Precision = Literal["auto", "float32"]
@@ -141,9 +142,13 @@ class _Pass:
                 if read and 0 not in own.positions:
                     self.teacher = self._taught(generated[0])
                 for i in trained[ranks.rank]:
-                    loss = self._loss(i, generated[i])
                     weight = self.part.fraction(self.objective, i, own.rows) * self.factor
-                    (loss * (weight / divisor * weights[i])).backward()
+                    try:
+                        loss = self._loss(i, generated[i])
+                        (loss * (weight / divisor * weights[i])).backward()
+                    except Exception as error:
+                        blame(error, subnets[i])
+                        raise
                     losses[i] = loss.detach() * weight
         return losses
 

@@ -1,7 +1,8 @@
 """The loop of training."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -9,15 +10,17 @@ import torch
 from torch import Tensor
 
 from hypernas.border import checked
-from hypernas.events import Begun, Ended, Event, Stepped
+from hypernas.events import Begun, Ended, Event, Skipped, Stepped
 from hypernas.sampling import Contest, rows_of, weights_of
 from hypernas.space.architecture import Architecture
+from hypernas.training.blame import blaming
 from hypernas.training.gradients import add_gradients
 from hypernas.training.inspection import Inspection, inspected
 from hypernas.training.interruption import Interrupted, Interruption
 from hypernas.training.look import Look
 from hypernas.training.part import Part
 from hypernas.training.run import TrainingRun
+from hypernas.training.watch import Attempt
 
 Batch = tuple[Any, Any]  # inputs and targets, which only the objective and the target look into
 Read = tuple[Batch, Inspection | None]
@@ -31,7 +34,8 @@ def train_steps(run: TrainingRun) -> Iterator[Event]:
     that is left with `break` leaves a divided bank divided).
 
     Raises:
-        Diverged: if the loss is no longer finite; checkpoints from before are kept.
+        Diverged: if the loss is no longer finite; checkpoints from before are kept, and where steps are looked
+            at (see `Watch`) that step.
         Interrupted: after Ctrl-C or SIGTERM, at the end of the step, with a checkpoint saved.
         RankLost: if another rank ended, or did not answer in time.
     """
@@ -59,12 +63,13 @@ def _steps(run: TrainingRun, interruption: Interruption) -> Iterator[Event]:
     stream = inspected(run.batches, run.strategy.sampler, start)
     stopping = run.ranks.any(run.stopping is not None)  # by who was told that it begins
     while run.step < run.steps and not stopping:
-        architectures, losses = _take_step(run, stream)
+        with blaming(run.step + 1), run.batches.crew.telling():
+            architectures, losses = _take_step(run, stream)
         # asked once: what follows takes time
         stopping = run.ranks.any(interruption.requested or run.stopping is not None)
         last = run.step == run.steps or stopping
         figures = None
-        if run.step % run.training.log_every == 0 or last:
+        if run.losses and (run.step % run.training.log_every == 0 or last):
             figures = run.values()
             run.losses = []
         steps = run.step, run.steps
@@ -81,24 +86,48 @@ def _take_step(
     batches = list(islice(stream, training.accumulate))
     architectures = _decided(run, batches[0][0], rng)
     run.ranks.reseed(strategy.seed, step)
+    before = run.watch.before(run, rng)
+    with run.groups.noting():
+        loss, losses, tell = gradients_of(run, architectures, batches, rng)
+    attempt = Attempt(step, architectures, [batch for batch, _ in batches], loss, losses, before)
+    num = run.watch.skipped
+    norm = run.groups.step(
+        training.max_grad_norm, run.storage.norm, partial(run.watch.passes, run, attempt)
+    )
+    run.step = step
+    if run.watch.skipped > num:
+        run.tell(Skipped(step, run.steps, architectures, losses.tolist(), run.watch.skipped))
+    else:
+        tell()
+        run.norm = norm
+        run.losses.append(loss)
+    return architectures, losses
+
+
+def gradients_of(
+    run: TrainingRun,
+    architectures: Sequence[Architecture],  # N of them
+    batches: Sequence[Read],
+    rng: torch.Generator,
+) -> tuple[Tensor, Tensor, Callable[[], None]]:
+    """Add up the gradients of a step: mean loss, shape (), that of each, (N,), and what tells inspections."""
     parts = [_part(run, architectures, *batch) for batch in batches]
     inspections = [part.inspection for part in parts if part.inspection is not None]
-    with run.groups.noting():
-        loss, losses, *norms = add_gradients(
-            run.storage,
-            parts,
-            run.objective,
-            combine=training.combine,
-            precision=training.precision,
-            weights=weights_of(strategy.sampler, architectures),
-            rng=rng,
-        ).split([1, len(architectures), *map(len, inspections)])
-    for inspection, own in zip(inspections, norms, strict=True):
-        inspection.tell(own)
-    run.norm = run.groups.step(training.max_grad_norm, run.storage.norm)
-    run.losses.append(loss[0])
-    run.step = step
-    return architectures, losses
+    loss, losses, *norms = add_gradients(
+        run.storage,
+        parts,
+        run.objective,
+        combine=run.training.combine,
+        precision=run.training.precision,
+        weights=weights_of(run.strategy.sampler, architectures),
+        rng=rng,
+    ).split([1, len(architectures), *map(len, inspections)])
+
+    def tell() -> None:
+        for inspection, own in zip(inspections, norms, strict=True):
+            inspection.tell(own)
+
+    return loss[0], losses, tell
 
 
 def _decided(run: TrainingRun, batch: Batch, rng: torch.Generator) -> list[Architecture]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hypernas.generators import Generator
-from hypernas.training.update import Norm, Update
+from hypernas.training.update import Check, Norm, Update
 
 Memory = Mapping[str, Mapping[str, Any]]  # parameter name -> what an optimizer keeps of it
 OptimizerMaker = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
@@ -61,14 +61,16 @@ class Groups:
         self,
         max_grad_norm: float | None,
         norm: Norm | None = None,
+        check: Check | None = None,
     ) -> Tensor:  # shape: ()
         """Clip the gradients to a norm, take a step, drop them; returns the norm they had.
 
         Args:
             norm: of the gradients of some parameters; None for that of these alone.
+            check: see `Update.step`.
         """
         self._take_in_new_parameters()
-        return self.update.step(max_grad_norm, norm)
+        return self.update.step(max_grad_norm, norm, check)
 
     def memory(self) -> Memory:
         """Copies of what the optimizer keeps of the parameters that it has moved."""

@@ -23,6 +23,7 @@ from hypernas.training.checkpoint import State
 from hypernas.training.divergence import check_finite
 from hypernas.training.optimizer import Groups
 from hypernas.training.task import Record, Strategy, Task
+from hypernas.training.watch import Watch
 
 if TYPE_CHECKING:
     from hypernas.training.training import Training
@@ -40,6 +41,7 @@ class TrainingRun:
         callbacks: all of them; those of other ranks are not told here.
         step: steps taken.
         figures: means of the last validation.
+        watch: over steps whose loss or gradient is no number.
     """
 
     training: Training
@@ -52,6 +54,7 @@ class TrainingRun:
     callbacks: Sequence[Told] = ()
     step: int = 0
     figures: Mapping[str, float] = field(default_factory=dict)
+    watch: Watch = field(default_factory=Watch)
     losses: list[Tensor] = field(default_factory=list)  # means of the steps since the last report
     norm: Tensor | None = None  # of the last gradient, before it was clipped
     stopping: str | None = None  # why, if a callback on this rank asked for it
@@ -101,7 +104,7 @@ class TrainingRun:
             Diverged: if they are no numbers any more.
         """
         step, values = self._values
-        if step != self.step and self.norm is not None:
+        if step != self.step and self.norm is not None and self.losses:
             values = {
                 "loss": float(torch.stack(self.losses).mean()),
                 "gradient_norm": float(self.norm),

@@ -18,6 +18,7 @@ from hypernas.training.precision import State, keep_moments_single, single
 from hypernas.training.rules import RULES, Rule
 
 Norm = Callable[[Iterable[nn.Parameter]], Tensor]  # parameters -> of their gradients, shape ()
+Check = Callable[[Tensor], bool]  # norm of the gradient, shape () -> True if parameters may move
 FUSED = "fused"
 _LONGEST = 2**16  # numbers of a row
 
@@ -76,12 +77,14 @@ class Update:
         self,
         max_norm: float | None = None,
         norm: Norm | None = None,
+        check: Check | None = None,
     ) -> Tensor:  # shape: ()
         """Clip the gradients to a norm, take a step, drop them; returns the norm they had.
 
         Args:
             max_norm: None for no clipping.
             norm: of the gradients of some parameters; None for that of these alone.
+            check: is asked whether parameters may move; if not, gradients are dropped alone.
         """
         parameters, bound = self.parameters(), max_norm or math.inf
         banks, others = self._banks(), self._others()
@@ -93,12 +96,15 @@ class Update:
             if self._rule is not None and (banks or others):
                 squares = kernels.squares([*banks.values(), *others.values()])
                 found = torch.hypot(found.to(squares.device), squares.sqrt().to(found.dtype))
+            moves = check is None or check(found)
+            if moves and self._rule is not None and (banks or others):
                 scale = torch.clamp(bound / (found + 1e-6), max=1.0)  # as torch's own
                 self._move(self._rule, banks, scale)  # first, as gates may be parameters
                 self._move(self._rule, others, scale)
             del written
             left = any(p.grad is not None for p in parameters)
-            if left or "step" in vars(self.optimizer):  # a schedule of torch's counts the calls
+            # a schedule of torch's counts the calls
+            if moves and (left or "step" in vars(self.optimizer)):
                 torch.nn.utils.clip_grads_with_norm_(parameters, bound, found)
                 self.optimizer.step()
         self.zero_grad()

@@ -8,6 +8,7 @@ from hypernas.training.callbacks.checkpoints import Checkpoints
 from hypernas.training.callbacks.console import Console
 from hypernas.training.callbacks.early_stopping import EarlyStopping
 from hypernas.training.callbacks.json_lines import JsonLines
+from hypernas.training.callbacks.skip import Skip
 from hypernas.training.callbacks.validation import Validation
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Console",
     "EarlyStopping",
     "JsonLines",
+    "Skip",
     "Validation",
     "load_average",
 ]

@@ -12,7 +12,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from hypernas.events import Begun, Ended, Event, Stepped, Validated
+from hypernas.events import Begun, Ended, Event, Skipped, Stepped, Validated
 from hypernas.training.callback import Callback
 from hypernas.training.run import TrainingRun
 
@@ -38,6 +38,10 @@ class Console(Callback):
                 self._begin(event)
             case Stepped(figures=figures) if figures is not None:
                 self._show(event, f"loss {figures['loss']:.3f}")
+            case Skipped(step=step, num=num):
+                self._print(
+                    f"step {step} left out, the {num}. so far: its loss or gradient is no number"
+                )
             case Validated(step=step, steps=steps, means=means):
                 told = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
                 of = f"mean of {len(event.subnets)}"
