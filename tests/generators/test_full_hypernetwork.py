@@ -267,11 +267,40 @@ def test_a_normalized_encoding_makes_what_is_added_independent_of_the_number_of_
 
 
 @pytest.mark.parametrize("encode", [True, False])
-def test_rows_of_the_last_layer_start_by_the_size_of_their_matrix_and_at_zero_for_vectors(encode):
+def test_rows_of_the_last_layer_start_as_the_builder_by_the_root_of_outputs_and_at_zero_for_vectors(
+    encode,
+):
     generator = mip_hypernetwork(one_linear(0, 1), encode=encode)
     rows = generator.network.weight.split([32 * 24, 32])
-    assert_close(rows[0].std().item(), GAIN / math.sqrt(32 * 24), rtol=0.01, atol=0)
+    builder = 1 / math.sqrt(3 * 24)  # nn.Linear draws uniformly within 1 / sqrt(fan_in)
+    assert_close(rows[0].std().item(), builder / math.sqrt(32), rtol=0.05, atol=0)
     assert_same(rows[1], torch.zeros_like(rows[1]))
+
+
+def test_under_a_builder_as_published_rows_of_the_last_layer_start_as_published():
+    def kaiming(architecture):
+        layer = nn.Linear(24, 32)
+        nn.init.kaiming_normal_(layer.weight, a=0.01)
+        return layer
+
+    generator = mip_hypernetwork(SearchSpace({"choice": [0, 1]}, kaiming))
+    rows = generator.network.weight[: 32 * 24]
+    assert_close(rows.std().item(), GAIN / math.sqrt(32 * 24), rtol=0.05, atol=0)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("num_choices", [1, 11])
+def test_what_the_network_adds_starts_by_the_input_and_the_outputs_beside_independent_weights(
+    num_choices,
+):
+    space = one_linear(0, 1, num_choices=num_choices)
+    added, base = torch.zeros(2, 24)
+    for seed in range(24):
+        generator = mip_hypernetwork(space, hidden_dims=(256,), seed=seed)
+        added[seed] = generator.deltas(space.largest())["weight"].square().mean()
+        base[seed] = generator.theta_0.get_parameter(key("weight")).square().mean()
+    found = (added.mean() / base.mean()).sqrt().item()
+    assert_close(found, math.sqrt(num_choices / 32), rtol=0.06, atol=0)
 
 
 def test_hidden_layers_start_kaiming_normal_by_their_outputs_without_biases():

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from hypernas.generators.banks.bank import key
 from hypernas.generators.generator import Generator, Given, ParameterGroup
 from hypernas.generators.hypernetworks.input import NetworkInput
-from hypernas.generators.hypernetworks.network import GAIN, WeightNetwork
+from hypernas.generators.hypernetworks.network import WeightNetwork
 from hypernas.generators.start.largest import fill_statistics, largest_subnet
 from hypernas.generators.start.startable import Startable
 from hypernas.generators.start.trained import Trained
@@ -145,8 +145,10 @@ def starting_deviations(
 ) -> dict[str, float]:
     """Parameter name -> standard deviation at the start of what the network writes for it.
 
-    Beside independent weights, as published with the magnitude-invariant parametrization: a matrix of
-    n weights gets `gain |E| / √n`, which is small against θ_0; vectors (biases, norms) get 0. Alone,
+    Beside independent weights, as published with the magnitude-invariant parametrization: what is written for a matrix is
+    `|E| / √fan_out` times as large as θ_0, fan_out being its first axis; vectors (biases, norms) get 0. There both are
+    Kaiming-normal, θ_0 by its inputs, `gain / √fan_in`, and the last layer by the n weights of the matrix,
+    `gain |E| / √n`. Here θ_0 is the builder's own draw, often smaller by its own gain, which so holds for what is written too. Alone,
     what the network writes is as large as the builder's own initialisation, the principle of Chang et
     al., "Principled Weight Initialization for Hypernetworks", ICLR 2020. What the builder sets to a
     constant gets 0 either way.
@@ -156,8 +158,6 @@ def starting_deviations(
     if not independent:
         return own
     return {
-        name: GAIN * inputs.size / math.sqrt(math.prod(shape))
-        if len(shape) > 1 and own[name]
-        else 0.0
+        name: own[name] * inputs.size / math.sqrt(shape[0]) if len(shape) > 1 else 0.0
         for name, shape in supernet.shapes.items()
     }
