@@ -388,3 +388,32 @@ def test_normalising_the_encoding_changes_learning_but_not_the_start():
         for ours, theirs in pairs:
             if ours.experts is not None:
                 assert_close(theirs.experts, ours.experts, rtol=1e-4, atol=1e-5)
+
+
+@SPACES
+@pytest.mark.parametrize("encode", [True, False])
+def test_a_hypernetwork_that_reads_no_architecture_gives_all_of_them_the_same_coefficients(
+    name, encode
+):
+    space = EXAMPLES[name]().space
+    generator = stirred(
+        hypernas(space, centre=False, encode=encode, reads_architecture=False, num_experts=2)
+    )
+    features = torch.stack(
+        [generator.subnet(a).features for a in (space.smallest(), space.largest())]
+    )
+    small, large = generator.source(features)
+    assert_close(
+        [vars(c) for c in small.values()], [vars(c) for c in large.values()], rtol=0, atol=0
+    )
+
+
+@SPACES
+def test_centred_a_hypernetwork_that_reads_no_architecture_is_weight_sharing(name):
+    space = EXAMPLES[name]().space
+    generator = stirred(hypernas(space, reads_architecture=False))
+    for architecture in (space.smallest(), space.largest()):
+        weights = generator(architecture)
+        for own, where in generator.subnet(architecture).slices.weights.items():
+            base = where(generator.bank(own)[0])
+            assert_close(weights[own], base, rtol=0, atol=1e-12)

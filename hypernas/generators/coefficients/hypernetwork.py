@@ -58,6 +58,10 @@ class CoefficientHypernetwork(CoefficientSource):
             over 64 drawn as in training, choice by choice, among them the largest and the smallest; with a
             condition of zeros.
         lr_scale: factor of what the last layer emits, above 0.
+        num_constant: features, from the first, in whose place it reads a constant, the middle of their range. D of
+            the encoding is the control of what is learned from the architecture: a network that reads none emits
+            the same coefficients for all of them, which is weight sharing in another parametrization, and centred
+            weight sharing itself.
         rng: of the initialisation.
     """
 
@@ -83,9 +87,11 @@ class CoefficientHypernetwork(CoefficientSource):
         centre: bool,
         lr_scale: float,
         rng: torch.Generator,
+        num_constant: int = 0,
     ) -> None:
         super().__init__()
         self.lr_scale = lr_scale
+        self.num_constant = num_constant
         self.base, self.encode, self.normalize = base, encode, normalize
         activate(torch.zeros(1), gate)  # refuses an unknown one now
         self.gate: Gate = gate
@@ -158,6 +164,9 @@ class CoefficientHypernetwork(CoefficientSource):
         return [self._cut(row) for row in emitted.unbind(0)]
 
     def _encoded(self, features: Tensor) -> Tensor:
+        if self.num_constant:
+            read = features[..., self.num_constant :]
+            features = nn.functional.pad(read, (self.num_constant, 0), value=0.5)
         return mip(features, normalize=self.normalize) if self.encode else features
 
     def _encoded_space(self) -> Tensor:  # shape: (S, D or 2 D)

@@ -31,6 +31,7 @@ def hypernas(
     encode: bool = True,
     normalize: bool = False,
     centre: bool = True,
+    reads_architecture: bool = True,
     coefficient_lr_scale: float = 0.03,
     condition_dim: int = 0,
     seed: int = 0,
@@ -60,6 +61,8 @@ def hypernas(
         spread: how far experts start from zero (see `PerParameterBank`); not 0 where `gate_scale` is.
         hidden_dims: of the hypernetwork.
         encode, normalize, centre: see `CoefficientHypernetwork`.
+        reads_architecture: False gives it a constant in the place of the architecture, the control of what is gained
+            by reading that: all else of a comparison is alike.
         coefficient_lr_scale: factor of what the last layer of the hypernetwork emits, which is stored divided
             by it: with Adam, its learning rate relative to that of the bank, whatever groups an optimizer is
             given. A coefficient moves by the sum of all hidden units a step, a weight by one: the default is
@@ -88,7 +91,7 @@ def hypernas(
             f"coefficient_lr_scale must be above 0, got {coefficient_lr_scale}: the last layer is stored "
             f"divided by it. To hold coefficients, set requires_grad=False on generator.source."
         )
-    supernet = Supernet(space)
+    supernet, dim = Supernet(space), Encoding(space).dim
     matrices = [name for name, shape in supernet.shapes.items() if len(shape) > 1]
     vectors = [name for name, shape in supernet.shapes.items() if len(shape) == 1]
     num = dict.fromkeys(matching(matrices, experts, purpose="experts"), num_experts)
@@ -97,7 +100,7 @@ def hypernas(
         bank=PerParameterBank(supernet, num_experts=num, base=base, spread=spread, seed=seed),
         source=CoefficientHypernetwork(
             supernet,
-            num_features=Encoding(space).dim + condition_dim,
+            num_features=dim + condition_dim,
             num_experts=num,
             gains=matching(matrices, gains, purpose="gains"),
             offsets=matching(vectors, offsets, purpose="offsets"),
@@ -109,6 +112,7 @@ def hypernas(
             normalize=normalize,
             centre=centre,
             lr_scale=coefficient_lr_scale,
+            num_constant=0 if reads_architecture else dim,
             rng=torch.Generator().manual_seed(seed),
         ),
         condition_dim=condition_dim,
