@@ -1,6 +1,6 @@
 """Quality of subnets' weights, against training them alone, with intervals."""
 
-from hypernas.evaluation.budget import Budget, step_flops
+from hypernas.evaluation.budget import Budget, step_flops, training_overhead
 from hypernas.evaluation.comparison import baselines, compare, rank
 from hypernas.evaluation.estimate import Estimate, average, estimate, paired
 from hypernas.evaluation.gap import MEASURES, Measure, absolute_gap, gaps, signed_gap
@@ -45,6 +45,7 @@ __all__ = [
     "spearman",
     "stability",
     "step_flops",
+    "training_overhead",
     "tuned_at",
     "write_csv",
 ]

@@ -4,7 +4,7 @@ import copy
 import functools
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,15 +13,18 @@ import torch
 from hypernas.border import checked
 from hypernas.cost import counting, flops
 from hypernas.data import Data
+from hypernas.events import Observer
 from hypernas.generators import Generator
 from hypernas.objectives import Objective, teacher_of
-from hypernas.sampling import Sampler, preview
+from hypernas.sampling import Sampler, draws, preview
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.skeleton import build_skeleton
 
-_NUM_STEPS = 64  # whose architectures make the mean
+_NUM_STEPS = 64  # of a look at how many architectures a step has
+_MOST = 1000  # times as many steps as of the largest, at most
+_ROUNDS = 8  # of the search for the number of steps of a sampler that changes over them
 
 
 @dataclass(frozen=True)
@@ -29,43 +32,95 @@ class Budget:
     """Steps of a sampler that cost as much as a stand-alone training of the largest subnet.
 
     Forward FLOPs of the plain subnets are compared: the backward pass is twice as much for both,
-    and what generating weights adds is counted by `step_flops` and reported, not taken off. So all
-    generators with the same sampler take the same number of steps on the same architectures. The mean
-    is that of 64 steps, with an error of some percent where a step has one random architecture;
-    what was spent is `step_flops`, of more of them.
+    and what generating weights adds is counted by `training_overhead` and reported, not taken off. So all
+    generators with the same sampler take the same number of steps on the same architectures.
+
+    What is counted are the architectures that the training will take with its seed, to the last step, so that a
+    budget is spent up to half a step; where a sampler goes by losses, they stand for those (see
+    `hypernas.sampling.draws`).
 
     Attributes:
         reference_steps: of the stand-alone training, with the same batch size.
-        step: mean cost of a sampler's step, in units of one of the largest subnet.
+        cost: of an architecture's forward pass, in units of the largest one's.
+        seed: of the training.
     """
 
+    space: SearchSpace
+    sampler: Sampler
     reference_steps: int
-    step: float
+    cost: Callable[[Architecture], float]
+    seed: int = 0
 
     @classmethod
     def of(
-        cls, space: SearchSpace, data: Data, sampler: Sampler, *, reference_steps: int
+        cls,
+        space: SearchSpace,
+        data: Data,
+        sampler: Sampler,
+        *,
+        reference_steps: int,
+        seed: int = 0,
     ) -> "Budget":
-        cost = _forward(space, data)
-        rng = torch.Generator().manual_seed(0)
-        steps = preview(sampler, space, _NUM_STEPS, rng=rng)
-        mean = sum(cost(d.architecture) * d.share for step in steps for d in step) / _NUM_STEPS
-        return cls(reference_steps, mean / cost(space.largest()))
+        return cls(space, sampler, reference_steps, relative_cost(space, data), seed)
+
+    def spent(self, steps: int) -> float:
+        """The cost of a training of so many steps, in units of the stand-alone training."""
+        return sum(self._costs(steps)) / self.reference_steps
 
     def steps(self, budget: float) -> int:
-        """Steps for a budget in units of the stand-alone training.
+        """Steps that cost a budget in units of the stand-alone training, or the nearest there is to it.
 
         Raises:
             ValueError: if that is less than one.
         """
-        steps = round(budget * self.reference_steps / self.step)
-        if steps < 1:
+        wanted = budget * self.reference_steps
+        first = next(self._costs(1))
+        if not isinstance(self.sampler, Observer):
+            found = _nearest(self._costs(math.ceil(_MOST * wanted) + _NUM_STEPS), wanted)
+        else:  # what is drawn depends on the number of steps
+            found = self._settled(wanted)
+        if found < 1:
             raise ValueError(
                 f"a budget of {budget} is less than one step: a step costs "
-                f"{self.step / self.reference_steps:.2g}, in units of {self.reference_steps} steps "
+                f"{first / self.reference_steps:.2g}, in units of {self.reference_steps} steps "
                 f"of the largest subnet alone. Give a larger budget, or more reference_steps."
             )
-        return steps
+        return found
+
+    def _costs(self, steps: int) -> Iterator[float]:
+        """Of each step, in units of one of the largest subnet."""
+        for step in draws(self.sampler, self.space, steps, seed=self.seed):
+            yield sum(self.cost(draw.architecture) * draw.share for draw in step)
+
+    def _settled(self, wanted: float) -> int:
+        """The number of steps that cost nearest to what is wanted, of those that are tried."""
+        tried: dict[int, float] = {}
+        steps = max(1, round(wanted))
+        for _ in range(_ROUNDS):
+            if steps in tried:
+                break
+            tried[steps] = sum(self._costs(steps))
+            steps = max(1, round(steps * wanted / tried[steps]))
+        found = min(tried, key=lambda n: abs(tried[n] - wanted))
+        return found if tried[found] < 2 * wanted else 0
+
+
+def _nearest(costs: Iterator[float], wanted: float) -> int:
+    """The number of steps whose sum is nearest to what is wanted."""
+    before = 0.0
+    for num, total in enumerate(itertools.accumulate(costs)):
+        if total >= wanted:
+            return num + (total - wanted <= wanted - before)
+        before = total
+    raise ValueError(
+        f"steps cost less than 1/{_MOST} of one of the largest subnet on average: expected subnets that cost more."
+    )
+
+
+def relative_cost(space: SearchSpace, data: Data) -> Callable[[Architecture], float]:
+    """Architecture -> FLOPs of its plain forward pass, in units of the largest one's; each is counted once."""
+    cost = _forward(space, data)
+    return lambda architecture: cost(architecture) / cost(space.largest())
 
 
 @checked
@@ -81,10 +136,43 @@ def step_flops(
 ) -> float:
     """Mean FLOPs of a training step, over `num` architectures: generation, forward and backward passes.
 
-    The steps of the first `counted` architectures are counted while they are computed on a copy (see
+    Of the plain forward passes of all of them, times `training_overhead`, which counts `counted` of them. The generator and torch's random
+    state stay as they are.
+    """
+    space = generator.space
+    few = preview(sampler, space, _NUM_STEPS, rng=torch.Generator().manual_seed(0))
+    num_steps = math.ceil(num * _NUM_STEPS / sum(map(len, few)))
+    steps = preview(sampler, space, num_steps, rng=torch.Generator().manual_seed(0))
+    each = training_overhead(
+        generator,
+        data,
+        sampler=sampler,
+        objective=objective,
+        batch_size=batch_size,
+        counted=counted,
+        steps=num_steps,
+    )
+    cost = _forward(space, data)
+    every = sum(cost(draw.architecture) * draw.share for draw in itertools.chain(*steps))
+    return each * every / num_steps
+
+
+@checked
+def training_overhead(
+    generator: Generator,
+    data: Data,
+    *,
+    sampler: Sampler,
+    objective: Objective,
+    batch_size: int,
+    counted: int = 8,
+    steps: int = _NUM_STEPS,
+) -> float:
+    """FLOPs of training, for each one of a plain subnet's forward pass of one example.
+
+    The steps of the first `counted` architectures, of a training of `steps` steps, are counted while they are computed on a copy (see
     `counting`): matrix products, convolutions and attention; products of matrices and vectors too, by
-    which experts and templates are mixed. As that takes long, the others are taken to cost as much
-    more or less as their plain forward passes do.
+    which experts and templates are mixed.
     Left out is element-wise work, as in scaling, what settling free channels takes, and a teacher that
     is no subnet. Weights are
     generated for one subnet after the other; where training generates those of a step together, it
@@ -94,17 +182,15 @@ def step_flops(
         data.batches(batch_size=batch_size, device=generator.device).starting_at(0)
     )
     inputs = Arguments.of(batch[0])
-    rng = torch.Generator().manual_seed(0)
-    few = preview(sampler, generator.space, _NUM_STEPS, rng=torch.Generator().manual_seed(0))
-    num_steps = math.ceil(num * _NUM_STEPS / sum(map(len, few)))
-    steps = preview(sampler, generator.space, num_steps, rng=rng)
-    sizes = itertools.accumulate(map(len, steps))
-    first = next((i for i, size in enumerate(sizes, 1) if size >= counted), len(steps))
+    looked = preview(sampler, generator.space, steps, rng=torch.Generator().manual_seed(0))
+    sizes = itertools.accumulate(map(len, looked))
+    first = next((i for i, size in enumerate(sizes, 1) if size >= counted), len(looked))
+    some = list(itertools.chain(*looked[:first]))
     shadow = copy.deepcopy(generator, {id(generator.space): generator.space}).train()
     teacher = teacher_of(objective, batch[0])
     devices = [generator.device] if generator.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), counting() as counter:
-        for draw in itertools.chain(*steps[:first]):
+        for draw in some:
             with torch.set_grad_enabled(draw.trained):
                 outputs = shadow.call(draw.architecture, draw.rows.of(inputs, batch_size))
                 own = draw.rows.of((batch[1], teacher), batch_size)
@@ -112,11 +198,7 @@ def step_flops(
             if draw.trained:
                 loss.backward()
     cost = _forward(generator.space, data)
-    every, some = (
-        sum(cost(draw.architecture) * draw.share for draw in itertools.chain(*part))
-        for part in (steps, steps[:first])
-    )
-    return counter.get_total_flops() * every / some / len(steps)
+    return counter.get_total_flops() / sum(cost(d.architecture) * d.share for d in some)
 
 
 def _forward(space: SearchSpace, data: Data) -> Callable[[Architecture], int]:

@@ -139,14 +139,16 @@ class StandaloneTraining:
         if self.steps is not None:
             return int(self.steps), f"stand-alone training takes {self.steps} steps"
         taken = self.recipe.training.steps
-        a_step = Budget.of(self.space, self.data, self.sampler, reference_steps=taken).step
+        budget = Budget.of(self.space, self.data, self.sampler, reference_steps=taken)
         some = dict(list(subnets.items())[:: max(1, len(subnets) // 3)][:3])
         found = find_plateau(
             lambda a, seed, steps: self._references(steps)(a, seed=seed)["validation"][
                 measure.name
             ],
             some,
-            steps=max(1, round(taken * a_step)),  # of the largest subnet, for the FLOPs of the run
+            steps=max(
+                1, round(taken * budget.spent(taken))
+            ),  # of the largest subnet, for the FLOPs of the run
             seeds=self.seeds if len(self.seeds) > 1 else [0, 1, 2],
             measure=measure,
             floor=class_frequencies(self.data, measure.name),

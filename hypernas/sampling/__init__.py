@@ -9,7 +9,7 @@ from hypernas.sampling.fairness import StrictFairness
 from hypernas.sampling.fixed import Fixed
 from hypernas.sampling.nested import Nested, nested_family
 from hypernas.sampling.pada import PADA
-from hypernas.sampling.preview import Draw, preview
+from hypernas.sampling.preview import Draw, draws, preview, step_rng
 from hypernas.sampling.progressive import Phase, Progressive
 from hypernas.sampling.sampler import Sampler
 from hypernas.sampling.sandwich import Sandwich
@@ -37,10 +37,12 @@ __all__ = [
     "Timed",
     "Uniform",
     "Weighted",
+    "draws",
     "nested_family",
     "preview",
     "rows_of",
     "sample_subnets",
+    "step_rng",
     "stratified_subnets",
     "weights_of",
 ]

@@ -1,7 +1,7 @@
 """A look ahead at what a sampler draws."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,8 +42,27 @@ def preview(
 
     Where it looks at candidates, all have the same. They stand behind those that are trained.
     """
+    return list(_steps(sampler, space, num, lambda i: rng))
+
+
+@checked
+def draws(sampler: Sampler, space: SearchSpace, num: int, *, seed: int) -> Iterator[list[Draw]]:
+    """The steps that a training of `num` steps takes with a seed, one after the other.
+
+    They are those very ones, unless the sampler goes by losses: then all are taken to be the same, as in `preview`.
+    """
+    return _steps(sampler, space, num, lambda i: step_rng(seed, i + 1))
+
+
+def step_rng(seed: int, step: int) -> torch.Generator:
+    """The random state with which the architectures of a training's step are drawn; steps count from 1."""
+    return torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
+
+
+def _steps(
+    sampler: Sampler, space: SearchSpace, num: int, rng_of: Callable[[int], torch.Generator]
+) -> Iterator[list[Draw]]:
     shadow = copy.deepcopy(sampler, {id(space): space})
-    steps = []
     looked: list[Draw] = []
 
     def losses(architectures: Sequence[Architecture]) -> list[float]:
@@ -51,12 +70,12 @@ def preview(
         return [0.0] * len(architectures)
 
     for i in range(num):
+        rng = rng_of(i)
         if isinstance(shadow, Observer):
             shadow.see(Begun(i, num))
         contest = isinstance(shadow, Contest)
         architectures = shadow.decide(space, rng, losses) if contest else shadow(space, rng)
         rows = rows_of(shadow, architectures) or [ALL] * len(architectures)
         trained = [Draw(*pair) for pair in zip(architectures, rows, strict=True)]
-        steps.append([*trained, *looked])
+        yield [*trained, *looked]
         looked.clear()
-    return steps

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hypernas.evaluation import Evaluation, evaluate
-from hypernas.evaluation.budget import step_flops
+from hypernas.evaluation.budget import training_overhead
 from hypernas.events import Event, Stepped
 from hypernas.generators import Generator
 from hypernas.space.architecture import Architecture
@@ -29,7 +29,7 @@ class Cell:
     """Results of one run of a study.
 
     Attributes:
-        train_flops: of the whole run, generation included: see `step_flops`.
+        overhead: FLOPs of training for each one of the plain subnets' forward passes: see `training_overhead`.
         stored: parameters of the generator.
         seconds: of training.
         diverged: the loss became infinite; then there are no rows.
@@ -39,7 +39,7 @@ class Cell:
             half of training.
     """
 
-    train_flops: float
+    overhead: float
     stored: int
     seconds: float
     diverged: bool = False
@@ -86,7 +86,7 @@ def run_cell(
         }
         for found in _measured(generator, task, {} if diverged else subnets, split)
     ]
-    a_step = step_flops(
+    overhead = training_overhead(
         generator,
         task.data,
         sampler=strategy.sampler,
@@ -94,7 +94,7 @@ def run_cell(
         batch_size=training.batch_size * training.accumulate,
     )
     return Cell(
-        train_flops=a_step * training.steps,
+        overhead=overhead,
         stored=generator.describe().num_stored,
         seconds=seconds,
         diverged=diverged,

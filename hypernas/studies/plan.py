@@ -1,16 +1,15 @@
 """The plan of a study: its settings, checked before anything is computed, and its jobs."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hypernas.cost import flops, num_parameters
 from hypernas.evaluation import MEASURES, tuned_at
-from hypernas.evaluation.budget import Budget
 from hypernas.runs.assembly import part
 from hypernas.runs.settings import Settings
 from hypernas.sampling import stratified_subnets
+from hypernas.studies.budgets import Budgets
 from hypernas.studies.composer import Composer, Layer
 from hypernas.studies.jobs import Spec
 from hypernas.studies.rows import Row, Rows
@@ -53,7 +52,9 @@ class Plan:
 
         first = {"seed": 0, "lr": 0.01, "steps": 1}
         base = self._settings(told["supernet"], **first)
-        arms = {arm: self._arm_settings(arm, **first) for arm in self.arms}
+        self._tuned_as: dict[str, str] = told["tuned_as"]
+        self._tuners = list(dict.fromkeys(self._tuned_as[arm] for arm in self.arms))
+        arms = {arm: self._arm_settings(arm, **first) for arm in {*self.arms, *self._tuners}}
         check_comparable(base, {**arms, "recipe": self._alone_settings(**first)})
         parts = parts_of(base)
         check_measure(told["measure"], parts)
@@ -65,22 +66,12 @@ class Plan:
             seed=0,
             pool=max(100, 4 * told["subnets"]),
         )
-        samplings = {arm: json.dumps(own["sampling"]) for arm, own in arms.items()}
-        known = {
-            sampling: Budget.of(
-                parts.space,
-                parts.data,
-                part({"sampling": json.loads(sampling)}, "sampling"),
-                reference_steps=self._steps_alone,
-            )
-            for sampling in set(samplings.values())
-        }
-        self._budget = {arm: known[sampling] for arm, sampling in samplings.items()}
+        self._budgets = Budgets(parts, arms, reference_steps=self._steps_alone)
         for own in arms.values():
             check_teacher(part(own, "objective"), part(own, "sampling"), parts.space)
-        for budget in (*told["tuning"], *self.budgets):
-            for arm in self.arms:
-                self._budget[arm].steps(budget)
+        for arm in self.arms:
+            least = min(*told["tuning"], *self.budgets)
+            self._budgets.steps(arm, seed=self.seeds[0], budget=least)
         subnets: dict[str, Row] = {}
         for label, architecture in self.subnets.items():
             module = parts.space.build(architecture)
@@ -89,20 +80,15 @@ class Plan:
                 "params": num_parameters(module),
                 "macs": flops(module, inputs) // 2,
             }
-        self.rows = Rows(parts.data.name, told["measure"], self.split, self._steps_alone, subnets)
+        unit = self._steps_alone * flops(parts.space.build(parts.space.largest()), inputs)
+        self.rows = Rows(
+            parts.data.name, told["measure"], self.split, self._steps_alone, unit, subnets
+        )
 
     def text(self) -> str:
-        steps: dict[str, list[str]] = {}
-        for arm, budget in self._budget.items():
-            told = ", ".join(f"{b}: {budget.steps(b)}" for b in self.budgets)
-            steps.setdefault(told, []).append(arm)
-        by_arms = "; ".join(
-            f"{told} ({', '.join(arms)})" if len(steps) > 1 else told
-            for told, arms in steps.items()
-        )
         return (
             f"{self.name} on {self.rows.task}: {len(self.arms)} arms, seeds {self.seeds}, "
-            f"{len(self.subnets)} subnets, {self._steps_alone} steps alone; steps by budget {by_arms}"
+            f"{len(self.subnets)} subnets, {self._steps_alone} steps alone, budgets {self.budgets}"
         )
 
     def best_for(self, budget: float, tuning: Sequence[Row]) -> dict[str, float]:
@@ -117,7 +103,8 @@ class Plan:
             rate: float = self.told["learning_rates"][0]
             return dict.fromkeys(self.arms, rate)
         at = tuned_at(budget, self.told["tuning"])
-        return self.best([r for r in tuning if r["arm"] != ALONE and r["budget"] == at])
+        best = self.best([r for r in tuning if r["arm"] != ALONE and r["budget"] == at])
+        return {arm: best[own] for arm, own in self._tuned_as.items() if own in best}
 
     def best_alone(self, tuning: Sequence[Row]) -> float:
         """The learning rate of stand-alone training.
@@ -215,14 +202,14 @@ class Plan:
 
     def trials(self) -> list[Spec]:
         """Each arm at each learning rate, at the budgets where it is tuned, with the seeds of each."""
-        wanted = {
-            arm: {tuned_at(b, self.told["tuning"]) for b in self.budgets if b <= last}
-            for arm, last in self._last_budgets().items()
-        }
+        wanted: dict[str, set[float]] = {arm: set() for arm in self._tuners}
+        for arm, last in self._last_budgets().items():
+            at = {tuned_at(b, self.told["tuning"]) for b in self.budgets if b <= last}
+            wanted[self._tuned_as[arm]] |= at
         return [
             self._cell(arm, seed=seed, budget=budget, lr=lr, split="validation")
             for budget, seeds in sorted(self.told["tuning"].items())
-            for arm in self.arms
+            for arm in self._tuners
             for lr in self.told["learning_rates"]
             for seed in seeds
             if self._tuned and budget in wanted[arm]
@@ -256,7 +243,7 @@ class Plan:
     def _cell(
         self, arm: str, *, seed: int, budget: float, lr: float, split: str, follow: bool = False
     ) -> Spec:
-        steps = self._budget[arm].steps(budget)
+        steps = self._budgets.steps(arm, seed=seed, budget=budget)
         return {
             "kind": "cell",
             "label": f"{arm}, budget {budget}, seed {seed}, lr {lr}",
@@ -265,6 +252,7 @@ class Plan:
             "lr": lr,
             "seed": seed,
             "steps": steps,
+            "spent": round(self._budgets.spent(arm, seed=seed, budget=budget), 6),
             "split": split,
             "follow": follow,
             "subnets": {label: dict(a) for label, a in self.subnets.items()},

@@ -21,6 +21,7 @@ class Rows:
         task: name of the data.
         split: on which subnets were measured.
         steps_alone: of stand-alone training; twice as many are for the plateau.
+        unit: forward FLOPs of the largest subnet in a stand-alone training, an example a batch.
         subnets: label -> architecture (JSON), params, macs.
     """
 
@@ -28,6 +29,7 @@ class Rows:
     measure: str
     split: str
     steps_alone: int
+    unit: float
     subnets: Mapping[str, Row]
 
     def tuning(self, trials: Found) -> list[Row]:
@@ -95,6 +97,7 @@ class Rows:
         return [
             {
                 **self._run(spec, result),
+                "spent": spec["spent"],
                 "stored": result["stored"],
                 "seconds": round(result["seconds"], 1),
                 "diverged": result["diverged"],
@@ -142,7 +145,7 @@ class Rows:
             "budget": spec["budget"],
             "steps": spec["steps"],
             "lr": spec["lr"],
-            "train_flops": result["train_flops"],
+            "train_flops": spec["spent"] * self.unit * result["overhead"],
         }
 
 

@@ -10,7 +10,7 @@ ALONE = "standalone"  # the arm of stand-alone training, in tuning.csv
 _KEYS = (
     *("name", "measure", "settings", "supernet", "recipe", "arms", "learning_rates"),
     *("tuning", "budgets", "seeds", "subnets", "reference_steps", "plateau_subnets"),
-    "last_budget",
+    *("last_budget", "crossed"),
 )
 _ALIKE = (("data",), ("space",), ("training", "batch_size"))  # else arms cannot be compared
 
@@ -21,7 +21,7 @@ def study_settings(settings: Settings) -> dict[str, Any]:
     Raises:
         ValueError: naming everything that is wrong.
     """
-    told = dict(settings["study"])
+    told = {"crossed": {}, **settings["study"]}
     scales = told.pop("scales", {"cpu": {}})
     if settings["scale"] not in scales:
         raise ValueError(f"scale must be one of {list(scales)}, got {settings['scale']!r}.")
@@ -30,11 +30,35 @@ def study_settings(settings: Settings) -> dict[str, Any]:
         raise ValueError(
             f"a study has the keys {sorted(_KEYS)} and scales; missing or unknown: {sorted(unlike)}."
         )
+    crossed = told.pop("crossed")
+    told["arms"] = _crossed(crossed) | told["arms"]
+    told["tuned_as"] = _tuned_as(crossed, told["arms"])
     told["settings"] = told["settings"] + scale.pop("settings", [])
     told |= scale
     if wrong := [*_wrong(told), *_wrong_choice(settings, told)]:
         raise ValueError("the study cannot be run:\n  " + "\n  ".join(wrong))
     return told
+
+
+def _crossed(crossed: Mapping[str, Mapping[str, list[Any]]]) -> dict[str, list[Any]]:
+    """Arm -> layers: of each strategy with each generator, `generator.strategy`."""
+    generators, strategies = (crossed.get(key, {}) for key in ("generators", "strategies"))
+    return {
+        f"{generator}.{strategy}": [*trained, *made]
+        for strategy, trained in strategies.items()
+        for generator, made in generators.items()
+    }
+
+
+def _tuned_as(crossed: Mapping[str, Any], arms: Mapping[str, Any]) -> dict[str, str]:
+    """Arm -> the one whose learning rate it takes: of its strategy with the generator that is tuned."""
+    generator, strategies = crossed.get("tuned_with"), crossed.get("strategies", {})
+    if generator is None:
+        return {arm: arm for arm in arms}
+    return {
+        arm: f"{generator}.{strategy}" if (strategy := arm.partition(".")[2]) in strategies else arm
+        for arm in arms
+    }
 
 
 def _wrong(told: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hypernas.border import checked
 from hypernas.events import Begun, Ended, Event, Skipped, Stepped
-from hypernas.sampling import Contest, rows_of, weights_of
+from hypernas.sampling import Contest, rows_of, step_rng, weights_of
 from hypernas.space.architecture import Architecture
 from hypernas.training.blame import blaming
 from hypernas.training.gradients import add_gradients
@@ -82,7 +82,7 @@ def _take_step(
 ) -> tuple[list[Architecture], Tensor]:  # N, and their losses, shape (N,)
     training, strategy, step = run.training, run.strategy, run.step + 1
     run.groups.set_lr(strategy.schedule(step, run.steps))
-    rng = torch.Generator().manual_seed((strategy.seed * 1_000_003 + step) % 2**63)
+    rng = step_rng(strategy.seed, step)
     batches = list(islice(stream, training.accumulate))
     architectures = _decided(run, batches[0][0], rng)
     run.ranks.reseed(strategy.seed, step)

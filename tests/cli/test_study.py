@@ -10,7 +10,7 @@ from hypernas.cli import main as command
 FILES = {
     "results": "task arm seed budget steps lr train_flops subnet architecture params macs measure "
     "inherited standalone",
-    "runs": "task arm seed budget steps lr train_flops stored seconds diverged",
+    "runs": "task arm seed budget steps lr train_flops spent stored seconds diverged",
     "references": "task subnet architecture params macs seed steps measure value",
     "tuning": "task arm budget lr validation",
     "stability": "task arm seed budget step subnet value",

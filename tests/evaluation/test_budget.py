@@ -9,10 +9,12 @@ from hypernas import SearchSpace, generators, growth
 from hypernas.cost import flops
 from hypernas.data import digits
 from hypernas.evaluation import Budget, step_flops
+from hypernas.events import Stepped
 from hypernas.objectives import CrossEntropy, InPlaceDistillation
-from hypernas.sampling import Delayed, Fixed, Sandwich, Uniform
+from hypernas.sampling import Delayed, Fixed, Progressive, Sandwich, Uniform
 from hypernas.spaces import conv2d, mlp
 from hypernas.spaces.attention import FUSED_QKV, SelfAttention
+from hypernas.training import Strategy, Task, Training
 
 DATA = digits()
 SPACE = mlp(input_shape=(1, 8, 8), num_classes=10, depths=(1, 2), widths=(8, 16))
@@ -30,7 +32,7 @@ def count(generator, sampler, *, objective=None, batch_size=16, num=6):
 
 def test_a_step_of_the_largest_alone_costs_one_so_a_budget_of_one_is_its_training():
     budget = Budget.of(SPACE, DATA, Fixed(), reference_steps=123)
-    assert budget.step == 1
+    assert budget.spent(123) == 1
     assert budget.steps(1) == 123
     assert budget.steps(3) == 369
 
@@ -171,8 +173,8 @@ def test_architectures_that_divide_a_batch_cost_one_pass_together():
     whole = Budget.of(SPACE, DATA, Fixed(), reference_steps=100)
     divided = Budget.of(SPACE, DATA, Uniform(num=4, divide=True), reference_steps=100)
     alone = Budget.of(SPACE, DATA, Uniform(), reference_steps=100)
-    assert whole.step == 1
-    assert_close(divided.step, alone.step, rtol=0.1, atol=0)
+    assert whole.spent(100) == 1
+    assert_close(divided.spent(100), alone.spent(100), rtol=0.1, atol=0)
     generator = generators.shared(SPACE)
     four, one = (
         count(generator, sampler, num=64)
@@ -183,10 +185,39 @@ def test_architectures_that_divide_a_batch_cost_one_pass_together():
 
 def test_a_sampler_that_changes_costs_what_it_does_over_the_whole_of_training():
     late, early = (Delayed(delay=d, ramp=0.0) for d in (0.75, 0.25))
-    steps = [Budget.of(SPACE, DATA, s, reference_steps=100).step for s in (late, early)]
-    sandwich = Budget.of(SPACE, DATA, Sandwich(), reference_steps=100).step
+    steps = [Budget.of(SPACE, DATA, s, reference_steps=100).spent(100) for s in (late, early)]
+    sandwich = Budget.of(SPACE, DATA, Sandwich(), reference_steps=100).spent(100)
     expected = [0.75 + 0.25 * sandwich, 0.25 + 0.75 * sandwich]
     assert_close(steps, expected, rtol=0.05, atol=0)
     generator = generators.shared(SPACE)
     assert count(generator, late, num=64) < count(generator, early, num=64)
     assert not late.steps  # the sampler itself was told of no training
+
+
+@pytest.mark.parametrize("sampler", [Uniform(), Sandwich(), Progressive(), Delayed()])
+def test_a_budget_counts_the_architectures_that_training_takes_with_the_seed(sampler):
+    budget = Budget.of(SPACE, DATA, sampler, reference_steps=20, seed=5)
+    steps, spent = budget.steps(1), []
+
+    def count(run, event):
+        if isinstance(event, Stepped):
+            spent.append(sum(map(budget.cost, event.architectures)))
+
+    Training(steps=steps, batch_size=8).run(
+        generators.shared(SPACE),
+        Task(DATA, CrossEntropy()),
+        Strategy(sampler=sampler, optimizer=torch.optim.SGD, seed=5),
+        callbacks=[count],
+        device="cpu",
+    )
+    assert len(spent) == steps
+    assert_close(sum(spent) / 20, budget.spent(steps))
+    assert abs(sum(spent) / 20 - 1) <= max(spent) / 20
+
+
+def test_of_a_sampler_that_draws_alike_at_each_step_a_budget_is_spent_up_to_half_a_step():
+    for seed in range(3):
+        budget = Budget.of(SPACE, DATA, Sandwich(), reference_steps=50, seed=seed)
+        steps = budget.steps(2)
+        ends = [abs(budget.spent(steps + i) - 2) for i in (-1, 0, 1)]
+        assert ends[1] == min(ends)

@@ -7,7 +7,7 @@ import torch
 from hypernas import generators
 from hypernas.cost import flops, num_parameters
 from hypernas.data import digits
-from hypernas.evaluation import Recipe, References, evaluate, step_flops
+from hypernas.evaluation import Recipe, References, evaluate, training_overhead
 from hypernas.objectives import CrossEntropy, InPlaceDistillation
 from hypernas.sampling import Fixed, Sandwich, Uniform
 from hypernas.spaces import mlp
@@ -61,8 +61,9 @@ def test_rows_are_the_calibrated_measures_and_costs_of_each_subnet_on_the_split(
 def test_a_cell_tells_what_was_spent_and_stored():
     generator = generators.shared(SPACE)
     found = cell(generator)
-    one = step_flops(generator, DATA, sampler=Sandwich(), objective=CrossEntropy(), batch_size=32)
-    assert found.train_flops == 12 * one
+    assert found.overhead == training_overhead(
+        generator, DATA, sampler=Sandwich(), objective=CrossEntropy(), batch_size=32
+    )
     assert found.stored == generator.describe().num_stored
     assert found.seconds > 0
     assert not found.diverged
@@ -116,7 +117,7 @@ def test_a_cell_that_diverges_says_so_and_has_no_rows():
     found = cell(lr=1e30)
     assert found.diverged
     assert found.rows == []
-    assert found.train_flops > 0
+    assert found.overhead > 0
 
 
 def test_training_one_architecture_alone_as_a_cell_is_the_reference_of_its_seed():

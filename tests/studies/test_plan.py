@@ -134,6 +134,24 @@ def test_an_arm_is_not_trained_beyond_its_last_budget():
 
 
 @pytest.mark.usefixtures("_composing")
+def test_every_strategy_is_crossed_with_every_generator_and_takes_the_rate_of_the_one_that_is_tuned():
+    crossed = (
+        "+study.crossed={tuned_with:shared,generators:{shared:['generator=shared'],"
+        "hypernas:['generator=hypernas']},strategies:{single:['sampling=uniform'],fairnas:['experiment=fairnas']}}"
+    )
+    some = plan(crossed, "arms=[shared.single,hypernas.single,hypernas.fairnas]")
+    assert {spec["arm"] for spec in some.trials()} == {"shared.single", "shared.fairnas"}
+    rates = some.best_for(
+        1, [*tuning(0.4, 0.3, arm="shared.single"), *tuning(0.3, 0.4, arm="shared.fairnas")]
+    )
+    assert [rates[arm] for arm in some.arms] == [0.01, 0.01, 0.02]
+    cells = {spec["arm"]: spec for spec in some.cells(rates, 1)}
+    assert cells["hypernas.fairnas"]["settings"]["training"]["combine"] == "sum"
+    for spec in cells.values():
+        assert spec["spent"] == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.usefixtures("_composing")
 def test_a_reference_or_a_cell_that_diverged_leaves_its_place_empty():
     some = plan("study.plateau_subnets=3")
     whole = {"validation": {"accuracy": 0.5}, "test": {"accuracy": 0.4}}
@@ -142,7 +160,7 @@ def test_a_reference_or_a_cell_that_diverged_leaves_its_place_empty():
         {"subnet": name, **some.rows.subnets[name], "inherited": {"accuracy": 0.3}}
         for name in some.subnets
     ]
-    cell = {"train_flops": 1.0, "stored": 1, "seconds": 1.0, "diverged": False, "trajectory": []}
+    cell = {"overhead": 3.0, "stored": 1, "seconds": 1.0, "diverged": False, "trajectory": []}
     lost = {**cell, "diverged": True, "rows": [], "trajectory": [{"step": 1}]}
     specs = some.cells({"shared": 0.01, "mos_layer": 0.01}, 2)
     found = list(zip(specs, [{**cell, "rows": inherited}, lost], strict=True))

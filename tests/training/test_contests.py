@@ -92,7 +92,7 @@ def test_training_by_contests_is_the_same_twice_and_not_that_of_sandwiches():
 def test_looks_count_in_the_compute_of_a_step():
     data, own = digits(), mlp(input_shape=(1, 8, 8), num_classes=10, depths=(1, 2), widths=(8, 16))
     steps = [
-        Budget.of(own, data, sampler, reference_steps=100).step
+        Budget.of(own, data, sampler, reference_steps=100).spent(100)
         for sampler in (Sandwich(num_random=1), Attentive(num_random=1, bins=1))
     ]
     assert 0.2 < steps[1] - steps[0] < 1.1  # three forward passes of random ones
