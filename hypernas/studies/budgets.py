@@ -34,7 +34,7 @@ class Budgets:
         return self._counted(self._sampling[arm], seed, budget)[0]
 
     def spent(self, arm: str, *, seed: int, budget: float) -> float:
-        """What these steps cost, in units of one stand-alone training: the budget up to half a step."""
+        """Cost of these steps, in units of one stand-alone training: the budget up to half a step."""
         return self._counted(self._sampling[arm], seed, budget)[1]
 
     def _count(self, sampling: str, seed: int, budget: float) -> tuple[int, float]:

@@ -77,7 +77,14 @@ class Jobs:
         self._end.close()
         self._open.close()
 
-    def run(self, stage: str, specs: Sequence[Spec], *, alone: bool = False) -> list[Any]:
+    def run(
+        self,
+        stage: str,
+        specs: Sequence[Spec],
+        *,
+        alone: bool = False,
+        each: Callable[[Spec, Any], None] | None = None,
+    ) -> list[Any]:
         """The results in the order of the specs.
 
         A job that fails ends the stage, after those under way, whose results are kept.
@@ -85,6 +92,7 @@ class Jobs:
         Args:
             stage: its name, to be shown.
             alone: one at a time, each in a process of its own, for what is timed or weighed.
+            each: called with every spec that is computed now and its result, as soon as it is there.
 
         Raises:
             ChildProcessError: if a process was killed.
@@ -95,9 +103,9 @@ class Jobs:
         known = {path: found for path in paths if (found := _read(path)) is not None}
         missing = {path: spec for path, spec in zip(paths, specs, strict=True) if path not in known}
         if missing and alone:
-            known |= self._compute(stage, missing, len(specs), self._processes(1, tasks=1), 1)
+            known |= self._compute(stage, missing, len(specs), self._processes(1, tasks=1), 1, each)
         elif missing:
-            known |= self._compute(stage, missing, len(specs), self._pool, self.workers)
+            known |= self._compute(stage, missing, len(specs), self._pool, self.workers, each)
         return [known[path]["result"] for path in paths]
 
     def _compute(
@@ -107,6 +115,7 @@ class Jobs:
         total: int,
         pool: ProcessPoolExecutor,
         workers: int,
+        each: Callable[[Spec, Any], None] | None,
     ) -> dict[Path, dict[str, Any]]:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         bar = Progress(
@@ -129,6 +138,8 @@ class Jobs:
                         continue
                     found[path] = {"spec": spec, "result": future.result()}
                     write_sealed(path, found[path])
+                    if each is not None:
+                        each(spec, found[path]["result"])
                     bar.advance(task)
                     if bar.disable:
                         done = total - len(missing) + len(found)

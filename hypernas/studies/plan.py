@@ -219,7 +219,10 @@ class Plan:
         return {arm: self.told["last_budget"].get(arm, math.inf) for arm in self.arms}
 
     def cells(self, lrs: Mapping[str, float], budget: float) -> list[Spec]:
-        """Each arm that is trained for so long, with each seed; followed at its largest of several."""
+        """Each arm that is trained for so long, with each seed; followed at its largest of several.
+
+        Those that share a learning rate, of one strategy, come together: they are compared with each other.
+        """
         last = self._last_budgets()
         several = len(self.told["budgets"]) > 1
         largest = {
@@ -235,9 +238,10 @@ class Plan:
                 split=self.split,
                 follow=several and budget == largest[arm],
             )
+            for tuner in self._tuners
             for seed in self.seeds
             for arm in self.arms
-            if budget <= last[arm]
+            if self._tuned_as[arm] == tuner and budget <= last[arm]
         ]
 
     def _cell(

@@ -70,12 +70,12 @@ class Rows:
             if result is not None
         ]
 
-    def results(self, found: Found, references: Found) -> list[Row]:
+    def results(self, found: Found, references: Sequence[Row]) -> list[Row]:
         """Every subnet of every cell beside its stand-alone training of the same seed."""
         alone = {
-            (spec["subnet"], spec["seed"]): result[self.split][self.measure]
-            for spec, result in references
-            if result is not None and _steps(spec) == self.steps_alone
+            (row["subnet"], row["seed"]): row["value"]
+            for row in references
+            if row["steps"] == self.steps_alone
         }
         return [
             {
@@ -122,9 +122,11 @@ class Rows:
             for row in result["trajectory"]
         ]
 
-    def cost(self, ratios: Sequence[Row], memory: Mapping[str, float], found: Found) -> list[Row]:
-        """Every arm that was trained: parameters, time of a step, and memory."""
-        stored = {spec["arm"]: result["stored"] for spec, result in found}
+    def cost(
+        self, ratios: Sequence[Row], memory: Mapping[str, float], runs: Sequence[Row]
+    ) -> list[Row]:
+        """Every arm that was trained and weighed: parameters, time of a step, and memory."""
+        stored = {row["arm"]: row["stored"] for row in runs if row["arm"] in memory}
         ratio = {row["arm"]: row["step_ratio"] for row in ratios}
         return [
             {

@@ -164,7 +164,7 @@ def test_a_reference_or_a_cell_that_diverged_leaves_its_place_empty():
     lost = {**cell, "diverged": True, "rows": [], "trajectory": [{"step": 1}]}
     specs = some.cells({"shared": 0.01, "mos_layer": 0.01}, 2)
     found = list(zip(specs, [{**cell, "rows": inherited}, lost], strict=True))
-    results = some.rows.results(found, references)
+    results = some.rows.results(found, some.rows.references(references))
     assert [row["standalone"] for row in results] == [0.4, None, 0.4]
     assert {row["arm"] for row in results} == {"shared"}
     assert [row["diverged"] for row in some.rows.runs(found)] == [False, True]

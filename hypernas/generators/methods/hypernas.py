@@ -86,11 +86,7 @@ def hypernas(
             f"gate_scale and spread are both 0: experts {told}. "
             f"Give one of them, as by default spread=1."
         )
-    if not coefficient_lr_scale > 0:
-        raise ValueError(
-            f"coefficient_lr_scale must be above 0, got {coefficient_lr_scale}: the last layer is stored "
-            f"divided by it. To hold coefficients, set requires_grad=False on generator.source."
-        )
+    _check_scale(coefficient_lr_scale)
     supernet, dim = Supernet(space), Encoding(space).dim
     matrices = [name for name, shape in supernet.shapes.items() if len(shape) > 1]
     vectors = [name for name, shape in supernet.shapes.items() if len(shape) == 1]
@@ -118,3 +114,11 @@ def hypernas(
         condition_dim=condition_dim,
     )
     return start_at(generator, start)
+
+
+def _check_scale(coefficient_lr_scale: float) -> None:
+    if not coefficient_lr_scale > 0:
+        raise ValueError(
+            f"coefficient_lr_scale must be above 0, got {coefficient_lr_scale}: the last layer is stored "
+            f"divided by it. To hold coefficients, set requires_grad=False on generator.source."
+        )

@@ -1,0 +1,129 @@
+"""The files of a study, which it goes on from."""
+
+import csv
+
+import pytest
+
+from hypernas.studies.ledger import Ledger
+from hypernas.studies.rows import Rows
+
+SUBNETS = {
+    name: {"architecture": f'{{"width": {i}}}', "params": i, "macs": 2 * i}
+    for i, name in enumerate(("small", "large"), 1)
+}
+ROWS = Rows("digits", "accuracy", "test", 10, 100.0, SUBNETS)
+
+
+class Counted:
+    """Jobs that are done at once, up to a number, and counted."""
+
+    def __init__(self, most: int | None = None):
+        self.most, self.done = most, []
+
+    def run(self, stage, specs, *, each):
+        for spec in specs:
+            if len(self.done) == self.most:
+                raise KeyboardInterrupt
+            self.done.append(spec["label"])
+            each(spec, result(spec))
+        return [result(spec) for spec in specs]
+
+
+def result(spec):
+    measures = {"accuracy": 0.5 + 0.01 * spec["seed"]}
+    if spec["kind"] == "reference":
+        return {"validation": measures, "test": measures}
+    rows = [{"subnet": name, **own, "inherited": measures} for name, own in SUBNETS.items()]
+    return {
+        "overhead": 3.0,
+        "stored": 7,
+        "seconds": 1.0,
+        "diverged": False,
+        "rows": rows,
+        "trajectory": [],
+    }
+
+
+def reference(subnet, seed, steps=10):
+    own = {
+        "kind": "reference",
+        "label": f"{subnet} {seed}",
+        "arm": "standalone",
+        "budget": steps / 10,
+    }
+    return {
+        **own,
+        "lr": 0.1,
+        "seed": seed,
+        "subnet": subnet,
+        "settings": {"training": {"steps": steps}},
+    }
+
+
+def cell(arm, seed, lr=0.1):
+    own = {"kind": "cell", "label": f"{arm} {seed}", "arm": arm, "budget": 1, "lr": lr}
+    return {**own, "seed": seed, "steps": 20, "spent": 1.01, "split": "test"}
+
+
+def lines(folder, name):
+    with (folder / f"{name}.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_rows_are_written_as_jobs_end_and_a_study_goes_on_from_them(tmp_path):
+    references = [reference(subnet, seed) for seed in (0, 1) for subnet in SUBNETS]
+    cells = [cell(arm, seed) for arm in ("shared", "hypernas") for seed in (0, 1)]
+    first = Ledger(tmp_path, ROWS, keep=False)
+    first.refer(Counted(), "alone", references)
+    with pytest.raises(KeyboardInterrupt):
+        first.compare(Counted(most=3), "budget 1", cells)
+    assert [row["arm"] for row in lines(tmp_path, "runs")] == ["shared", "shared", "hypernas"]
+    there, again = (tmp_path / "results.csv").read_text(), Counted()
+    second = Ledger(tmp_path, ROWS, keep=True)
+    second.refer(again, "alone", references)
+    second.compare(again, "budget 1", cells)
+    assert again.done == ["hypernas 1"]
+    assert (tmp_path / "results.csv").read_text().startswith(there)
+    assert [row["standalone"] for row in lines(tmp_path, "results")] == 2 * [
+        "0.5",
+        "0.5",
+        "0.51",
+        "0.51",
+    ]
+    assert lines(tmp_path, "runs")[0]["train_flops"] == str(1.01 * 100.0 * 3.0)
+
+
+def test_a_cell_at_another_learning_rate_is_computed_again_in_its_place(tmp_path):
+    Ledger(tmp_path, ROWS, keep=False).compare(Counted(), "budget 1", [cell("shared", 0)])
+    jobs = Counted()
+    Ledger(tmp_path, ROWS, keep=True).compare(jobs, "budget 1", [cell("shared", 0, lr=0.2)])
+    assert jobs.done == ["shared 0"]
+    assert [row["lr"] for row in lines(tmp_path, "runs")] == ["0.2"]
+
+
+def test_a_mean_over_seeds_waits_for_all_of_them(tmp_path):
+    trials = [cell("shared", seed) for seed in (0, 1)]
+    with pytest.raises(KeyboardInterrupt):
+        Ledger(tmp_path, ROWS, keep=True).tune(Counted(most=1), "tuning", trials)
+    assert not (tmp_path / "tuning.csv").exists()
+    Ledger(tmp_path, ROWS, keep=True).tune(Counted(), "tuning", trials)
+    assert float(lines(tmp_path, "tuning")[0]["validation"]) == pytest.approx(0.505)
+    jobs = Counted()
+    Ledger(tmp_path, ROWS, keep=True).tune(jobs, "tuning", trials)
+    assert not jobs.done
+
+
+def test_without_keeping_nothing_there_counts(tmp_path):
+    for _ in range(2):
+        jobs = Counted()
+        Ledger(tmp_path, ROWS, keep=False).compare(jobs, "budget 1", [cell("shared", 0)])
+        assert jobs.done == ["shared 0"]
+
+
+def test_rows_of_other_subnets_or_another_length_are_refused(tmp_path):
+    Ledger(tmp_path, ROWS, keep=False).refer(Counted(), "alone", [reference("small", 0)])
+    other = Rows("digits", "accuracy", "test", 11, 100.0, {"small": SUBNETS["large"]})
+    with pytest.raises(
+        ValueError, match=r"(?s)another study: .*\['small'\] and after \[10\] steps"
+    ):
+        Ledger(tmp_path, other, keep=True)
