@@ -9,8 +9,10 @@ from numbers import Integral, Real
 from os import PathLike
 from typing import Any, TypeVar
 
+_MANY = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 Called = TypeVar("Called", bound=Callable[..., Any])
 _LOOKED_AT = 1000  # the first items of a list: more would cost more than they are worth
+_REMEMBERED = 64  # combinations of types, for each function
 _WIDE: dict[Any, type | tuple[type, ...]] = {  # annotation -> what is taken for it
     int: Integral,
     float: Real,
@@ -45,8 +47,21 @@ def _checked(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         except NameError:  # of what only a type checker imports
             return {}
 
+    names = list(signature.parameters)
+    fixed = not any(p.kind in _MANY for p in signature.parameters.values())
+    fitting: dict[
+        Any, list[tuple[str, Any]]
+    ] = {}  # types -> arguments that they do not decide about
+
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
+        # Training calls some functions in every step, with arguments of the same types.
+        kinds = (tuple(map(type, args)), tuple(kwargs), tuple(map(type, kwargs.values())))
+        undecided = fitting.get(kinds)
+        if undecided is not None:
+            named = dict(zip(names, args, strict=False), **kwargs)
+            if all(fits(named[key], hint) for key, hint in undecided):
+                return function(*args, **kwargs)
         try:
             given = signature.bind(*args, **kwargs).arguments
         except TypeError as error:
@@ -59,9 +74,19 @@ def _checked(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         ]
         if wrong:
             raise TypeError(f"{name} cannot take what it was given:\n  " + "\n  ".join(wrong))
+        if fixed and len(fitting) < _REMEMBERED:
+            fitting[kinds] = [(k, known[k]) for k in given if k in known and _has_items(known[k])]
         return function(*args, **kwargs)
 
     return call
+
+
+def _has_items(hint: Any) -> bool:
+    """True if an annotation says something of the items of a value, which its type does not tell."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return any(map(_has_items, args))
+    return origin in (Sequence, tuple, list) and bool(args)
 
 
 def _each(signature: inspect.Signature, key: str, hint: Any) -> Any:

@@ -86,3 +86,16 @@ def test_what_is_checked_is_what_it_was_to_those_who_look_at_it():
     assert f.__doc__ == "A function."
     assert pickle.loads(pickle.dumps(f)) is f
     assert pickle.loads(pickle.dumps(Point(2))) == Point(2)
+
+
+def test_arguments_of_types_that_fitted_before_are_looked_into_again():
+    @checked
+    def total(numbers: list[int], *, names: Sequence[str] | None = None) -> int:
+        return len(numbers)
+
+    for _ in range(2):
+        assert total([1, 2], names=["a"]) == 2
+        with pytest.raises(TypeError, match="numbers"):
+            total(["one"], names=["a"])
+        with pytest.raises(TypeError, match="names"):
+            total([1, 2], names=[1])

@@ -19,7 +19,7 @@ from hypernas.mixing.mix import (
     sliced_gates,
     spread,
 )
-from hypernas.mixing.part import Part, part_of
+from hypernas.mixing.part import Part, is_plain, part_of
 from hypernas.slicing import Slice
 
 
@@ -87,10 +87,12 @@ class _MixAll(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         ctx.ledger = opened()
         made = {} if ctx.ledger is None else _mixed_by_kernels(jobs, tensors)
+        ctx.made = {i: part.coefficients for i, part in made.items()}
         mixed = []
         for i, job in enumerate(jobs):
-            weight = made.get(i)
-            if weight is None:
+            if (part := made.get(i)) is not None:
+                weight = part.weight
+            else:
                 weight = mix(tensors[job.bank], job.chosen(tensors), job.where)
             mixed.append(weight.detach())
         return tuple(mixed)
@@ -124,8 +126,11 @@ class _MixAll(torch.autograd.Function):
             for i, part in zip(own, parts, strict=True):
                 sums[i] = part.view(tensors[i].shape)
         noted: list[tuple[Part, Sequence[Tensor | None]]] = []
-        for job, gradient in given:
-            part = None if ledger is None else _noted(job, tensors, gradient, ledger, banks)
+        made = [ctx.made.get(i) for i, gradient in enumerate(gradients) if gradient is not None]
+        for (job, gradient), coefficients in zip(given, made, strict=True):
+            part = None
+            if ledger is not None and banks.isdisjoint(job.coefficients):
+                part = _noted(job, tensors, gradient, ledger, coefficients)
             if part is None:
                 _pull_back(job, tensors, gradient, sums)
             elif not job.plain:
@@ -134,12 +139,13 @@ class _MixAll(torch.autograd.Function):
             if ledger is not None:
                 ledger.measure(term, squares)
         for i in own:
-            sums[i] = sums[i].to(tensors[i].dtype)
+            if sums[i].dtype != tensors[i].dtype:
+                sums[i] = sums[i].to(tensors[i].dtype)
         return None, *(sums.get(i) for i in range(len(tensors)))
 
 
-def _mixed_by_kernels(jobs: Sequence[_Job], tensors: Sequence[Tensor]) -> dict[int, Tensor]:
-    """Position of a job -> its weight; those are left out that kernels cannot make, or are views."""
+def _mixed_by_kernels(jobs: Sequence[_Job], tensors: Sequence[Tensor]) -> dict[int, Part]:
+    """Position of a job -> its part, mixed; those are left out that kernels cannot make, or are views."""
     parts: dict[int, Part] = {}
     for i, job in enumerate(jobs):
         bank = tensors[job.bank]
@@ -149,17 +155,24 @@ def _mixed_by_kernels(jobs: Sequence[_Job], tensors: Sequence[Tensor]) -> dict[i
         if part is not None:
             parts[i] = part
     kernels.mix(list(parts.values()))
-    return {i: part.weight for i, part in parts.items()}
+    return parts
 
 
 def _noted(
-    job: _Job, tensors: Sequence[Tensor], gradient: Tensor, ledger: Ledger, banks: set[int]
+    job: _Job,
+    tensors: Sequence[Tensor],
+    gradient: Tensor,
+    ledger: Ledger,
+    made: Coefficients | None,  # as kernels mixed with them, if they did
 ) -> Part | None:
     """The gradient of a weight as a term of its bank's, if a ledger takes that."""
     bank = tensors[job.bank]
-    if not ledger.takes(bank) or not banks.isdisjoint(job.coefficients):
+    if not ledger.takes(bank):
         return None
-    part = part_of(bank, gradient, job.chosen(tensors), job.where)
+    if made is not None and gradient.dtype == bank.dtype and is_plain(gradient):
+        part = Part(bank, gradient.contiguous(), made, job.where)
+    else:
+        part = part_of(bank, gradient, job.chosen(tensors), job.where)
     return part if part is not None and ledger.note(part) else None
 
 

@@ -14,6 +14,7 @@ from hypernas.slicing import Slice
 # Legend: K entries of a bank, O output and I input channels of the largest shape,
 # o and i those of the subnet, R whatever axes are left.
 
+_KINDS = {torch.float32, torch.bfloat16}
 _LAYOUT = struct.Struct("22q")  # that of `Part` in step.cpp
 
 
@@ -104,11 +105,14 @@ def part_of(bank: Tensor, weight: Tensor, coefficients: Coefficients, where: Sli
     None for those that they do not make: vectors whose neurons have gates of their own, parameters without
     axes, all that are not plain (see `is_plain`), or not of one type. Coefficients become single numbers.
     """
-    given, own = coefficients, []
+    kind, given, own = bank.dtype, coefficients, []
     for tensor in (given.experts, given.gain_out, given.gain_in, given.offset):
-        if tensor is not None and not (is_plain(tensor) and tensor.dtype == bank.dtype):
+        if tensor is None:
+            own.append(None)
+        elif tensor.dtype == kind and is_plain(tensor):
+            own.append(tensor.detach().float().contiguous())
+        else:
             return None
-        own.append(None if tensor is None else tensor.detach().float().contiguous())
     own_gates = own[0] is not None and own[0].dim() > 1
     if not where.axes or (own_gates and len(where.axes) == 1):
         return None
@@ -119,7 +123,7 @@ def part_of(bank: Tensor, weight: Tensor, coefficients: Coefficients, where: Sli
 
 def is_plain(tensor: Tensor) -> bool:
     """True for single numbers, or half ones (bfloat16), in the memory of a CPU or a GPU."""
-    return tensor.dtype in (torch.float32, torch.bfloat16) and (tensor.is_cpu or tensor.is_cuda)
+    return tensor.dtype in _KINDS and (tensor.is_cpu or tensor.is_cuda)
 
 
 def is_half(tensor: Tensor) -> bool:

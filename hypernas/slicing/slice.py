@@ -39,7 +39,7 @@ class Axis:
         part = self.taken[0]
         return part if len(self.large) == 1 and isinstance(part, slice) else None
 
-    @property
+    @cached_property
     def size(self) -> int:
         return math.prod(
             part.stop - part.start if isinstance(part, slice) else len(part) for part in self.taken
@@ -65,9 +65,9 @@ class Slice:
 
     axes: tuple[Axis, ...]
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
-        return tuple(axis.size for axis in self.axes)
+        return tuple([axis.size for axis in self.axes])
 
     @cached_property
     def whole(self) -> bool:

@@ -1,5 +1,6 @@
 """Rules: what torch's optimizers make of a gradient, for kernels."""
 
+import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -55,21 +56,31 @@ class AdamWRule(Rule):
             state["exp_avg"] = torch.zeros_like(parameter, dtype=torch.float32)
             state["exp_avg_sq"] = torch.zeros_like(parameter, dtype=torch.float32)
         make_moments_single(state)
-        state["step"] += 1
-        count, (beta1, beta2), rate = state["step"], group["betas"], group["lr"]
-        known = count.device.type == "cpu"  # to read it elsewhere is to wait
-        step = float(count) if known else math.inf
-        constants = Constants(
-            rule=0,
-            rate=rate / (1 - beta1**step),
-            decay=1 - rate * group["weight_decay"],
-            beta1=beta1,
-            beta2=beta2,
-            epsilon=group["eps"],
-            root=1 / math.sqrt(1 - beta2**step),
-            count=None if known else count,
+        count = state["step"].add_(1)
+        known = count.is_cpu  # to read it elsewhere is to wait
+        step = count.item() if known else math.inf
+        constants = _adamw(
+            step, group["lr"], group["weight_decay"], tuple(group["betas"]), group["eps"]
         )
+        if not known:
+            constants = constants._replace(count=count)
         return (state["exp_avg"], state["exp_avg_sq"]), constants
+
+
+@functools.lru_cache(16)  # parameters have few different ones in a step
+def _adamw(
+    step: float, rate: float, decay: float, betas: tuple[float, float], epsilon: float
+) -> Constants:
+    beta1, beta2 = betas
+    return Constants(
+        rule=0,
+        rate=rate / (1 - beta1**step),
+        decay=1 - rate * decay,
+        beta1=beta1,
+        beta2=beta2,
+        epsilon=epsilon,
+        root=1 / math.sqrt(1 - beta2**step),
+    )
 
 
 class SGDRule(Rule):
