@@ -20,7 +20,7 @@ LAYERS = [  # each may import those after it
     {"training"},
     {"distributed"},
     {"generators", "sampling", "objectives", "schedules", "conditions", "cost", "data", "spaces"},
-    {"mixing", "events", "predictors"},
+    {"mixing", "events", "predictors", "decoding"},
     {"subnet"},
     {"slicing"},
     {"space"},

@@ -1,19 +1,17 @@
 """Sandwiches between whose bounds the best, or the worst, of some candidates are trained."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 
 from hypernas.sampling.contest import Contest, Losses
+from hypernas.sampling.costs import Cost, Costs
 from hypernas.sampling.sampler import Sampler
 from hypernas.sampling.uniform import Over, checked, drawn
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
-from hypernas.subnet.cache import Cache
-from hypernas.subnet.skeleton import build_skeleton
 
 _TRIES = 200  # draws for the rivals of a candidate
-_REMEMBERED = 10_000  # costs
 
 
 class Attentive(Sampler, Contest):
@@ -40,7 +38,7 @@ class Attentive(Sampler, Contest):
         candidates: int = 3,
         num_random: int = 2,
         bins: int = 10,
-        cost: Callable[[Architecture], float] | None = None,
+        cost: Cost | None = None,
         over: Over = "choices",
     ) -> None:
         if min(candidates, num_random, bins) < 1:
@@ -48,9 +46,9 @@ class Attentive(Sampler, Contest):
                 f"candidates, num_random and bins must be 1 or more, got {candidates}, {num_random}, {bins}."
             )
         self.best, self.candidates, self.num_random = best, candidates, num_random
-        self.bins, self.cost = bins, cost
+        self.bins = bins
         self.over: Over = checked(over)
-        self._costs: Cache[float] = Cache(_REMEMBERED)
+        self._costs = Costs(cost)
 
     def __call__(self, space: SearchSpace, rng: torch.Generator) -> list[Architecture]:
         return self.decide(space, rng, lambda some: [0.0] * len(some))
@@ -72,24 +70,11 @@ class Attentive(Sampler, Contest):
         """Different architectures of one bin; fewer where it seems to have no more."""
         found = {drawn(space, rng, self.over): None}
         (first,) = found
-        low, high = (self._cost(space, a) for a in (space.smallest(), space.largest()))
-        width = (high - low) / self.bins or 1.0
-
-        def place(architecture: Architecture) -> int:
-            return min(self.bins - 1, int((self._cost(space, architecture) - low) / width))
-
+        own = self._costs.bin(space, first, self.bins)
         for _ in range(_TRIES):
             if len(found) == self.candidates:
                 break
             rival = drawn(space, rng, self.over)
-            if place(rival) == place(first):
+            if self._costs.bin(space, rival, self.bins) == own:
                 found[rival] = None
         return list(found)
-
-    def _cost(self, space: SearchSpace, architecture: Architecture) -> float:
-        return self._costs.get(architecture, lambda: self._counted(space, architecture))
-
-    def _counted(self, space: SearchSpace, architecture: Architecture) -> float:
-        if self.cost is not None:
-            return float(self.cost(architecture))
-        return float(sum(p.numel() for p in build_skeleton(space, architecture).parameters()))

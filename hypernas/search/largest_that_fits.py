@@ -1,5 +1,6 @@
 """The largest that fits, without a search."""
 
+from hypernas.sampling import nested_family
 from hypernas.search.problem import Problem
 from hypernas.search.region import Region
 from hypernas.search.search import Search
@@ -10,16 +11,21 @@ class LargestThatFits(Search):
     """The largest of a sorted family that meets the constraints, the one architecture that is asked.
 
     After Valipour et al., 2023, arXiv 2309.00255 (SortedNet): where each network of a family contains
-    those before it and all were trained together, the largest within a budget is taken for the best. The
-    family is the diagonal of the space, each of whose choices grows as evenly as the others.
+    those before it and all were trained together, the largest within a budget is taken for the best.
     Constraints on measures that are not known are told of one after the other, until they hold.
+
+    Args:
+        members: of the family that was trained, as `hypernas.sampling.Nested` is given them; None for the diagonal
+            of the space, each of whose choices grows as evenly as the others.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, *, members: int | None = None) -> None:
         super().__init__(problem)
         problem.check_single()
         self._region = Region(problem)
-        self._left = diagonal(problem.space)[::-1]
+        space = problem.space
+        family = diagonal(space) if members is None else nested_family(space, members)
+        self._left = family[::-1]
 
     def propose(self, num: int) -> list[Architecture]:
         if self.told and not self.problem.violation(self.told[-1].values):

@@ -7,6 +7,7 @@ import pytest
 from toys import conditional, measure, plain, trade
 
 from hypernas import Choice, SearchSpace
+from hypernas.sampling import nested_family
 from hypernas.search import (
     Aows,
     CoarseToFine,
@@ -111,6 +112,21 @@ def test_a_larger_budget_never_gives_a_smaller_network():
         assert len(search.told) == 1
         sizes.append(search.told[0].values["dear"])
     assert sizes == sorted(sizes) == [15, 15, 15, 30, 30, 30, 45]
+
+
+def test_of_a_family_that_was_trained_the_largest_member_that_fits_is_taken():
+    space = plain(5)
+    _, (good, dear) = trade(space)
+    family = nested_family(space, 4)
+    for bound in range(15, 46, 5):
+        problem = Problem(
+            space, [Objective("good", True)], [Constraint("dear", bound)], {"dear": dear}
+        )
+        search = LargestThatFits(problem, members=4)
+        list(run(search, [good, dear], num_evaluations=10))
+        (found,) = search.told
+        fitting = [member for member in family if dear([member])[0] <= bound]
+        assert found.architecture == fitting[-1]
 
 
 def test_a_measured_budget_is_approached_from_above():
