@@ -33,8 +33,8 @@ FAMILIES = (10, 40, 160)  # members
 ROUNDS, WARMUP, STEPS = 15, 3, 40  # of the clock, and steps a round
 DRAWN = 4  # members a step, each on its part of the batch
 ADAMW = functools.partial(torch.optim.AdamW, lr=0.003)
-PROMPT, CONTINUED, NUM_PROMPTS, SEEDS = 16, 32, 16, (0, 1, 2)
-LENGTH = 400  # steps of a training on text
+PROMPT, CONTINUED, NUM_PROMPTS, SEEDS = 16, 32, 16, (0, 1)
+LENGTH = 1600  # steps of a training on text
 
 Row = dict[str, str | int | float]
 
