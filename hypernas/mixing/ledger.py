@@ -9,15 +9,19 @@ from torch import Tensor, nn
 
 from hypernas.mixing.part import Part
 
+_AT_ONCE = (
+    16  # gradients that the terms of one pass may be as large as; more have not been measured
+)
 _opened: ContextVar["Ledger | None"] = ContextVar("ledger", default=None)
 
 
 class Ledger:
     """Terms of the gradients of banks: gates ⊗ place(G ⊙ gains), G the gradient of a weight.
 
-    A bank's terms are kept as long as they are together no larger than its gradient, which has K numbers
-    an entry; then they are written to it. So several weights that are mixed of one entry are as without a
-    ledger.
+    The terms of one backward pass are there at once, so they are kept: those of many weights that are mixed of
+    few entries (templates that layers share, several subnets) too, which adds up faster than what it would
+    be written to. Those of several passes (batches that are accumulated) are kept as long as they are together no
+    larger than the gradient, which has K numbers an entry; then they are written to it.
     """
 
     def __init__(self) -> None:
@@ -25,6 +29,7 @@ class Ledger:
         self._terms: dict[int, list[Part]] = {}
         self._squares: dict[int, float] = {}
         self._written: set[int] = set()
+        self._earlier: set[int] = set()
         self.blocks = 0  # of `noting` that it is open in
 
     def take(self, banks: Iterable[nn.Parameter]) -> None:
@@ -35,11 +40,16 @@ class Ledger:
         """True for a bank whose gradient is not to be written."""
         return id(bank) in self._parameters and id(bank) not in self._written
 
+    def begin(self) -> None:
+        """Begin with another backward pass."""
+        self._earlier = {key for key, terms in self._terms.items() if terms}
+
     def note(self, term: Part) -> bool:
         """Keep a term; False, and all of them are written and this is to be, if it makes them too large."""
         key = id(term.bank)
         terms = self._terms.setdefault(key, [])
-        if sum(part.weight.numel() for part in (*terms, term)) > term.bank.numel():
+        most = term.bank.numel() * (1 if key in self._earlier else _AT_ONCE)
+        if sum(part.weight.numel() for part in (*terms, term)) > most:
             self._write(key)
             return False
         terms.append(term)
@@ -67,6 +77,7 @@ class Ledger:
         self._terms.clear()
         self._squares.clear()
         self._written.clear()
+        self._earlier.clear()
 
     @torch.no_grad()
     def _write(self, key: int) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hypernas.mixing import kernels
 from hypernas.mixing.ledger import Ledger, opened, still_open
@@ -23,12 +23,40 @@ from hypernas.mixing.part import Part, is_plain, part_of
 from hypernas.slicing import Slice
 
 
+class _Part(NamedTuple):
+    """A contiguous part of a vector that several banks are in."""
+
+    shape: torch.Size
+    stride: tuple[int, ...]
+    first: int
+
+    def of(self, vector: Tensor) -> Tensor:
+        return vector.as_strided(self.shape, self.stride, vector.storage_offset() + self.first)
+
+
+def _part(bank: Tensor) -> tuple[Tensor, _Part | None]:
+    """The parameter that a bank is a part of, and which; the bank itself where it is none.
+
+    Autograd would make a gradient of the whole vector for each part, of zeros but for that, and add them up.
+    """
+    whole = bank._base
+    if type(whole) is not nn.Parameter or whole.dim() != 1 or not bank.is_contiguous():
+        return bank, None
+    return whole, _Part(bank.shape, bank.stride(), bank.storage_offset() - whole.storage_offset())
+
+
 class _Job(NamedTuple):
     """One parameter of one subnet, with the positions of its tensors among all that are mixed."""
 
     bank: int
     coefficients: tuple[int | None, ...]  # in the order of the fields of Coefficients
     where: Slice
+    part: "_Part | None" = None  # of the tensor that is the bank; None for all of it
+
+    def stack(self, tensors: Sequence[Tensor]) -> Tensor:
+        """The bank, shape (K, *largest)."""
+        whole = tensors[self.bank]
+        return whole if self.part is None else self.part.of(whole)
 
     def chosen(self, tensors: Sequence[Tensor]) -> Coefficients:
         return Coefficients(*(None if i is None else tensors[i] for i in self.coefficients))
@@ -64,16 +92,17 @@ def mix_all(
             tensors.append(tensor)
         return position[id(tensor)]
 
-    read: dict[str, Tensor] = {}
+    read: dict[str, tuple[Tensor, _Part | None]] = {}
     jobs = []
     for coefficients, slices in subnets:
         for name, where in slices.items():
             if name not in read:
-                read[name] = bank(name)
+                read[name] = _part(bank(name))
+            whole, part = read[name]
             own = coefficients.get(name, PLAIN)
             given = own.experts, own.gain_out, own.gain_in, own.offset
             placed = tuple([None if tensor is None else place(tensor) for tensor in given])
-            jobs.append(_Job(place(read[name]), placed, where))
+            jobs.append(_Job(place(whole), placed, where, part))
     mixed = iter(_MixAll.apply(jobs, *tensors))
     return [{name: next(mixed) for name in slices} for _, slices in subnets]
 
@@ -86,14 +115,14 @@ class _MixAll(torch.autograd.Function):
         ctx.save_for_backward(*tensors)
         ctx.set_materialize_grads(False)
         ctx.ledger = opened()
-        made = {} if ctx.ledger is None else _mixed_by_kernels(jobs, tensors)
+        made = {} if ctx.ledger is None else _mixed_by_kernels(jobs, tensors, ctx.ledger)
         ctx.made = {i: part.coefficients for i, part in made.items()}
         mixed = []
         for i, job in enumerate(jobs):
             if (part := made.get(i)) is not None:
                 weight = part.weight
             else:
-                weight = mix(tensors[job.bank], job.chosen(tensors), job.where)
+                weight = mix(job.stack(tensors), job.chosen(tensors), job.where)
             mixed.append(weight.detach())
         return tuple(mixed)
 
@@ -105,7 +134,7 @@ class _MixAll(torch.autograd.Function):
             wanted = [
                 t for t, needed in zip(tensors, ctx.needs_input_grad[1:], strict=True) if needed
             ]
-            weights = [mix(tensors[job.bank], job.chosen(tensors), job.where) for job, _ in given]
+            weights = [mix(job.stack(tensors), job.chosen(tensors), job.where) for job, _ in given]
             found = iter(
                 torch.autograd.grad(
                     weights, wanted, [g for _, g in given], create_graph=True, allow_unused=True
@@ -116,6 +145,8 @@ class _MixAll(torch.autograd.Function):
         own = {i for job, _ in given for i in job.coefficients if i is not None} - banks
         sums: dict[int, Tensor] = {}
         ledger = still_open(ctx.ledger)
+        if ledger is not None:
+            ledger.begin()
         if own:  # small and many: parts of one tensor, in which kernels want single numbers
             sizes = [tensors[i].numel() for i in own]
             first = given[0][1]
@@ -144,12 +175,14 @@ class _MixAll(torch.autograd.Function):
         return None, *(sums.get(i) for i in range(len(tensors)))
 
 
-def _mixed_by_kernels(jobs: Sequence[_Job], tensors: Sequence[Tensor]) -> dict[int, Part]:
-    """Position of a job -> its part, mixed; those are left out that kernels cannot make, or are views."""
+def _mixed_by_kernels(
+    jobs: Sequence[_Job], tensors: Sequence[Tensor], ledger: Ledger
+) -> dict[int, Part]:
+    """Position of a job -> its part, mixed; those are left out that kernels cannot make, or do not pull back, or are views."""
     parts: dict[int, Part] = {}
     for i, job in enumerate(jobs):
         bank = tensors[job.bank]
-        if job.plain or kernels.kernels_on(bank.device) is None:
+        if job.plain or job.part is not None or not ledger.takes(bank):
             continue
         part = part_of(bank, bank.new_empty(job.where.shape), job.chosen(tensors), job.where)
         if part is not None:
@@ -167,7 +200,7 @@ def _noted(
 ) -> Part | None:
     """The gradient of a weight as a term of its bank's, if a ledger takes that."""
     bank = tensors[job.bank]
-    if not ledger.takes(bank):
+    if job.part is not None or not ledger.takes(bank):
         return None
     if made is not None and gradient.dtype == bank.dtype and is_plain(gradient):
         part = Part(bank, gradient.contiguous(), made, job.where)
@@ -190,7 +223,7 @@ def _pull_back(
     if experts is None and out is None and into is None:
         _add_to_bank(job, tensors, gradient, None, sums)
         return
-    small, gates = where(tensors[job.bank]), sliced_gates(experts, where)
+    small, gates = where(job.stack(tensors)), sliced_gates(experts, where)
     if gates is not None and gates.dim() == 1:
         small = as_rows(small)
     gain = channel_gain(out, into, where)
@@ -226,7 +259,11 @@ def _add_to_bank(
     small, before = gradient[None], sums.get(job.bank)
     if gates is not None:
         gates = gates.view(*gates.shape, *[1] * (small.dim() - gates.dim()))
-    if before is None:
+    if job.part is not None:
+        if before is None:
+            before = sums[job.bank] = torch.zeros_like(tensors[job.bank])
+        job.where.add(job.part.of(before), small, gates)
+    elif before is None:
         sums[job.bank] = new = _empty(tensors[job.bank])
         job.where.fill(new, small, gates)
     else:

@@ -12,7 +12,7 @@ from implementations import needs_compiler
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from hypernas.mixing import Coefficients, Ledger, kernels, mix_all, noting
+from hypernas.mixing import Coefficients, Ledger, kernels, mix, mix_all, noting
 from hypernas.native import library
 from hypernas.slicing import Axis, Slice, prefix
 
@@ -126,14 +126,62 @@ def test_a_backward_pass_in_another_thread_keeps_terms_too():
     assert ledger.terms()
 
 
+def in_passes(ledger: Ledger, bank, jobs) -> None:
+    """The gradients of weights of some places, each in a backward pass of its own."""
+    bank.grad = None
+    ledger.take([bank])
+    with noting(ledger):
+        for coefficients, place in jobs:
+            (made,) = mix_all({"w": bank}.__getitem__, [({"w": coefficients}, {"w": place})])
+            (made["w"] * made["w"].detach().cos()).sum().backward()
+
+
 @needs_compiler
-def test_terms_larger_than_the_gradient_are_written():
+def test_terms_of_several_passes_that_are_larger_than_the_gradient_are_written():
+    bank, *_ = problem("prefix", None, "")
+    ledger = Ledger()
+    jobs = [(Coefficients(), PLACES[name]) for name in ("prefix", "layout", "whole")]
+    expected = of_mixing(None, bank, jobs)[2]
+    in_passes(ledger, bank, jobs)
+    assert ledger.terms() == []
+    assert_close(bank.grad, expected)
+
+
+@needs_compiler
+def test_terms_of_one_pass_are_kept_though_they_are_larger_than_the_gradient():
     bank, *_ = problem("prefix", None, "")
     ledger = Ledger()
     jobs = [(Coefficients(), PLACES[name]) for name in ("prefix", "layout", "whole")]
     expected = of_mixing(None, bank, jobs)
     assert_close(of_mixing(ledger, bank, jobs), expected)
-    assert ledger.terms() == []
+    bank.grad = None
+    assert [len(terms) for _, terms in ledger.terms()] == [3]
+
+
+@needs_compiler
+def test_parts_of_one_vector_have_one_gradient_that_is_that_of_autograd():
+    vector = nn.Parameter(torch.randn(40))
+    gates = [torch.randn(num, requires_grad=True) for num in (1, 2)]
+    where = [prefix((4, 5), (3, 4)), prefix((3, 5), (2, 5))]
+
+    def parts():
+        return {"a": vector[15:35].view(1, 4, 5), "b": vector[:30].view(2, 3, 5)}
+
+    mixed = [
+        mix(parts()[n], Coefficients(g), w) for n, g, w in zip("ab", gates, where, strict=True)
+    ]
+    given = [torch.randn(w.shape) for w in where]
+    expected = torch.autograd.grad(mixed, [vector, *gates], given)
+    ledger = Ledger()
+    ledger.take([vector])
+    with noting(ledger):
+        coefficients = {n: Coefficients(g) for n, g in zip("ab", gates, strict=True)}
+        (made,) = mix_all(
+            parts().__getitem__, [(coefficients, dict(zip("ab", where, strict=True)))]
+        )
+        found = torch.autograd.grad(list(made.values()), [vector, *gates], given)
+    assert_close(list(made.values()), mixed)
+    assert_close(found, expected)
 
 
 @needs_compiler
