@@ -42,7 +42,8 @@ def _part(bank: Tensor) -> tuple[Tensor, _Part | None]:
     whole = bank._base
     if type(whole) is not nn.Parameter or whole.dim() != 1 or not bank.is_contiguous():
         return bank, None
-    return whole, _Part(bank.shape, bank.stride(), bank.storage_offset() - whole.storage_offset())
+    first = int(bank.storage_offset() - whole.storage_offset())
+    return whole, _Part(bank.shape, bank.stride(), first)
 
 
 class _Job(NamedTuple):
