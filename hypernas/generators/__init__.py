@@ -14,6 +14,7 @@ from hypernas.generators.methods.hypernas import hypernas
 from hypernas.generators.methods.mip_hypernetwork import mip_hypernetwork
 from hypernas.generators.methods.mos import mos, mos_layer, mos_neuron
 from hypernas.generators.methods.ofa import ofa
+from hypernas.generators.methods.reduced_sharing import reduced_sharing
 from hypernas.generators.methods.shared import shared
 from hypernas.generators.methods.soft_sharing import soft_sharing
 from hypernas.generators.methods.ssn import ssn
@@ -67,6 +68,7 @@ __all__ = [
     "ofa",
     "ordered",
     "padding_rows",
+    "reduced_sharing",
     "running_statistics",
     "shared",
     "soft_sharing",

@@ -28,7 +28,8 @@ def weights(folder):
 
 
 def same(one, other):
-    return bool(one) and all(torch.equal(one[name], other[name]) for name in one)
+    alike = bool(one) and one.keys() == other.keys()
+    return alike and all(torch.equal(one[name], other[name]) for name in one)
 
 
 @pytest.mark.parametrize("name", [n for n in STRATEGIES if n != "hat"])

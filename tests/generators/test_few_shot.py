@@ -101,7 +101,7 @@ def test_groups_by_similarity_are_those_of_the_nearest_centre(num):
         ({"grouping": "choice"}, "needs one of .*width_0.*got choice=None"),
         ({"grouping": "choice", "choice": "width_0"}, "3 values .* cannot make 4 groups"),
         ({"grouping": "similar", "num_groups": 10}, "9 architectures cannot make 10 groups"),
-        ({"grouping": "nearest"}, "must be random, choice or similar"),
+        ({"grouping": "nearest"}, "must be one of random, sequential"),
         ({"num_groups": 0}, "1 or more groups"),
     ],
 )

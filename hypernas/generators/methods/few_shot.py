@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from hypernas.generators.children import children
 from hypernas.generators.composite import Composite
 from hypernas.generators.generator import Generator, ParameterGroup
-from hypernas.generators.methods.grouping import Grouping, Kind, grouping_of
+from hypernas.generators.methods.grouping import Grouping, Kind, ValueGroups, grouping_of
 from hypernas.generators.methods.shared import shared
 from hypernas.generators.start.largest import adopt_buffers
 from hypernas.generators.start.start import hold, start_at
@@ -92,7 +92,9 @@ class FewShot(Composite, Startable):
 
     def set_extra_state(self, state: Tensor) -> None:
         saved = bytes(state.tolist()).decode()
-        if saved != self.groups.words():
+        if isinstance(self.groups, ValueGroups):
+            self.groups.restore(saved)
+        elif saved != self.groups.words():
             raise ValueError(
                 f"the state is of other groups: {saved}; these are {self.groups.words()}. Make the "
                 f"generator with the grouping and the seed it was trained with."
@@ -119,8 +121,9 @@ def few_shot(
 
     Args:
         num_groups: K; 1 is the generator itself.
-        grouping: random (a hash), choice (values of one choice) or similar (nearest of K random
-            architectures): see `hypernas.generators.methods.grouping`.
+        grouping: random (a hash), sequential (by enumeration), choice (values of one choice), similar (nearest of K
+            random architectures), size (number of parameters) or gradient (decided by
+            `hypernas.training.callbacks.Split` during training): see `hypernas.generators.methods.grouping`.
         choice: by which to group.
         generator: of each group.
         seed: of the grouping.

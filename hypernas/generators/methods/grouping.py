@@ -1,15 +1,23 @@
 """Groups: partitions of the architectures of a search space."""
 
+import bisect
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
 
 import torch
 
 from hypernas.space import SearchSpace
+from hypernas.space.architecture import Architecture
 from hypernas.space.encoding import Encoding
+from hypernas.subnet.cache import Cache
+from hypernas.subnet.skeleton import build_skeleton
 
-Kind = Literal["random", "choice", "similar"]
+_DRAWN = 1000  # architectures whose sizes set the bounds of groups by size
+_ENUMERATED = 100_000
+
+Kind = Literal["random", "sequential", "choice", "similar", "size", "gradient"]
 
 
 class Grouping(ABC):
@@ -41,6 +49,112 @@ class RandomGroups(Grouping):
 
     def words(self) -> str:
         return f"{self.num} random groups under seed {self.seed}"
+
+
+class SequentialGroups(Grouping):
+    """By the order in which the space is enumerated, in runs of equal length.
+
+    Raises:
+        ValueError: if the space is too large to be enumerated, or has fewer architectures than groups.
+    """
+
+    def __init__(self, space: SearchSpace, *, num: int) -> None:
+        super().__init__(space, num=num)
+        every = _every(space, num)
+        self._place = {architecture: i for i, architecture in enumerate(every)}
+
+    def __call__(self, architecture: Mapping[str, Any]) -> int:
+        place = self._place[self.space.architecture(architecture)]
+        return place * self.num // len(self._place)
+
+    def words(self) -> str:
+        return f"{self.num} groups in sequence"
+
+
+class SizeGroups(Grouping):
+    """By number of parameters, into runs of about equally many architectures, the smallest first.
+
+    AutoDistil (Xu et al., 2022, arXiv 2201.12507) has a supernet for each of three sub-spaces by size, which its authors
+    wrote down; here bounds are quantiles of the sizes of all architectures, or of a thousand random ones.
+
+    Attributes:
+        bounds: sizes at which the next group begins, ascending.
+
+    Raises:
+        ValueError: if the space has fewer sizes than there are groups.
+    """
+
+    def __init__(self, space: SearchSpace, *, num: int) -> None:
+        super().__init__(space, num=num)
+        self._sizes: Cache[int] = Cache(10_000)
+        rng = torch.Generator().manual_seed(0)
+        every = space.size <= _DRAWN
+        some = space.enumerate() if every else (space.sample(rng) for _ in range(_DRAWN))
+        sizes = sorted(self.size(architecture) for architecture in some)
+        self.bounds = [sizes[i * len(sizes) // num] for i in range(1, num)]
+        if len({sizes[0], *self.bounds}) < num:
+            raise ValueError(f"{len(set(sizes))} sizes of subnets cannot make {num} groups.")
+
+    def size(self, architecture: Architecture) -> int:
+        """The number of parameters of a subnet."""
+        return self._sizes.get(architecture, lambda: self._counted(architecture))
+
+    def _counted(self, architecture: Architecture) -> int:
+        return sum(p.numel() for p in build_skeleton(self.space, architecture).parameters())
+
+    def __call__(self, architecture: Mapping[str, Any]) -> int:
+        return bisect.bisect_right(self.bounds, self.size(self.space.architecture(architecture)))
+
+    def words(self) -> str:
+        return f"{self.num} groups by size, from {self.bounds}"
+
+
+class ValueGroups(Grouping):
+    """By the value of one choice, which is decided while training goes on; until then all are in group 0.
+
+    Architectures in which the choice is not active stay there.
+
+    Attributes:
+        choice: by which groups are; empty before.
+        groups: of each of its values, by their order.
+    """
+
+    def __init__(self, space: SearchSpace, *, num: int) -> None:
+        super().__init__(space, num=num)
+        self.choice, self.groups = "", [0]
+
+    def decide(self, choice: str, groups: Sequence[int]) -> None:
+        """Group by these from now on.
+
+        Raises:
+            ValueError: if they are not one group, from 0 to `num` - 1, for each value.
+        """
+        values = self.space.choices[choice].values
+        if len(groups) != len(values) or not {*groups} <= {*range(self.num)}:
+            raise ValueError(
+                f"the values {list(values)} of {choice} need a group each, 0 to {self.num - 1}, got {list(groups)}."
+            )
+        self.choice, self.groups = choice, list(groups)
+
+    def __call__(self, architecture: Mapping[str, Any]) -> int:
+        architecture = self.space.architecture(architecture)
+        if self.choice not in architecture:
+            return 0
+        return self.groups[self.space.choices[self.choice].values.index(architecture[self.choice])]
+
+    def words(self) -> str:
+        return json.dumps({"num": self.num, "choice": self.choice, "groups": self.groups})
+
+    def restore(self, words: str) -> None:
+        """Become the grouping of some `words`.
+
+        Raises:
+            ValueError: if they are of another number of groups, or not of this kind.
+        """
+        saved = json.loads(words) if words.startswith("{") else {"num": None}
+        if saved["num"] != self.num:
+            raise ValueError(f"the state is of other groups: {words}; these are {self.words()}.")
+        self.choice, self.groups = saved["choice"], saved["groups"]
 
 
 class ChoiceGroups(Grouping):
@@ -122,4 +236,24 @@ def grouping_of(
             return ChoiceGroups(space, num=num, choice=choice)
         case "similar":
             return SimilarGroups(space, num=num, seed=seed)
-    raise ValueError(f"grouping must be random, choice or similar, got {kind!r}.")
+        case "sequential":
+            return SequentialGroups(space, num=num)
+        case "size":
+            return SizeGroups(space, num=num)
+        case "gradient":
+            return ValueGroups(space, num=num)
+    raise ValueError(f"grouping must be one of {', '.join(get_args(Kind))}, got {kind!r}.")
+
+
+def _every(space: SearchSpace, num: int) -> list[Architecture]:
+    """All architectures.
+
+    Raises:
+        ValueError: if they are fewer than the groups, or too many.
+    """
+    if not num <= space.size <= _ENUMERATED:
+        raise ValueError(
+            f"groups in sequence are made of {num} to {_ENUMERATED:,} architectures, the space has {space.size:,}: "
+            f"take grouping=random or similar."
+        )
+    return list(space.enumerate())

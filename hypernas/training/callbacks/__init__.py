@@ -9,6 +9,7 @@ from hypernas.training.callbacks.console import Console
 from hypernas.training.callbacks.early_stopping import EarlyStopping
 from hypernas.training.callbacks.json_lines import JsonLines
 from hypernas.training.callbacks.skip import Skip
+from hypernas.training.callbacks.split import Split
 from hypernas.training.callbacks.validation import Validation
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "EarlyStopping",
     "JsonLines",
     "Skip",
+    "Split",
     "Validation",
     "load_average",
 ]
