@@ -81,7 +81,7 @@ def _within(apart: Tensor, groups: Groups) -> float:
 
 
 def gain(apart: Tensor, groups: Groups) -> float:
-    """How much farther apart values of different groups are, on average, than those of one.
+    """The mean distance of values of different groups, less that of values of one.
 
     Published is the weight of the cut, which cannot compare choices of different numbers of values.
     """
