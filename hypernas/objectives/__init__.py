@@ -12,6 +12,7 @@ from hypernas.objectives.objective import Objective
 from hypernas.objectives.own_loss import OwnLoss
 from hypernas.objectives.taught import Taught, teacher_of
 from hypernas.objectives.teacher_logits import TeacherLogits
+from hypernas.objectives.teacher_relation_error import TeacherRelationError
 from hypernas.objectives.teacher_relations import TeacherRelations
 from hypernas.objectives.teacher_similarities import TeacherSimilarities
 
@@ -28,6 +29,7 @@ __all__ = [
     "OwnLoss",
     "Taught",
     "TeacherLogits",
+    "TeacherRelationError",
     "TeacherRelations",
     "TeacherSimilarities",
     "assess",

@@ -15,6 +15,7 @@ from hypernas.sampling.sampler import Sampler
 from hypernas.sampling.sandwich import Sandwich
 from hypernas.sampling.stratified import stratified_subnets
 from hypernas.sampling.subnets import sample_subnets
+from hypernas.sampling.subspaces import Subspaces
 from hypernas.sampling.timed import Timed
 from hypernas.sampling.uniform import Uniform
 from hypernas.sampling.weighted import Weighted, weights_of
@@ -34,6 +35,7 @@ __all__ = [
     "Sampler",
     "Sandwich",
     "StrictFairness",
+    "Subspaces",
     "Timed",
     "Uniform",
     "Weighted",

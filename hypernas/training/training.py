@@ -52,7 +52,8 @@ class Training:
         batch_size: examples of a batch.
         accumulate: batches a step, one after the other, whose gradients are averaged.
         max_grad_norm: gradients are scaled down to this norm; None for no clipping.
-        combine: "mean" averages the gradients of a step's architectures, "sum" adds them up.
+        combine: "mean" averages the gradients of a step's architectures, "sum" adds them up. AttentiveNAS, AlphaNet
+            and Once-for-All sum, Mixture-of-Supernets averages; under clipping and Adam they differ less than by a factor.
         precision: "auto" computes the target in bfloat16 on a GPU that can; "float32" never does.
         log_every: steps between reports of the figures to callbacks.
         num_workers: processes that read a data set which is not tensors; 0 reads it here.

@@ -18,8 +18,24 @@ IMAGES = ["space=conv2d", "space.widths=[[4,6]]", "space.depths=[1,2]", *SHORT[2
 SPACES = {
     "bignas": IMAGES,
     "once_for_all": IMAGES,
+    "autodistil": [
+        *(
+            "space=transformer_lm",
+            "space.embed_dims=[16,24,32]",
+            "space.heads=[1]",
+            "space.head_dim=8",
+        ),
+        *("data=tiny_shakespeare", "data.root=.", "data.context=8", *SHORT[2:]),
+    ],
     "pada": [*SHORT, "training.batch_size=250"],  # a second epoch, entered in its middle
 }  # of strategies that need residual blocks, kernels or axes of space
+TEACHERS = {
+    "autodistil": [
+        "objective.teacher._target_=torch.nn.Embedding",
+        "+objective.teacher.num_embeddings=65",
+        "+objective.teacher.embedding_dim=12",
+    ]
+}
 
 
 def weights(folder):
@@ -34,7 +50,10 @@ def same(one, other):
 
 @pytest.mark.parametrize("name", [n for n in STRATEGIES if n != "hat"])
 def test_a_strategy_trains_otherwise_than_uniform_sampling_and_resumes_to_the_last_bit(run, name):
-    for folder, more in (("plain", []), ("own", [f"experiment={name}"])):
+    Path("input.txt").write_text(
+        "First Citizen:\nBefore we proceed any further, hear me speak.\n" * 20
+    )
+    for folder, more in (("plain", []), ("own", [f"experiment={name}", *TEACHERS.get(name, [])])):
         status, _, error = run("train", *SPACES.get(name, SHORT), *more, f"hydra.run.dir={folder}")
         assert status == 0, error
     whole = weights("own")

@@ -196,6 +196,20 @@ def test_one_layer_within_its_budget_has_weights_of_its_own():
     assert_close(entries.sort().values, bank.vector.sort().values)
 
 
+def test_a_short_vector_is_resized_from_a_leading_block_of_the_layers_proportions():
+    space = mlp(input_shape=(10,), num_classes=2, depths=(1,), widths=(5, 10), norm="none")
+    options = {"max_parameters": 62, "upsample": "block", "share": "layers.*"}
+    bank = generators.ssn(space, **options).bank.banks[0]
+    rows = max(n for n in range(1, 10) if n * n <= len(bank.vector))  # of 10 by 10
+    block = bank.vector[: rows**2].detach().view(rows, rows)
+    place = ((torch.arange(10) + 0.5) * rows / 10 - 0.5).clamp(0, rows - 1)  # of each row's centre
+    weights = (1 - (place[:, None] - torch.arange(rows)).abs()).clamp_min(0)
+    expected = weights @ block @ weights.T
+    assert_close(bank("layers.0.0.weight")[0].detach(), expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="cannot be resized from"):
+        generators.ssn(images(), max_parameters=1290, upsample="block")
+
+
 def test_a_short_vector_is_repeated_or_interpolated_along_the_layer():
     space = mlp(input_shape=(10,), num_classes=2, depths=(1,), widths=(5, 10), norm="none")
     for upsample in ("repeat", "linear"):

@@ -82,6 +82,15 @@ def test_constant_routers_read_a_half_for_every_feature(mos):
 
 
 @BOTH
+def test_last_biases_start_at_zero_if_asked_and_all_else_as_ever(mos):
+    space = EXAMPLES["conv"]().space
+    own, plain = (mos(space, seed=5, zero_bias=zero).state_dict() for zero in (True, False))
+    for name, tensor in plain.items():
+        last = name.startswith("source.biases")
+        assert_close(own[name], torch.zeros_like(tensor) if last else tensor, rtol=0, atol=0)
+
+
+@BOTH
 def test_routers_start_as_published_by_xavier_for_neurons_and_as_torch_does_for_layers(mos):
     space = EXAMPLES["conv"]().space
     source = mos(space, num_experts=3, hidden_dim=64, seed=5).source

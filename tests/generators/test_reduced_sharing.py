@@ -70,8 +70,8 @@ def test_groups_by_size_are_disjoint_ordered_and_about_equal():
     found = {a: groups(a) for a in own.enumerate()}
     assert set(found.values()) == {0, 1, 2}
     assert min(Counter(found.values()).values()) > own.size / 5
-    largest = [max(groups.size(a) for a in found if found[a] == k) for k in range(3)]
-    smallest = [min(groups.size(a) for a in found if found[a] == k) for k in range(3)]
+    largest = [max(groups.parts.size(a) for a in found if found[a] == k) for k in range(3)]
+    smallest = [min(groups.parts.size(a) for a in found if found[a] == k) for k in range(3)]
     assert largest[0] < smallest[1] <= largest[1] < smallest[2]
 
 

@@ -32,6 +32,7 @@ class Router(CoefficientSource):
         gate, temperature: see `activate`; published are softmax and 1.
         top_k: how many experts are mixed; None for all.
         constant: feed 0.5 for every feature, the published control that cannot see the architecture.
+        zero_bias: start the last biases at 0, as published for neurons, in place of torch's draw.
         rng: of the initialisation.
 
     Raises:
@@ -54,6 +55,7 @@ class Router(CoefficientSource):
         temperature: float,
         top_k: int | None,
         constant: bool,
+        zero_bias: bool = False,
         rng: torch.Generator,
     ) -> None:
         super().__init__()
@@ -83,6 +85,8 @@ class Router(CoefficientSource):
             default = 1 / math.sqrt(hidden_dim)
             self.weights.append(uniform(rows, hidden_dim, bound=xavier if neurons else default))
             self.biases.append(uniform(rows, bound=default))
+            if zero_bias:
+                nn.init.zeros_(self.biases[-1])
 
     def forward(self, features: Tensor) -> list[dict[str, Coefficients]]:
         if self.constant:

@@ -1,6 +1,5 @@
 """Groups: partitions of the architectures of a search space."""
 
-import bisect
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -11,10 +10,8 @@ import torch
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 from hypernas.space.encoding import Encoding
-from hypernas.subnet.cache import Cache
-from hypernas.subnet.skeleton import build_skeleton
+from hypernas.subnet.sizes import SizeParts
 
-_DRAWN = 1000  # architectures whose sizes set the bounds of groups by size
 _ENUMERATED = 100_000
 
 Kind = Literal["random", "sequential", "choice", "similar", "size", "gradient"]
@@ -72,41 +69,21 @@ class SequentialGroups(Grouping):
 
 
 class SizeGroups(Grouping):
-    """By number of parameters, into runs of about equally many architectures, the smallest first.
+    """By number of parameters: see `hypernas.subnet.sizes.SizeParts`.
 
     AutoDistil (Xu et al., 2022, arXiv 2201.12507) has a supernet for each of three sub-spaces by size, which its authors
-    wrote down; here bounds are quantiles of the sizes of all architectures, or of a thousand random ones.
-
-    Attributes:
-        bounds: sizes at which the next group begins, ascending.
-
-    Raises:
-        ValueError: if the space has fewer sizes than there are groups.
+    wrote down.
     """
 
     def __init__(self, space: SearchSpace, *, num: int) -> None:
         super().__init__(space, num=num)
-        self._sizes: Cache[int] = Cache(10_000)
-        rng = torch.Generator().manual_seed(0)
-        every = space.size <= _DRAWN
-        some = space.enumerate() if every else (space.sample(rng) for _ in range(_DRAWN))
-        sizes = sorted(self.size(architecture) for architecture in some)
-        self.bounds = [sizes[i * len(sizes) // num] for i in range(1, num)]
-        if len({sizes[0], *self.bounds}) < num:
-            raise ValueError(f"{len(set(sizes))} sizes of subnets cannot make {num} groups.")
-
-    def size(self, architecture: Architecture) -> int:
-        """The number of parameters of a subnet."""
-        return self._sizes.get(architecture, lambda: self._counted(architecture))
-
-    def _counted(self, architecture: Architecture) -> int:
-        return sum(p.numel() for p in build_skeleton(self.space, architecture).parameters())
+        self.parts = SizeParts(space, num)
 
     def __call__(self, architecture: Mapping[str, Any]) -> int:
-        return bisect.bisect_right(self.bounds, self.size(self.space.architecture(architecture)))
+        return self.parts(self.space.architecture(architecture))
 
     def words(self) -> str:
-        return f"{self.num} groups by size, from {self.bounds}"
+        return f"{self.num} groups by size, from {self.parts.bounds}"
 
 
 class ValueGroups(Grouping):

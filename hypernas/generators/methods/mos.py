@@ -32,6 +32,7 @@ def mos(
     top_k: int | None = None,
     balance: float = 0.0,
     constant: bool = False,
+    zero_bias: bool = False,
     spread: float = 1.0,
     condition_dim: int = 0,
     seed: int = 0,
@@ -53,7 +54,8 @@ def mos(
         router: one for each module, or for each parent module.
         num_experts: K.
         experts: patterns of the modules (layers) that get experts, of those that own a matrix.
-        hidden_dim, dropout, gate, temperature, top_k, constant: see `Router`; not published is top_k.
+        hidden_dim, dropout, gate, temperature, top_k, constant, zero_bias: see `Router`; not published is top_k; published are
+            zero_bias=True for neurons, False for layers.
         balance: weight of a loss against idle experts (see `Mixture`); not published.
         spread: how far experts start apart; 0 starts them as copies, as published for BERT.
         condition_dim: numbers the routers read beside the architecture (see `Generator`).
@@ -92,6 +94,7 @@ def mos(
             temperature=temperature,
             top_k=top_k,
             constant=constant,
+            zero_bias=zero_bias,
             rng=torch.Generator().manual_seed(seed),
         ),
         balance=balance,
