@@ -128,7 +128,7 @@ class ValueGroups(Grouping):
         Raises:
             ValueError: if they are of another number of groups, or not of this kind.
         """
-        saved = json.loads(words) if words.startswith("{") else {"num": None}
+        saved: dict[str, Any] = json.loads(words) if words.startswith("{") else {"num": None}
         if saved["num"] != self.num:
             raise ValueError(f"the state is of other groups: {words}; these are {self.words()}.")
         self.choice, self.groups = saved["choice"], saved["groups"]
