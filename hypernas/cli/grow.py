@@ -1,5 +1,7 @@
 """hypernas grow."""
 
+import signal
+
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -16,12 +18,16 @@ export    {bin}hypernas export run={quoted} architecture=largest out=grown.onnx{
 """
 
 
-def grow_command(config: DictConfig) -> None:
-    """Train members, grow, and train on, in the folder that Hydra made; or go on with that."""
+def grow_command(config: DictConfig) -> dict[str, float]:
+    """Train members, grow, and train on, in the folder that Hydra made; or go on with that.
+
+    Returns:
+        The figures of the last validation.
+    """
     folder, console, settings = run_folder(), Console(stderr=True), plain(config)
     own = needed(settings)
     try:
-        grow(
+        done = grow(
             settings,
             folder,
             resume=config.resume is not None,
@@ -32,5 +38,7 @@ def grow_command(config: DictConfig) -> None:
     except KeyboardInterrupt as stop:  # between phases too
         text = "go on by: {bin}hypernas grow resume={quoted}{trust}"
         advice = next_steps(text, folder, trust=own)
-        raise Interrupted(f"{str(stop) or 'stopped'}; {advice}") from None
+        number = stop.number if isinstance(stop, Interrupted) else signal.SIGINT
+        raise Interrupted(f"{str(stop) or 'stopped'}; {advice}", number=number) from None
     print(next_steps(_DONE, folder, trust=own), end="")
+    return done.figures or {}

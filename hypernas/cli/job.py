@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hypernas.cli.plain import plain, trusted
 from hypernas.cli.refusals import check, refuse
+from hypernas.cli.sweep import Figures, do, in_sweep
 from hypernas.distributed import launched
 from hypernas.runs.config_files import configs
 from hypernas.runs.console import next_steps, value
@@ -22,6 +23,7 @@ from hypernas.runs.phases import growth_around
 from hypernas.runs.trust import check_trusted
 
 _RUNS = ("train", "grow", "search")  # have a folder, and go on with it by resume=
+_SWEPT = ("train", "grow")  # of which a sweep goes on, job by job
 _SET_UP = ("train", "grow", "check", "study")  # the parts of a run by the user's own settings
 _OF_RANKS = ("train", "search")  # may be started by torchrun
 _SWEEP = {"--multirun", "-m"}
@@ -43,7 +45,9 @@ def folder_name(overrides: str) -> str:
 OmegaConf.register_new_resolver("hypernas.folder", folder_name, replace=True)  # of sweeps
 
 
-def run(command: str, arguments: Sequence[str], function: Callable[[DictConfig], None]) -> None:
+def run(
+    command: str, arguments: Sequence[str], function: Callable[[DictConfig], Figures | None]
+) -> None:
     """Call the function of a command with its settings, for each job of a sweep if it is one."""
     own = called(arguments)
     if command in _RUNS:
@@ -60,11 +64,17 @@ def run(command: str, arguments: Sequence[str], function: Callable[[DictConfig],
         sys.path.insert(0, os.getcwd())  # where a user's own modules are
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors reach us
 
+    def check_job(config: DictConfig) -> None:
+        if config.get("resume"):
+            check_trusted(plain(config), trusted(config), source=config.resume, given=own)
+        check(command, config, HydraConfig.get().runtime.choices)
+
     def task(config: DictConfig) -> None:
+        if command in _SWEPT and in_sweep():
+            do(config, check_job, function)
+            return
         try:
-            if config.get("resume"):
-                check_trusted(plain(config), trusted(config), source=config.resume, given=own)
-            check(command, config, HydraConfig.get().runtime.choices)
+            check_job(config)
             function(config)
         except Exception as error:  # told here, before Hydra adds to it
             if command in _RUNS:

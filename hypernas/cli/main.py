@@ -35,7 +35,7 @@ HYPERNAS_TRACEBACK=1 to see where it arose.
 
 
 def main() -> None:
-    """Run a command; refusals exit with status 2, a key press with 130."""
+    """Run a command; refusals exit with status 2, Ctrl-C with 130, SIGTERM with 143."""
     command, *arguments = sys.argv[1:] or ["--help"]
     if command in ("--help", "-h", "help"):
         commands = "\n".join(f"  hypernas {c:<10} {about}" for c, (_, about) in _COMMANDS.items())
@@ -68,7 +68,7 @@ def _run(command: str, arguments: list[str]) -> None:
     except KeyboardInterrupt as stop:
         if os.environ.get("RANK", "0") == "0":
             print(f"\nhypernas: {stop or 'stopped'}", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(getattr(stop, "status", 130))
     except Exception as error:
         from hypernas.cli.refusals import refuse
 

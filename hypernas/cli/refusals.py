@@ -63,9 +63,16 @@ def check(command: str, config: DictConfig, choices: Mapping[str, str | None]) -
 
 
 def refuse(error: BaseException) -> NoReturn:
-    """Exit with status 2 and one message: what was wrong, and what there is instead."""
+    """Exit with status 2 and the message of an error."""
     if os.environ.get("HYPERNAS_TRACEBACK"):
         raise error
+    rank = launched().rank
+    print(f"hypernas: {f'rank {rank}: ' if rank else ''}{told_of(error)}", file=sys.stderr)
+    sys.exit(2)
+
+
+def told_of(error: BaseException) -> str:
+    """The message of an error: what was wrong, and what there is instead."""
     cause = error
     while isinstance(cause, HydraException) and cause.__cause__ is not None:
         cause = cause.__cause__  # what a constructor said, not where Hydra called it
@@ -74,12 +81,8 @@ def refuse(error: BaseException) -> NoReturn:
     if isinstance(cause, TypeError) and called:
         notes += f"\nThis came of the settings of {key}."
     if isinstance(cause, _EXPECTED):
-        told = _words(cause) + notes
-    else:
-        told = f"{type(cause).__name__}: {cause}{notes}\nHYPERNAS_TRACEBACK=1 shows where it arose."
-    rank = launched().rank
-    print(f"hypernas: {f'rank {rank}: ' if rank else ''}{told}", file=sys.stderr)
-    sys.exit(2)
+        return _words(cause) + notes
+    return f"{type(cause).__name__}: {cause}{notes}\nHYPERNAS_TRACEBACK=1 shows where it arose."
 
 
 def _words(error: BaseException) -> str:

@@ -20,14 +20,18 @@ curves    {bin}tensorboard --logdir={path}
 """
 
 
-def train_command(config: DictConfig) -> None:
-    """Train in the folder that Hydra made; ranks of torchrun together, in that of rank 0."""
+def train_command(config: DictConfig) -> dict[str, float]:
+    """Train in the folder that Hydra made; ranks of torchrun together, in that of rank 0.
+
+    Returns:
+        The figures of the last validation.
+    """
     with join(timeout=config.rank_timeout) as ranks:
         folder = Path(ranks.broadcast_object(str(run_folder())))
         console, settings = Console(stderr=True, quiet=not ranks.first), plain(config)
         own = needed(settings)
         try:
-            train(
+            done = train(
                 settings,
                 folder,
                 resume=config.resume is not None,
@@ -39,6 +43,7 @@ def train_command(config: DictConfig) -> None:
         except Interrupted as stop:
             text = "go on by: {bin}hypernas train resume={quoted}{trust}"
             advice = next_steps(text, folder, trust=own)
-            raise Interrupted(f"{stop}; {advice}") from None
+            raise Interrupted(f"{stop}; {advice}", number=stop.number) from None
         if ranks.first:
             print(next_steps(_DONE, folder, trust=own), end="")
+        return done.figures or {}

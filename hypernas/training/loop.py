@@ -1,5 +1,6 @@
 """The loop of training."""
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -36,7 +37,7 @@ def train_steps(run: TrainingRun) -> Iterator[Event]:
     Raises:
         Diverged: if the loss is no longer finite; checkpoints from before are kept, and where steps are looked
             at (see `Watch`) that step.
-        Interrupted: after Ctrl-C or SIGTERM, at the end of the step, with a checkpoint saved.
+        Interrupted: after Ctrl-C, SIGTERM or SIGUSR1, at the end of the step, with a checkpoint saved.
         RankLost: if another rank ended, or did not answer in time.
     """
     if run.step >= run.steps:
@@ -51,7 +52,10 @@ def train_steps(run: TrainingRun) -> Iterator[Event]:
             interrupted = run.step < run.steps and run.ranks.any(interruption.requested)
         run.storage.unshard()
         if interrupted:
-            raise Interrupted(f"stopped after step {run.step} of {run.steps}")
+            raise Interrupted(
+                f"stopped after step {run.step} of {run.steps}",
+                number=interruption.number or signal.SIGTERM,  # another rank was asked
+            )
         finished = True
     finally:
         run.tell(Ended(run.step, run.steps, run.figures, finished))
