@@ -17,7 +17,7 @@ from hypernas.runs.judges import Judges
 from hypernas.runs.load import Run, load, opened
 from hypernas.runs.measures import Measures, counts
 from hypernas.runs.origin import Origin
-from hypernas.runs.settings import Settings, check_whole, resolved
+from hypernas.runs.settings import Settings, check_there, check_whole, resolved
 from hypernas.runs.trust import Trusted
 from hypernas.search import Front, History, Linas, Measure, Problem, Search
 from hypernas.search import run as searched
@@ -29,6 +29,10 @@ from hypernas.search.ranks import RankJudging
 from hypernas.storage.lock import held
 from hypernas.storage.seal import read_sealed, write_sealed
 
+_KEYS = (
+    *("run", "search", "objectives", "constraints", "costs", "evaluations", "at_once"),
+    *("calibration_batches", "checkpoints", "processes", "halving", "seed", "device", "threads"),
+)
 EVALUATIONS, FRONT, REFERENCE = "search.csv", "front.json", "reference.json"
 Method = Callable[[Problem], Search]
 
@@ -114,6 +118,7 @@ def search(
         ValueError: if settings are wrong, or are not those of the search, or if the run is another now.
     """
     settings, folder, ranks = resolved(settings), Path(folder), ranks or ProcessGroup()
+    check_there(settings, *_KEYS)
     _check(settings, folder, resume, overrides)
     use_threads(settings["threads"])
     run = load(settings["run"], trust=trust)

@@ -73,7 +73,9 @@ def _steps(run: TrainingRun, interruption: Interruption) -> Iterator[Event]:
         stopping = run.ranks.any(interruption.requested or run.stopping is not None)
         last = run.step == run.steps or stopping
         figures = None
-        if run.losses and (run.step % run.training.log_every == 0 or last):
+        ends = run.step == run.steps or run.stopping is not None
+        # not where a run is interrupted: the next report, after it was resumed, is of all its steps
+        if run.losses and (run.step % run.training.log_every == 0 or ends):
             figures = run.values()
             run.losses = []
         steps = run.step, run.steps

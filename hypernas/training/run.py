@@ -23,6 +23,7 @@ from hypernas.training.checkpoint import State
 from hypernas.training.divergence import check_finite
 from hypernas.training.optimizer import Groups
 from hypernas.training.task import Record, Strategy, Task
+from hypernas.training.unreported import Unreported
 from hypernas.training.watch import Watch
 
 if TYPE_CHECKING:
@@ -174,6 +175,8 @@ class TrainingRun:
             state.restore_optimizer(self.groups.optimizer, holds=self.storage.holds)
             state.restore_parts(self.stateful())
             state.restore_rng(self.generator.device)
+            device = self.generator.device
+            self.losses[:] = [loss.to(device) for loss in self.losses]
 
     def stateful(self) -> dict[str, Stateful]:
         """The parts whose state checkpoints keep, by name."""
@@ -181,6 +184,7 @@ class TrainingRun:
             "sampler": self.strategy.sampler,
             "objective": self.objective,
             "schedule": self.strategy.schedule,
+            "report": Unreported(self.losses),
         }
         for callback in self.callbacks:
             # A dot ends the name of a part where checkpoints name its tensors.

@@ -40,7 +40,7 @@ def test_callbacks_are_added_by_name_and_dropped_and_schedules_chosen(run, tmp_p
     folder = tmp_path / "mine"
     assert not list(folder.glob("events.out*"))
     record = json.loads((folder / "checkpoints" / "00000004" / "state.json").read_text())
-    assert set(record["parts"]) == {"callback Average", "callback EarlyStopping"}
+    assert set(record["parts"]) == {"callback Average", "callback EarlyStopping", "report"}
     first = json.loads((folder / "metrics.jsonl").read_text().splitlines()[0])
     assert first["learning_rate"] < 1e-7  # at the end of the cycle
 

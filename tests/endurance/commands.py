@@ -1,9 +1,11 @@
 """The commands that are killed: what each does in a folder, and what is left of it in the end."""
 
+import json
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny_study import Here
 
 import hypernas
@@ -23,7 +25,12 @@ _BASE: dict[str, Any] = {
     "objective": {"_target_": "hypernas.objectives.CrossEntropy"},
     "optimizer": {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 0.01},
     "schedule": {"_target_": "hypernas.schedules.Cosine"},
-    "training": {"_target_": "hypernas.training.Training", "steps": 12, "batch_size": 32},
+    "training": {
+        "_target_": "hypernas.training.Training",
+        "steps": 12,
+        "batch_size": 32,
+        "log_every": 5,
+    },
     "callbacks": {
         "validation": {
             "_target_": "hypernas.training.callbacks.Validation",
@@ -32,6 +39,7 @@ _BASE: dict[str, Any] = {
         },
         "checkpoints": {"_target_": "hypernas.training.callbacks.Checkpoints", "every": 2},
         "lines": {"_target_": "hypernas.training.callbacks.JsonLines"},
+        "events": {"_target_": "hypernas.training.callbacks.tensorboard.TensorBoard"},
     },
     "seed": 3,
     "device": "cpu",
@@ -107,7 +115,7 @@ class Search(Command):
             "constraints": {},
             "costs": {"parameters": {"_target_": "hypernas.cost.Parameters", "_partial_": True}},
             **{"evaluations": 10, "at_once": 4, "calibration_batches": 1, "checkpoints": 1},
-            **{"processes": 1, "seed": 0, "device": "cpu", "threads": 1},
+            **{"processes": 1, "seed": 0, "device": "cpu", "threads": 1, "halving": None},
         }
         search(settings, folder, resume=resume)
 
@@ -145,11 +153,26 @@ COMMANDS: dict[str, Command] = {
 
 
 def _states(folder: Path) -> dict[str, bytes]:
-    """The last checkpoints in a folder, but for their manifests."""
+    """The last checkpoints in a folder, but for their manifests, and the logs beside them."""
     found = {}
     for place in sorted(folder.rglob("checkpoints")):
         newest = checkpoint.newest(place).folder
         for file in ("state.safetensors", "state.json"):
             name = f"{place.parent.relative_to(folder)}/{newest.name}/{file}"
             found[name] = (newest / file).read_bytes()
+    for lines in sorted(folder.rglob("metrics.jsonl")):
+        found[str(lines.relative_to(folder))] = lines.read_bytes()
+        found[f"events of {lines.parent.relative_to(folder)}"] = _scalars(lines.parent)
     return found
+
+
+def _scalars(folder: Path) -> bytes:
+    """The figures that TensorBoard shows of the event files of a folder, each with its step."""
+    shown = EventAccumulator(str(folder), size_guidance={"scalars": 0})
+    shown.Reload()
+    found = {
+        tag: [(event.step, event.value) for event in shown.Scalars(tag)]
+        for tag in sorted(shown.Tags()["scalars"])
+        if tag.startswith(("train/", "validation/"))
+    }
+    return json.dumps(found).encode()

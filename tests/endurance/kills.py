@@ -93,7 +93,12 @@ def trials(
                 stuck += 1
                 words = words or _log(run).read_text()
             else:
-                other += command.end(run) != expected
+                found = command.end(run)
+                unlike = [
+                    name for name in expected | found if found.get(name) != expected.get(name)
+                ]
+                other += bool(unlike)
+                words = words or ", ".join(unlike)
         yield {
             "trial": f"kills: {name}",
             "number": kills,

@@ -36,8 +36,10 @@ class TensorBoard(Callback):
             case Stepped(step=step, figures=figures) if figures is not None:
                 for name, value in figures.items():
                     self.writer.add_scalar(f"train/{name}", value, step)
+                self.writer.flush()  # so that a killed run has all up to its checkpoint
             case Validated():
                 self._validation(event, run.generator)
+                self.writer.flush()
             case Ended(figures=figures):
                 if figures:
                     metrics = {f"final/{name}": value for name, value in figures.items()}
