@@ -11,8 +11,10 @@ from hypernas.sampling.nested import Nested, nested_family
 from hypernas.sampling.pada import PADA
 from hypernas.sampling.preview import Draw, draws, preview, step_rng
 from hypernas.sampling.progressive import Phase, Progressive
+from hypernas.sampling.proposer import Proposer
 from hypernas.sampling.sampler import Sampler
 from hypernas.sampling.sandwich import Sandwich
+from hypernas.sampling.shift import Shift
 from hypernas.sampling.stratified import stratified_subnets
 from hypernas.sampling.subnets import sample_subnets
 from hypernas.sampling.subspaces import Subspaces
@@ -32,8 +34,10 @@ __all__ = [
     "Nested",
     "Phase",
     "Progressive",
+    "Proposer",
     "Sampler",
     "Sandwich",
+    "Shift",
     "StrictFairness",
     "Subspaces",
     "Timed",

@@ -12,7 +12,7 @@ from hypernas.data import Data, split_tensors
 from hypernas.distributed import ProcessGroup, share
 from hypernas.events import Observer, Stepped
 from hypernas.objectives import CrossEntropy, FrozenLargest, InPlaceDistillation
-from hypernas.sampling import Attentive, Progressive, Sampler, Sandwich, Weighted
+from hypernas.sampling import Attentive, Progressive, Sampler, Sandwich, Shift, Weighted
 from hypernas.spaces import conv2d
 from hypernas.spaces.changes import elastic_resolution, identity_start
 from hypernas.subnet.rows import num_rows
@@ -136,6 +136,24 @@ def test_ranks_keep_the_same_teacher_and_refuse_to_where_none_holds_all(pair):
         assert_close(found, expected, rtol=1e-6, atol=1e-9)
     for error in pair(once_for_all, True):
         assert "FrozenLargest looks at all of the generator" in str(error)
+
+
+def shifted(ranks):
+    generator = made("shared").double()
+    Training(steps=6, batch_size=16).run(
+        generator,
+        Task(blobs(torch.float64), CrossEntropy()),
+        Strategy(sampler=Shift(bins=3, every=2), optimizer=ADAMW),
+        device="cpu",
+        ranks=ranks,
+    )
+    return dict(generator.named_parameters())
+
+
+def test_ranks_shift_alike(pair):
+    expected = shifted(ProcessGroup())
+    for found in pair(shifted):
+        assert_close(found, expected, rtol=1e-6, atol=1e-9)
 
 
 class Named(NamedTuple):
