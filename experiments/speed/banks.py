@@ -15,4 +15,4 @@ def banks(clock: Clock, task: Task) -> None:
         before = generator_step(GENERATORS[name](task.make()), architectures, inputs, clip=True)
         path, step = training_step(GENERATORS[name](task.make()), architectures, inputs)
         arms = {"torch": before, f"{name}, {path}": step}
-        clock.measure("step_over_torch", task.name, arms, seconds=task.seconds / 4)
+        clock.measure("step_over_torch", task.name, arms, seconds=task.seconds / 5)

@@ -14,12 +14,15 @@ from pathlib import Path
 
 import measures
 import torch
+from banks import banks
 from clock import Clock, Row
 from compiling import compiling
 from elastic import ELASTIC
+from entries import entries
 from large_bank import large_bank
 from memory import memory
 from targets import tasks
+from throughput import throughput
 
 from hypernas.evaluation import write_csv
 
@@ -36,8 +39,17 @@ MEASURES = (
     "memory",
     "large_bank",
     "compiling",
+    "banks",
+    "entries",
+    "throughput",
 )
-LONG = ("memory", "large_bank", "compiling")  # processes of their own, a compiler
+LONG = (
+    "memory",
+    "large_bank",
+    "compiling",
+    "entries",
+    "throughput",
+)  # processes of their own, a compiler
 
 
 def main() -> None:
@@ -67,6 +79,13 @@ def main() -> None:
         elif name == "elastic":
             for task in [task for task in targets if task.name in ELASTIC]:
                 measures.elastic(clock, task)
+        elif name == "banks":
+            for task in [task for task in targets if task.name in ("resnet20", "mlp", "vit_small")]:
+                banks(clock, task)
+        elif name == "entries":
+            entries(clock, next(task for task in targets if task.name == "transformer"))
+        elif name == "throughput":
+            throughput(clock)
         elif name == "resolution":
             for task in targets:
                 measures.resolution(clock, task)
