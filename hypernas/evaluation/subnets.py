@@ -128,14 +128,18 @@ def _models(
     )
 
 
+@checked
 def write_csv(
     path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]], *, overwrite: bool = True
 ) -> None:
     """Write rows of equal keys, whole or not at all.
 
     Raises:
+        ValueError: if there are none.
         FileExistsError: if the file is there, and may not be written over.
     """
+    if not rows:
+        raise ValueError(f"there are no rows to write to {path}: expected one or more.")
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, fieldnames=list(rows[0]))
     writer.writeheader()

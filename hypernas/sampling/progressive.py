@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 import torch
 
+from hypernas.border import checked
 from hypernas.sampling.timed import Timed
 from hypernas.space import Choice, SearchSpace
 from hypernas.space.architecture import Architecture, Value
@@ -15,6 +16,7 @@ _KINDS = ("*kernel*", "*depth*")  # that are opened before all others
 _LARGEST = 0.3  # share of training, in the phases that are taken where none are given
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Phase:
     """A part of training, and what it opens.
