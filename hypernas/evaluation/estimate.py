@@ -39,6 +39,26 @@ class Estimate:
         by_seed = tuple(value * factor for value in self.by_seed)
         return replace(self, value=self.value * factor, low=low, high=high, by_seed=by_seed)
 
+    def beyond_seeds(self, level: float = 0.95) -> "Estimate":
+        """The same with an interval for other seeds too, given one over subnets of the very seeds.
+
+        Half of it is the root of the sum of two squares: the half over subnets, and that of Student's t over seeds,
+        `t(R - 1) spread / √R`. Resampling three seeds covers the truth 75 to 91 times in 100 where 95 is written, as its ends are
+        the lowest and the highest of them; this 92 times or more for 16
+        subnets (in simulation; 92 where these are all that varies).
+        Of one seed nothing tells how they differ: then the interval stays as it is.
+        """
+        num = len(self.by_seed)
+        if num < 2 or np.isnan(self.low):
+            return self
+        from scipy.special import stdtrit  # slow to import, and only reports need it
+
+        seeds = float(stdtrit(num - 1, (1 + level) / 2)) * self.spread / np.sqrt(num)
+        low = self.value - float(np.hypot(self.value - self.low, seeds))
+        return replace(
+            self, low=low, high=self.value + float(np.hypot(self.high - self.value, seeds))
+        )
+
     def __format__(self, spec: str) -> str:
         """`f"{estimate:.2f}"` is "0.53 [0.41, 0.66]"."""
         value, low, high = (format(number, spec) for number in (self.value, self.low, self.high))

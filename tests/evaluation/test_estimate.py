@@ -58,6 +58,36 @@ def test_where_only_three_seeds_vary_the_interval_is_from_the_lowest_to_the_high
     assert_allclose([made.low, made.high], [min(made.by_seed), max(made.by_seed)])
 
 
+@pytest.mark.parametrize("seeds_vary", [0.0, 0.3, 3.0])
+@pytest.mark.parametrize("num_seeds", [3, 8])
+def test_an_interval_beyond_seeds_covers_whether_seeds_or_subnets_vary(draw, seeds_vary, num_seeds):
+    covers = []
+    for _ in range(300):
+        shape = (num_seeds, 16)
+        values = seeds_vary * draw.normal(size=(num_seeds, 1)) + draw.normal(size=(1, 16))
+        values = values + 0.3 * draw.normal(size=shape)
+        covers.append(covered(estimate(average, values, num=200).beyond_seeds(), 0.0))
+    assert np.mean(covers) > 0.87  # 0.92 where 16 subnets are all that vary, with an error of 0.016
+
+
+def test_beyond_seeds_is_the_quadrature_of_students_t_over_seeds_and_the_interval_over_subnets(
+    draw,
+):
+    values = np.array([[1.0], [2.0], [6.0]]) + np.zeros(4)
+    made = estimate(average, values).beyond_seeds()
+    half = 4.302653 * np.std([1, 2, 6], ddof=1) / np.sqrt(3)
+    assert_allclose([made.low, made.high], [3 - half, 3 + half], rtol=1e-5)
+    mixed = estimate(average, draw.normal(size=(3, 9)))
+    wide = mixed.beyond_seeds()
+    assert_allclose(
+        (wide.high - wide.value) ** 2 - (mixed.high - mixed.value) ** 2,
+        (4.302653 * mixed.spread) ** 2 / 3,
+        rtol=1e-5,
+    )
+    one = estimate(average, draw.normal(size=(1, 9)))
+    assert one.beyond_seeds() == one
+
+
 def test_what_is_shared_by_all_seeds_may_come_without_their_axis(draw):
     scores, truth = draw.normal(size=(3, 10)), draw.normal(size=10)
     assert estimate(kendall_tau, scores, truth) == estimate(

@@ -12,6 +12,7 @@ from hypernas.reports.style import BASELINE, FLAGSHIP
 # Legend: S seeds, N subnets.
 
 FEW_SEEDS, FEW_SUBNETS = 3, 8  # with fewer, intervals are said to be rough
+METHOD = "95 % interval over seeds (Student's t) and subnets (bootstrap), half-widths added in quadrature"
 
 
 def common(*samples: np.ndarray) -> list[np.ndarray] | None:
@@ -29,10 +30,12 @@ def common(*samples: np.ndarray) -> list[np.ndarray] | None:
 
 @cache
 def gap(task: Task, arm: str, budget: float) -> Estimate | None:
-    """The mean signed gap of an arm, its interval over subnets, in points or nats."""
+    """The mean signed gap of an arm, its interval over seeds and subnets (see `METHOD`), in points or nats."""
     lower = task.measure.lower_is_better
     there = common(gaps(task.inherited(arm, budget), task.standalone, lower_is_better=lower))
-    return estimate(average, there[0]).times(task.measure.scale) if there else None
+    if there is None:
+        return None
+    return estimate(average, there[0]).beyond_seeds().times(task.measure.scale)
 
 
 @cache
@@ -43,7 +46,10 @@ def difference(task: Task, arm: str, to: str, budget: float) -> Estimate | None:
     """
     sign = 1.0 if task.measure.lower_is_better else -1.0
     there = common(task.inherited(arm, budget), task.inherited(to, budget))
-    return paired(sign * there[0], sign * there[1]).times(task.measure.scale) if there else None
+    if there is None:
+        return None
+    found = paired(sign * there[0], sign * there[1], resample_seeds=False)
+    return found.beyond_seeds().times(task.measure.scale)
 
 
 @cache

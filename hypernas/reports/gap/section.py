@@ -9,7 +9,7 @@ from pandas import DataFrame
 
 from hypernas.reports.figure import Figure
 from hypernas.reports.gap import cost, separation, stability, tables
-from hypernas.reports.gap.estimates import reservation, rival, sizes, trainings
+from hypernas.reports.gap.estimates import METHOD, reservation, rival, sizes, trainings
 from hypernas.reports.gap.figures import forest, over_budgets
 from hypernas.reports.gap.panels import pareto, ranks, scatter
 from hypernas.reports.gap.task import Task, read_tasks
@@ -100,8 +100,8 @@ def _gap_figure(task: Task, arms: Mapping[str, Look], tasks: Sequence[Task]) -> 
     few = reservation(task)
     caption = (
         f"Mean gap of {len(task.subnets)} subnets against stand-alone training, below 0 is better "
-        f"than alone. {'Bands' if many else 'Bars'}: 95 % intervals over subnets, those of "
-        f"differences over seeds too; {sizes(task)}."
+        f"than alone. {'Bands' if many else 'Bars'}: each a {METHOD}; "
+        f"{sizes(task)}."
         + (beside if other else "")
         + (f" **Intervals are rough: only {few}.**" if few else "")
     )

@@ -8,7 +8,7 @@ from pandas import DataFrame
 
 from hypernas.evaluation import MEASURES, attainable_tau, noise, paired
 from hypernas.reports import csv_file
-from hypernas.reports.gap.estimates import common
+from hypernas.reports.gap.estimates import METHOD, common
 from hypernas.reports.gap.task import Task
 from hypernas.reports.table import ABSENT, Cell, interval, number, word
 
@@ -48,7 +48,7 @@ def task_tables(tasks: Sequence[Task], path: Path | None) -> list[DataFrame]:
         "Does the task tell architectures apart? Stand-alone training only. Noise: standard deviation "
         "over seeds of one subnet. Spread: standard deviation over subnets, the noise taken out. "
         "Attainable τ: what a perfect predictor would reach against the means over seeds. Plateau: what "
-        "twice the steps bring, mean [95 % interval over seeds and subnets]."
+        f"twice the steps bring, mean [{METHOD}]."
     )
     return [made]
 
@@ -87,7 +87,7 @@ def _plateau(task: Task, rows: DataFrame, steps: int) -> Cell:
     if there is None:
         return Cell(ABSENT)
     once, twice = (task.measure.score(values) for values in there)
-    gain = paired(twice, once).times(task.measure.scale)
+    gain = paired(twice, once, resample_seeds=False).beyond_seeds().times(task.measure.scale)
     cell = interval(gain.value, gain.low, gain.high, task.digits, signed=True)
     return Cell(
         f"{cell.text}, {once.shape[1]} subnets, {steps:,} → {2 * steps:,} steps", cell.value

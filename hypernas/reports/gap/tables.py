@@ -10,7 +10,14 @@ from pandas import DataFrame
 
 from hypernas.evaluation import Estimate, kendall_tau, precision_at_k, regret, spearman
 from hypernas.reports.gap import estimates
-from hypernas.reports.gap.estimates import FEW_SEEDS, FEW_SUBNETS, sizes, times, trainings
+from hypernas.reports.gap.estimates import (
+    FEW_SEEDS,
+    FEW_SUBNETS,
+    METHOD,
+    sizes,
+    times,
+    trainings,
+)
 from hypernas.reports.gap.task import Task
 from hypernas.reports.section import Missing
 from hypernas.reports.style import BASELINE, FLAGSHIP
@@ -56,7 +63,7 @@ def gap_tables(task: Task) -> list[DataFrame]:
         f"By how much {task.quality} is worse with inherited weights "
         f"than with the same subnet trained alone, in {task.measure.unit} (0 or less is the goal). Columns are "
         f"budgets: training FLOPs in units of one stand-alone training of the largest subnet. Mean "
-        f"[95 % interval over subnets] ± standard deviation over seeds; {sizes(task)}; lowest in bold."
+        f"[{METHOD}] ± standard deviation over seeds; {sizes(task)}; lowest in bold."
     )
     return [_of_arms(task.arms, columns, caption)]
 
@@ -96,8 +103,7 @@ def _differences(task: Task, other: str) -> DataFrame:
     }
     caption = (
         f"Difference of the gap to that of `{other}`, paired by seed and subnet, in "
-        f"{task.measure.unit} (below 0: better than `{other}`). Mean [95 % interval over seeds and "
-        f"subnets]."
+        f"{task.measure.unit} (below 0: better than `{other}`). Mean [{METHOD}]."
     )
     return _of_arms(arms, columns, caption)
 
@@ -119,8 +125,8 @@ def ablation_tables(task: Task) -> list[DataFrame]:
         "seeds in which worse": [_worse(each) for each in found],
     }
     caption = (
-        f"Gap to stand-alone training in {unit} at a budget of {trainings([budget])}, mean [95 % interval over subnets] ± standard deviation over seeds; "
-        f"difference to `{FLAGSHIP}`, paired by seed and subnet, with its 95 % interval over both "
+        f"Gap to stand-alone training in {unit} at a budget of {trainings([budget])}, mean [{METHOD}] ± standard deviation over seeds; "
+        f"difference to `{FLAGSHIP}`, paired by seed and subnet, with such an interval "
         f"(above 0: worse than `{FLAGSHIP}`); {sizes(task)}."
     )
     return [_of_arms(task.arms, columns, caption)]
@@ -160,7 +166,7 @@ def ranking_tables(task: Task) -> list[DataFrame]:
     made.attrs["caption"] = (
         f"How inherited {task.quality} orders subnets at a budget of "
         f"{trainings(task.budgets[-1:])}, against the mean stand-alone result over seeds; the last two rows "
-        f"rank by size alone. Mean over seeds [95 % interval over subnets]; {sizes(task)}; best in bold."
+        f"rank by size alone. Mean over seeds [95 % interval over subnets for these very seeds, bootstrap]; {sizes(task)}; best in bold."
     )
     return [made]
 
