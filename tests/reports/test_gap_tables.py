@@ -165,7 +165,7 @@ def test_the_other_tables_come_from_the_files_beside_the_results(tmp_path):
         ("stability", "there is no stability.csv beside results.csv"),
         ("cost", "there is no cost.csv beside results.csv"),
         ("ablation", "it is for results of one budget"),
-        ("nonsense", r"expected one of \['gap', 'differences', 'ablation', 'ranking'"),
+        ("nonsense", r"expected one of \['gap', 'differences', 'crossed', 'ablation', 'ranking'"),
     ],
 )
 def test_a_table_that_cannot_be_made_says_why(study, name, expected):
