@@ -94,6 +94,18 @@ def test_with_a_third_arm_the_difference_to_the_flagship_stands_beside_that_to_t
     assert texts(section, "differences", 1)["ofa"][0] == "+2.00 [+2.00, +2.00]"
 
 
+def test_strategies_are_crossed_with_generators_and_compared_under_each(study):
+    names = {"shared": "shared.single", "hypernas": "hypernas.single"}
+    crossed = [{**row, "arm": names[row["arm"]]} for row in rows()]
+    crossed += [{**row, "arm": "shared.sandwich"} for row in rows() if row["arm"] == "shared"]
+    found = study(crossed)
+    assert texts(found, "crossed")["single"][0].startswith("**3.00")
+    assert texts(found, "crossed")["sandwich"][1] == "–"
+    assert texts(found, "crossed", 1)["single"] == ["−2.00 [−2.00, −2.00]"]
+    with pytest.raises(ValueError, match="called generator.strategy"):
+        study(rows()).tables("crossed")
+
+
 def test_a_measure_of_which_less_is_better_has_the_same_gap_in_nats(study):
     found = texts(study(rows("cross_entropy")), "gap")
     assert [cell.strip("*").split()[0] for cell in found["hypernas"]] == ["0.010", "−0.005"]
