@@ -18,6 +18,7 @@ _KEYS = {  # NAME.csv -> columns that tell its rows apart
     "stability": ("arm", "seed", "budget", "step", "subnet"),
     "cost": ("arm",),
 }
+_PLACED = 3  # keys that tell of which job a row is
 FILES = tuple(_KEYS)
 Made = Callable[[Found], Mapping[str, Iterable[Row]]]  # jobs with their results -> rows by file
 
@@ -40,6 +41,7 @@ class Ledger:
     def __init__(self, out: Path, rows: Rows, *, keep: bool) -> None:
         self.out, self._made = out, rows
         self._files: dict[str, dict[tuple[Any, ...], Row]] = {name: {} for name in _KEYS}
+        self._places: dict[tuple[Any, ...], int] = {}  # the first keys of a row -> of its job
         for name in _KEYS if keep else ():
             self._put(name, _read(out / f"{name}.csv"))
         _check_same(out, rows, self.rows("references"))
@@ -56,10 +58,12 @@ class Ledger:
             return {"tuning": self._made.tuning([one for one in found if _tuned(one[0]) in whole])}
 
         keys = [_tuned(spec) for spec in specs]
+        self._plan(keys)
         self._fill(jobs, stage, [s for s in specs if _tuned(s) not in self._files["tuning"]], made)
 
     def refer(self, jobs: Jobs, stage: str, specs: Sequence[Spec]) -> list[str]:
         """Fill references.csv; returns the labels of those that diverged."""
+        self._plan([_referred(spec) for spec in specs])
         self._fill(
             jobs,
             stage,
@@ -70,6 +74,7 @@ class Ledger:
 
     def compare(self, jobs: Jobs, stage: str, specs: Sequence[Spec]) -> None:
         """Fill results.csv, runs.csv and stability.csv."""
+        self._plan([(spec["arm"], spec["seed"], spec["budget"]) for spec in specs])
         self._fill(
             jobs,
             stage,
@@ -86,11 +91,20 @@ class Ledger:
         self._put("cost", self._made.cost(ratios, memory, self.rows("runs")))
         self._write("cost")
 
+    def _plan(self, keys: Iterable[tuple[Any, ...]]) -> None:
+        """Let rows stand in the order of jobs, however often a study was stopped and whatever ended first."""
+        for key in keys:
+            self._places.setdefault(key, len(self._places))
+
     def _fill(self, jobs: Jobs, stage: str, missing: Sequence[Spec], made: Made) -> None:
         found: list[tuple[Spec, Any]] = []
+        places = {id(spec): place for place, spec in enumerate(missing)}
 
         def take(spec: Spec, result: Any) -> None:
             found.append((spec, result))
+            found.sort(
+                key=lambda one: places[id(one[0])]
+            )  # whatever ended first: sums have an order
             for name, rows in made(found).items():
                 self._put(name, rows)
                 self._write(name)
@@ -108,8 +122,10 @@ class Ledger:
 
     def _write(self, name: str) -> None:
         """One of the files, unless there is nothing to tell yet."""
-        if rows := self.rows(name):
-            write_csv(self.out / f"{name}.csv", rows)
+        last, rows = len(self._places), self._files[name]
+        ordered = sorted(rows, key=lambda key: self._places.get(key[:_PLACED], last))
+        if ordered:
+            write_csv(self.out / f"{name}.csv", [rows[key] for key in ordered])
 
 
 def _tuned(spec: Spec) -> tuple[Any, ...]:

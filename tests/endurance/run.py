@@ -16,6 +16,7 @@ import csv
 import sys
 import tempfile
 import warnings
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # where tests keep what they share
@@ -44,6 +45,12 @@ def main() -> int:
         "--weights", type=int, default=100_000_000, help="of the checkpoint of cost"
     )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--commands",
+        default="",
+        metavar="NAMES",
+        help='of kills, such as "train,study"; all of them',
+    )
     options = parser.parse_args()
 
     import cost
@@ -51,14 +58,19 @@ def main() -> int:
     import kills
     import torch
     import writers
+    from commands import COMMANDS
 
+    wanted = tuple(filter(None, options.commands.split(",")))
+    commands = {name: one for name, one in COMMANDS.items() if name.startswith(wanted or "")}
+    if not commands:
+        parser.error(f"--commands begin one of {list(COMMANDS)}, got {options.commands!r}")
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # of old formats, which damaged files may seem to be
     kinds = {
         "flips": (flips.trials, options.trials),
         "writers": (writers.trials, max(1, options.trials // 100)),
         "cost": (cost.trials, options.weights),
-        "kills": (kills.trials, max(1, options.trials // 10)),
+        "kills": (partial(kills.trials, commands=commands), max(1, options.trials // 10)),
     }
     wrong = 0
     table = csv.DictWriter(sys.stdout, COLUMNS, restval=0, lineterminator="\n")

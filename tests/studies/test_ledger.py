@@ -93,6 +93,32 @@ def test_rows_are_written_as_jobs_end_and_a_study_goes_on_from_them(tmp_path):
     assert lines(tmp_path, "runs")[0]["train_flops"] == str(1.01 * 100.0 * 3.0)
 
 
+class Backwards(Counted):
+    """Jobs of which the last ends first."""
+
+    def run(self, stage, specs, *, each):
+        super().run(stage, specs[::-1], each=each)
+        return [result(spec) for spec in specs]
+
+
+def test_files_are_the_same_whatever_job_ended_first_and_wherever_a_study_was_stopped(tmp_path):
+    references = [reference(subnet, seed) for seed in (0, 1) for subnet in SUBNETS]
+    trials = [cell("shared", seed, lr=lr) for lr in (0.1, 0.2) for seed in (5, 7, 9)]
+    cells = [cell(arm, seed) for arm in ("shared", "hypernas") for seed in (0, 1)]
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    for folder, jobs in ((whole, Counted()), (torn, Backwards(most=11)), (torn, Backwards())):
+        folder.mkdir(exist_ok=True)
+        ledger = Ledger(folder, ROWS, keep=True)
+        try:
+            ledger.tune(jobs, "tuning", trials)
+            ledger.refer(jobs, "alone", references)
+            ledger.compare(jobs, "budget 1", cells)
+        except KeyboardInterrupt:
+            assert [row["arm"] for row in lines(folder, "runs")] == ["hypernas"]
+    for name in ("tuning", "references", "results", "runs"):
+        assert (torn / f"{name}.csv").read_bytes() == (whole / f"{name}.csv").read_bytes()
+
+
 def test_a_cell_at_another_learning_rate_is_computed_again_in_its_place(tmp_path):
     Ledger(tmp_path, ROWS, keep=False).compare(Counted(), "budget 1", [cell("shared", 0)])
     jobs = Counted()
