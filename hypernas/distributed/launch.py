@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import NamedTuple
@@ -9,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import distributed as dist
 
-from hypernas.distributed.process_group import ProcessGroup
+from hypernas.distributed.process_group import ProcessGroup, RankLost
 
 
 class Launched(NamedTuple):
@@ -30,7 +32,8 @@ def launched() -> Launched:
 def join(*, timeout: float = 1800.0) -> Iterator[ProcessGroup]:
     """The ranks that `torchrun` launched, or this process alone.
 
-    GPUs talk through NCCL, CPUs through Gloo.
+    GPUs talk through NCCL, CPUs through Gloo. A rank that lost another passes over SIGTERM from then on:
+    the launcher sends it to all that are left, and what ends by itself has still to say why.
 
     Args:
         timeout: seconds after which a rank gives the others up. A rank that ends is noticed at
@@ -46,5 +49,13 @@ def join(*, timeout: float = 1800.0) -> Iterator[ProcessGroup]:
     dist.init_process_group(backend, timeout=timedelta(seconds=timeout))
     try:
         yield ProcessGroup(rank, size, local=local)
+    except RankLost:
+        _pass_over_sigterm()
+        raise
     finally:
         dist.destroy_process_group()
+
+
+def _pass_over_sigterm() -> None:
+    if threading.current_thread() is threading.main_thread():  # others may not decide about signals
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)

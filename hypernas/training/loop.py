@@ -58,7 +58,10 @@ def train_steps(run: TrainingRun) -> Iterator[Event]:
             )
         finished = True
     finally:
-        run.tell(Ended(run.step, run.steps, run.figures, finished))
+        with (
+            Interruption()
+        ):  # a launcher that ends all ranks cuts off no file, nor why this one ends
+            run.tell(Ended(run.step, run.steps, run.figures, finished))
     yield from run.told()
 
 
