@@ -49,6 +49,24 @@ def test_a_finished_run_can_be_resumed_and_does_nothing(tmp_path):
     assert_close(second.state_dict(), first.state_dict(), rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("factory", FACTORIES)
+def test_saving_before_the_first_step_moves_nothing_and_going_on_from_it_is_exact(
+    factory, tmp_path
+):
+    whole, kept, resumed = (factory(space()) for _ in range(3))
+    before = {name: tensor.clone() for name, tensor in kept.state_dict().items()}
+    optimizer = Groups(kept, ADAMW).optimizer
+    checkpoint.save(tmp_path, step=0, generator=kept, optimizer=optimizer)
+    assert not optimizer.state
+    assert_close(kept.state_dict(), before, rtol=0, atol=0)
+    with torch.no_grad():
+        for parameter in resumed.parameters():
+            parameter.zero_()
+    fit(whole, short(3))
+    fit(resumed, short(3), resume=tmp_path)
+    assert_close(resumed.state_dict(), whole.state_dict(), rtol=0, atol=0)
+
+
 class Listed(torch.utils.data.Dataset):
     """A data set that is not tensors."""
 
