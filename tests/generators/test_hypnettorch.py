@@ -214,8 +214,9 @@ def test_norm_scales_start_near_one_and_matrices_near_theta_0():
     weights, sharing = generator(MLP.largest()), shared(MLP)(MLP.largest())
     assert_close(weights["layers.0.1.weight"], torch.ones(8), rtol=0, atol=0.1)
     added = (weights["layers.1.0.weight"] - sharing["layers.1.0.weight"]).std()
-    # gain |E| / sqrt(n) in the mean over architectures
-    expected = (2 * generator.inputs(MLP.largest()).square().sum() / 64).sqrt()
+    # |E| / sqrt(fan_out) of what the builder draws, in the mean over architectures
+    drawn = 1 / (3 * 8) ** 0.5  # by nn.Linear
+    expected = drawn * (generator.inputs(MLP.largest()).square().sum() / 8).sqrt()
     assert expected / 2 < added < 2 * expected
 
 
