@@ -15,6 +15,9 @@ def section(study: Study) -> Section:
         Part("layouts", "Layouts", lambda: [layouts_table(rows)]),
         Part("undecided", "Undecided and refused", lambda: [undecided_table(rows)]),
     )
+    if path := study.beside("experts.csv"):
+        families = csv_file.read(path, {"wrong": csv_file.number})
+        parts += (Part("experts", "Experts", lambda: [experts_table(families)]),)
     return Section(study.name, study.title, parts, lead=study.question)
 
 
@@ -81,6 +84,25 @@ def undecided_table(rows: DataFrame) -> DataFrame:
     return table(
         lines,
         "Reasons of what is undecided (the first of each model) and words of what is refused.",
+    )
+
+
+def experts_table(rows: DataFrame) -> DataFrame:
+    lines = [
+        {
+            "family": word(row["family"]),
+            "gates and values": word(row["axes"]),
+            "width": word(row["width"]),
+            "number": word(row["number"]),
+            "wrong": number(row["wrong"], 0),
+            "because": word(row["because"]),
+        }
+        for row in rows.to_dict("records")
+    ]
+    return table(
+        lines,
+        "Mixture-of-experts language models of transformers: where gates and values lie (E experts, I inner, H outer channels), the worst "
+        "verdict on the width of experts and on their number, and layers of which another part is cut than has a gradient.",
     )
 
 
