@@ -74,7 +74,7 @@ def spaces_of(family: str, kind: str) -> tuple[SearchSpace, SearchSpace]:
     number, width = (next((n for n in names if n in known), None) for names in (NUMBERS, WIDTHS))
     if number is None or width is None:
         raise ValueError("no setting of a known name for the number or the width of experts")
-    given = {k: v for k, v in _SMALL.items() if k in known} | _OWN.get(family, {})
+    given = {**{k: v for k, v in _SMALL.items() if k in known}, **_OWN.get(family, {})}
     given = {k: v for k, v in given.items() if model.config_class.attribute_map.get(k) != width}
     if "kv_lora_rank" in known:  # latent attention has a key for each query
         given["num_key_value_heads"] = given["num_attention_heads"]
