@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 _MANY = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 Called = TypeVar("Called", bound=Callable[..., Any])
+_LONG = 2**63  # whole numbers from which on neither torch nor the interpreter counts
 _LOOKED_AT = 1000  # the first items of a list: more would cost more than they are worth
 _REMEMBERED = 64  # combinations of types, for each function
 _WIDE: dict[Any, type | tuple[type, ...]] = {  # annotation -> what is taken for it
@@ -29,6 +30,7 @@ def checked(called: Called) -> Called:
 
     Raises:
         TypeError: on the call, naming each argument with what was expected and what came.
+        ValueError: if a number was too large for what was computed with it.
     """
     if isinstance(called, type):
         called.__init__ = _checked(called.__init__, called.__qualname__)  # type: ignore[misc]
@@ -61,7 +63,11 @@ def _checked(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         if undecided is not None:
             named = dict(zip(names, args, strict=False), **kwargs)
             if all(fits(named[key], hint) for key, hint in undecided):
-                return function(*args, **kwargs)
+                try:
+                    return function(*args, **kwargs)
+                except OverflowError as error:
+                    _refuse_long(name, named, error)
+                    raise
         try:
             given = signature.bind(*args, **kwargs).arguments
         except TypeError as error:
@@ -76,9 +82,25 @@ def _checked(function: Callable[..., Any], name: str) -> Callable[..., Any]:
             raise TypeError(f"{name} cannot take what it was given:\n  " + "\n  ".join(wrong))
         if fixed and len(fitting) < _REMEMBERED:
             fitting[kinds] = [(k, known[k]) for k in given if k in known and _has_items(known[k])]
-        return function(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)
+        except OverflowError as error:
+            _refuse_long(name, given, error)
+            raise
 
     return call
+
+
+def _refuse_long(name: str, given: Mapping[str, Any], error: OverflowError) -> None:
+    """Tell which numbers have more than the 64 bits that torch counts with, if some have."""
+    long = [
+        f"{key}: expected fewer than 64 bits, got {_shown(value)}"
+        for key, value in given.items()
+        if isinstance(value, Integral) and abs(int(value)) >= _LONG
+    ]
+    if long:
+        text = f"{name} cannot compute with what it was given ({error}):\n  "
+        raise ValueError(text + "\n  ".join(long)) from error
 
 
 def _has_items(hint: Any) -> bool:
@@ -127,7 +149,8 @@ def fits(value: object, hint: Any) -> bool:
 def _is_list(value: object) -> bool:
     """True for whatever has items in order, as arrays and tensors do; not for text."""
     ordered = hasattr(value, "__getitem__") and hasattr(value, "__len__")
-    return ordered and not isinstance(value, str | bytes | Mapping | type)
+    single = getattr(value, "ndim", None) == 0  # as an array of one number that is no list of it
+    return ordered and not single and not isinstance(value, str | bytes | Mapping | type)
 
 
 def _items_fit(value: Any, args: tuple[Any, ...]) -> bool:

@@ -99,3 +99,24 @@ def test_arguments_of_types_that_fitted_before_are_looked_into_again():
             total(["one"], names=["a"])
         with pytest.raises(TypeError, match="names"):
             total([1, 2], names=[1])
+
+
+def test_numbers_that_are_too_long_for_what_is_computed_are_told_and_other_overflows_left_alone():
+    @checked
+    def counted(size: int, scale: float = 1.0) -> int:
+        return len(range(size)) + int(scale)
+
+    for _ in range(2):
+        assert counted(3) == 4
+        with pytest.raises(
+            ValueError, match=r"counted .*\n  size: expected fewer than 64 bits, got 2"
+        ):
+            counted(2 * 10**30)
+        with pytest.raises(OverflowError):
+            counted(1, scale=float("inf"))
+
+
+def test_an_array_of_one_number_is_no_list():
+    assert not fits(np.array(3.0), Sequence[float])
+    assert not fits(torch.tensor(3), tuple[int, ...])
+    assert fits(torch.zeros(1), Sequence[float])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
 
+from hypernas.border import checked
 from hypernas.data.draws import DrawnBatches
 from hypernas.data.workers import Crew
 from hypernas.subnet.structure import map_tensors
@@ -54,15 +55,21 @@ class Data:
 
     def example(self, split: str = "train", num: int = 2) -> Inputs:
         """The first `num` inputs of a split, stacked."""
-        size = min(num, num_examples(getattr(self, split)))
+        if (size := min(num, num_examples(self._examples_of(split)))) < 1:
+            raise ValueError(f"expected an example or more of the split {split!r}, got {size}.")
         return next(self.in_order(split, batch_size=size))[0]
 
     def in_order(
         self, split: str, *, batch_size: int = 500, device: torch.device | str = "cpu"
     ) -> Iterator[Batch]:
         """Every example of a split once, in batches."""
-        dataset = getattr(self, split)
+        dataset = self._examples_of(split)
         return in_order(dataset, batch_size=batch_size, device=device, collate_fn=self.collate_fn)
+
+    def _examples_of(self, split: str) -> Dataset[Any]:
+        if split in (names := ("train", "validation", "test")):
+            return getattr(self, split)
+        raise ValueError(f"there is no split {split!r}, expected one of {names}.")
 
     def batches(
         self,
@@ -109,8 +116,10 @@ def num_examples(dataset: Dataset[Any]) -> int:
     """The number of examples of a data set.
 
     Raises:
-        TypeError: if it has no length, as a stream of examples has none.
+        TypeError: if it has no length, as a stream of examples has none, or is a mapping of names.
     """
+    if isinstance(dataset, Mapping):
+        raise TypeError(f"a split has examples 0, 1, ..., got a mapping: give one of {[*dataset]}.")
     if not isinstance(dataset, Sized):
         raise TypeError(
             f"a split must have a length, got {type(dataset).__name__}: give it `__len__` beside "
@@ -119,6 +128,7 @@ def num_examples(dataset: Dataset[Any]) -> int:
     return len(dataset)
 
 
+@checked
 def split_tensors(
     inputs: Tensor,  # shape: (N, *input_shape)
     targets: Tensor,  # shape: (N,)
@@ -126,7 +136,17 @@ def split_tensors(
     *,
     seed: int,
 ) -> list[TensorDataset]:
-    """Disjoint random parts of the given sizes, the same ones for the same seed."""
+    """Disjoint random parts of the given sizes, the same ones for the same seed.
+
+    Raises:
+        ValueError: if there are fewer examples than that, or inputs and targets are not as many.
+    """
+    nums = [len(tensor) if tensor.dim() else -1 for tensor in (inputs, targets)]
+    if nums[0] != nums[1] or min(sizes, default=0) < 0 or sum(sizes) > nums[0]:
+        raise ValueError(
+            f"expected as many inputs as targets, and parts of no more in all, got the shapes "
+            f"{tuple(inputs.shape)} and {tuple(targets.shape)}, and the sizes {tuple(sizes)}."
+        )
     order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(seed))
     parts = order[: sum(sizes)].split(list(sizes))
     return [TensorDataset(inputs[part], targets[part]) for part in parts]
@@ -135,10 +155,9 @@ def split_tensors(
 class Batches:
     """An endless stream of shuffled batches that can be entered at any step.
 
-    Step s is batch s mod n of epoch s // n, and an epoch's order depends on the seed and its number
-    alone, so a resumed run reads exactly what an uninterrupted one would have, random draws of the
-    data set among it (see `DrawnBatches`). The examples that do
-    not fill a last batch are left out of that epoch.
+    Step s is batch s mod n of epoch s // n, and an epoch's order depends on the seed and its number alone, so a
+    resumed run reads exactly what an uninterrupted one would have, random draws of the data set among it (see
+    `DrawnBatches`). The examples that do not fill a last batch are left out of that epoch.
 
     Args:
         num_workers: of the `DataLoader`, for datasets that are not tensors.
@@ -251,7 +270,7 @@ def in_order(
             # cut one after the other, as the first may be enough
             yield _pair([t[i : i + batch_size].to(device) for t in dataset.tensors])
         return
-    rows = torch.arange(num_examples(dataset)).split(batch_size)
+    rows = filter(len, torch.arange(num_examples(dataset)).split(batch_size))
     loader = DataLoader(
         DrawnBatches(dataset, collate=collate_fn or default_collate, seed=0),
         sampler=enumerate(part.tolist() for part in rows),

@@ -139,6 +139,7 @@ def step_flops(
     Of the plain forward passes of all of them, times `training_overhead`, which counts `counted` of them. The generator and torch's random
     state stay as they are.
     """
+    _check_whole(num=num, counted=counted, batch_size=batch_size)
     space = generator.space
     few = preview(sampler, space, _NUM_STEPS, rng=torch.Generator().manual_seed(0))
     num_steps = math.ceil(num * _NUM_STEPS / sum(map(len, few)))
@@ -178,6 +179,7 @@ def training_overhead(
     generated for one subnet after the other; where training generates those of a step together, it
     may do a little less. The generator and torch's random state stay as they are.
     """
+    _check_whole(steps=steps, counted=counted, batch_size=batch_size)
     batch: tuple[Any, Any] = next(
         data.batches(batch_size=batch_size, device=generator.device).starting_at(0)
     )
@@ -199,6 +201,11 @@ def training_overhead(
                 loss.backward()
     cost = _forward(generator.space, data)
     return counter.get_total_flops() / sum(cost(d.architecture) * d.share for d in some)
+
+
+def _check_whole(**numbers: int) -> None:
+    if wrong := {name: number for name, number in numbers.items() if number < 1}:
+        raise ValueError(f"{', '.join(wrong)} must be 1 or more, got {wrong}.")
 
 
 def _forward(space: SearchSpace, data: Data) -> Callable[[Architecture], int]:

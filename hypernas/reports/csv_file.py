@@ -3,7 +3,7 @@
 import csv
 import json
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pandas import DataFrame
@@ -17,8 +17,7 @@ def columns(path: Path) -> list[str]:
     Raises:
         ValueError: if there is none, or a name stands twice.
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        names = next(csv.reader(file), [])
+    _, names = next(_lines(path), (0, []))
     if not names:
         raise ValueError(f"{path} is empty: expected a line of column names.")
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -37,9 +36,7 @@ def read(path: Path, parsers: Mapping[str, Callable[[str], object]] | None = Non
     """
     parsers = parsers or {}
     names = columns(path)
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
-        lines = [(reader.line_num, cells) for cells in reader if cells][1:]
+    lines = [(number, cells) for number, cells in _lines(path) if cells][1:]
     if missing := [name for name in parsers if name not in names]:
         raise ValueError(
             f"{path} lacks the columns {missing}: expected {list(parsers)}, got {names}."
@@ -58,6 +55,23 @@ def read(path: Path, parsers: Mapping[str, Callable[[str], object]] | None = Non
     if not rows:
         raise ValueError(f"{path} has no rows below its column names.")
     return DataFrame(rows)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The lines of a file by their numbers, each cut into cells.
+
+    Raises:
+        ValueError: if it is no text, or no CSV file.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.reader(file)
+        try:
+            for cells in reader:
+                yield reader.line_num, cells
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise ValueError(
+                f"{path} is broken after line {reader.line_num}: expected CSV in UTF-8 ({error}). Get it again."
+            ) from None
 
 
 def _parsed(

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hypernas.border import checked
 from hypernas.events import Begun, Event, Stateful, Stepped
 from hypernas.events.stateful import State
 from hypernas.sampling.costs import Cost
@@ -41,6 +42,7 @@ class Shift(Timed, Stateful):
         ValueError: if bins or every is less than 1, strength negative, or another number not a share.
     """
 
+    @checked
     def __init__(
         self,
         *,

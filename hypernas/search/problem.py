@@ -3,6 +3,7 @@
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from hypernas.border import checked
 from hypernas.search.estimate import Estimate
 from hypernas.search.measure import Measure
 from hypernas.search.memory import Memory
@@ -42,6 +43,7 @@ class Constraint:
         return f"{self.name} {'<=' if self.at_most else '>='} {self.bound:g}"
 
 
+@checked
 @dataclass(frozen=True)
 class Problem:
     """Objectives and constraints over the architectures of a space.
@@ -55,6 +57,7 @@ class Problem:
 
     Raises:
         ValueError: if there is no objective, or two of one name.
+        TypeError: if a part is of another kind.
     """
 
     space: SearchSpace
@@ -65,8 +68,6 @@ class Problem:
     def __post_init__(self) -> None:
         object.__setattr__(self, "objectives", tuple(self.objectives))
         object.__setattr__(self, "constraints", tuple(self.constraints))
-        if not isinstance(self.known, Mapping):
-            raise TypeError(f"known must map names to measures, got {self.known!r:.200}.")
         known = {name: Memory.of(measure) for name, measure in self.known.items()}
         object.__setattr__(self, "known", known)
         names = [objective.name for objective in self.objectives]

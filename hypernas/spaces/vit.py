@@ -106,7 +106,7 @@ def vit(
             f"space=vit needs images of (channels, height, width), "
             f"got the shape {tuple(input_shape)}."
         )
-    if any(size % patch_size for size in input_shape[1:]):
+    if patch_size < 1 or any(size % patch_size for size in input_shape[1:]):
         raise ValueError(
             f"patch_size must divide the height and width of {tuple(input_shape[1:])}, "
             f"got {patch_size}."

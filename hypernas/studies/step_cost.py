@@ -18,7 +18,15 @@ def measure_steps(
     Args:
         steps: arm -> what computes step i of it, to its end (a GPU is waited for).
         warmup: rounds that are not counted.
+
+    Raises:
+        ValueError: if there is no arm, or no round that is counted.
     """
+    if not steps or rounds < 1 or warmup < 0:
+        raise ValueError(
+            f"expected one arm or more, rounds of 1 or more and warmup of 0 or more, got the arms {[*steps]}, "
+            f"rounds={rounds}, warmup={warmup}."
+        )
     ratios: dict[str, list[float]] = {name: [] for name in steps}
     for i in range(warmup + rounds):
         seconds = {}

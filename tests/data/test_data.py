@@ -1,3 +1,4 @@
+import dataclasses
 import gzip
 import itertools
 import random
@@ -219,3 +220,28 @@ def test_processes_that_read_a_data_set_give_the_batches_of_this_one():
         for stream in (data.batches(batch_size=4, num_workers=n) for n in (0, 1))
     )
     assert_close(there, here, rtol=0, atol=0)
+
+
+def test_what_is_no_data_set_of_that_many_examples_is_refused_in_words():
+    tensors = torch.zeros(6, 2), torch.zeros(6)
+    for inputs, targets, sizes in (
+        (*tensors, (4, 3)),
+        (*tensors, (-1,)),
+        (tensors[0], torch.zeros(5), (2,)),
+        (tensors[0], torch.tensor(1.0), (2,)),
+    ):
+        with pytest.raises(ValueError, match="expected as many inputs as targets"):
+            split_tensors(inputs, targets, sizes, seed=0)
+    with pytest.raises(TypeError, match="targets: expected Tensor"):
+        split_tensors(tensors[0], {"y": tensors[1]}, (2,), seed=0)
+    with pytest.raises(TypeError, match=r"got a mapping: give one of \['train', 'test'\]"):
+        next(in_order({"train": [1], "test": [2]}, batch_size=1))
+    assert list(in_order([], batch_size=2)) == []
+
+
+def test_a_split_that_there_is_not_or_has_no_example_is_refused():
+    data = digits()
+    with pytest.raises(ValueError, match="no split 'tset', expected one of"):
+        data.in_order("tset")
+    with pytest.raises(ValueError, match="an example or more of the split 'validation'"):
+        dataclasses.replace(data, validation=[]).example("validation")

@@ -77,6 +77,13 @@ def test_a_few_steps_that_are_counted_stand_for_all(sampler):
     assert_close(some, every, rtol=0.05, atol=0)
 
 
+def test_numbers_of_steps_below_one_are_refused_by_name():
+    with pytest.raises(ValueError, match=r"num must be 1 or more, got \{'num': 0\}"):
+        step_flops(
+            generators.shared(IMAGES), DATA, sampler=Uniform(), objective=CrossEntropy(), batch_size=4, num=0
+        )  # fmt: skip
+
+
 def test_a_budget_of_less_than_a_step_is_refused():
     budget = Budget.of(SPACE, DATA, Fixed(), reference_steps=10)
     assert budget.steps(0.1) == 1

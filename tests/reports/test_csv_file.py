@@ -64,3 +64,12 @@ def test_rows_of_one_key_are_refused_if_there_are_two_or_they_contradict_each_ot
     ):
         csv_file.agree(rows, ("arm",), ("value",), path)
     csv_file.agree(DataFrame({"a": [float("nan")] * 2}), (), ("a",), path)
+
+
+@pytest.mark.parametrize("content", [b"arm,seed\n\xff\xfe,1\n", b"arm\n" + b"a" * 200_000, b"\x80"])
+def test_what_is_no_text_or_no_table_is_refused_by_name(path, content):
+    path.write_bytes(content)
+    with pytest.raises(
+        ValueError, match=r"results\.csv is broken after line \d: expected CSV in UTF-8"
+    ):
+        csv_file.read(path)

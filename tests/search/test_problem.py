@@ -28,6 +28,12 @@ def test_a_problem_without_objectives_of_different_names_is_refused(objectives):
         Problem(plain(), objectives)
 
 
+@pytest.mark.parametrize("wrong", [{"objectives": ["loss"]}, {"constraints": "ms"}, {"known": [1]}])
+def test_a_problem_of_other_parts_is_refused_by_their_names(wrong):
+    with pytest.raises(TypeError, match=f"{next(iter(wrong))}: expected"):
+        Problem(**{"space": plain(), "objectives": [Objective("loss")], **wrong})
+
+
 def test_known_measures_are_told_of_what_the_problem_names():
     space = conditional()
     ms, size = measure(space, "ms", sum), measure(space, "size", len)

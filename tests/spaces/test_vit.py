@@ -98,6 +98,7 @@ def test_the_mean_over_patches_does_not_depend_on_their_order_without_positions(
     [
         ({"input_shape": (3, 16)}, r"needs images of \(channels, height, width\)"),
         ({"patch_size": 5}, r"must divide the height and width of \(16, 16\), got 5"),
+        ({"patch_size": 0}, r"must divide the height and width of \(16, 16\), got 0"),
         ({"pool": "max"}, "pool must be class or mean, got 'max'"),
     ],
 )

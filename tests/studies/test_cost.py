@@ -54,3 +54,9 @@ def test_memory_is_what_steps_add_to_what_was_held_before():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(done.stdout) == pytest.approx(70, abs=15)
+
+
+@pytest.mark.parametrize("options", [{"steps": {}}, {"rounds": 0}, {"warmup": -1}])
+def test_a_comparison_of_no_arms_or_no_rounds_is_refused(options):
+    with pytest.raises(ValueError, match="expected one arm or more, rounds of 1 or more"):
+        measure_steps(**{"steps": {"a": lambda i: None}, **options})
