@@ -1,4 +1,4 @@
-"""What is installed from the wheel holds all that a step needs, and compiles its native part where it is."""
+"""The wheel: installed, it holds all that a step needs, and compiles its native part where it is."""
 
 import os
 import subprocess

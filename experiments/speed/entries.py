@@ -1,4 +1,4 @@
-"""How a step as training takes it grows with K, beside the bytes that an update cannot do without."""
+"""Growth with K of a step as training takes it, beside the bytes that an update cannot do without."""
 
 import torch
 from clock import Clock, Ready

@@ -29,7 +29,8 @@ def read_idx(path: Path, dim: int) -> Tensor:  # shape: as the file says, of dim
             )
         shape = [int(size) for size in np.frombuffer(sizes[: len(sizes) // 4 * 4], dtype=">u4")]
         num = math.prod(shape)
-        if len(shape) < dim or num > _LARGEST:
+        widest = math.prod(max(size, 1) for size in shape)  # a size of 0 hides no impossible one
+        if len(shape) < dim or widest > _LARGEST:
             raise ValueError(
                 f"{path} states the sizes {shape}: expected {dim} sizes of at most {_LARGEST:,} bytes "
                 f"in all. Get it again."

@@ -1,5 +1,6 @@
 """Estimates of measures that are too slow for thousands of architectures."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypernas.predictors import GaussianProcess, Predictor
 from hypernas.search.measure import Measure
 from hypernas.search.memory import Memory
 from hypernas.space import Architecture, SearchSpace
+from hypernas.training.settings import check_ranges
 
 _FITTED = 512  # architectures at most that a predictor is fitted to
 _GROWTH = 1.25  # of what was computed, until a predictor is fitted again
@@ -22,9 +24,12 @@ class Estimate(Memory):
 
     Args:
         measure: what is computed.
-        num_samples: random architectures, computed at the first call; a space of no more is computed whole.
+        num_samples: random architectures, computed at the first call, 2 or more; a space of no more is computed whole.
         predictor: a function of the space -> a new predictor.
         seed: of the sample.
+
+    Raises:
+        ValueError: if a setting is out of its range.
     """
 
     def __init__(
@@ -37,6 +42,9 @@ class Estimate(Memory):
         seed: int = 0,
     ) -> None:
         super().__init__(measure)
+        check_ranges(
+            "Estimate", num_samples=(num_samples, (2, math.inf)), seed=(seed, (0, math.inf))
+        )
         self._space = space
         self._num_samples = num_samples
         self._new_predictor = predictor

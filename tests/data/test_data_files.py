@@ -84,6 +84,21 @@ def test_a_file_of_other_bytes_tells_what_was_expected(tmp_path, content, told):
         read_idx(path, 1)
 
 
+@pytest.mark.parametrize("sizes", [(0, 2**32 - 1, 2**32 - 1), (2**16, 0, 2**15)])
+def test_a_size_of_zero_hides_no_sizes_that_cannot_be(tmp_path, sizes):
+    path = tmp_path / "images"
+    whole = bytes([0, 0, 8, 3]) + b"".join(size.to_bytes(4, "big") for size in sizes)
+    path.write_bytes(whole)
+    with pytest.raises(ValueError, match="images states the sizes"):
+        read_idx(path, 3)
+
+
+def test_an_array_of_no_images_is_read(tmp_path):
+    path = tmp_path / "images"
+    path.write_bytes(bytes([0, 0, 8, 3]) + bytes([0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 7]))
+    assert read_idx(path, 3).shape == (0, 5, 7)
+
+
 @pytest.mark.parametrize(("suffix", "pack"), [("gz", gzip.compress), ("xz", lzma.compress)])
 def test_an_archive_is_unpacked_no_further_than_it_may_go(tmp_path, suffix, pack):
     path = tmp_path / f"bomb.{suffix}"

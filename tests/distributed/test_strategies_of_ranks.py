@@ -70,6 +70,13 @@ def test_two_ranks_take_the_strategic_steps_of_one_process(pair):
             assert_close(found[2], final, rtol=1e-6, atol=1e-9)
 
 
+def assert_as_one_process(pair, trained):
+    """Two ranks end with the parameters of one process."""
+    expected = trained(ProcessGroup())
+    for found in pair(trained):
+        assert_close(found, expected, rtol=1e-6, atol=1e-9)
+
+
 def contested(ranks):
     generator = made("hypernas").double()
     Training(steps=3, batch_size=16).run(
@@ -83,9 +90,7 @@ def contested(ranks):
 
 
 def test_ranks_decide_alike_after_a_look_at_candidates(pair):
-    expected = contested(ProcessGroup())
-    for found in pair(contested):
-        assert_close(found, expected, rtol=1e-6, atol=1e-9)
+    assert_as_one_process(pair, contested)
 
 
 def big(ranks):
@@ -111,9 +116,7 @@ def big(ranks):
 
 
 def test_two_ranks_take_the_steps_of_one_process_on_a_changed_space(pair):
-    expected = big(ProcessGroup())
-    for found in pair(big):
-        assert_close(found, expected, rtol=1e-6, atol=1e-9)
+    assert_as_one_process(pair, big)
 
 
 def once_for_all(ranks, shard_banks=False):
@@ -131,9 +134,7 @@ def once_for_all(ranks, shard_banks=False):
 
 
 def test_ranks_keep_the_same_teacher_and_refuse_to_where_none_holds_all(pair):
-    expected = once_for_all(ProcessGroup())
-    for found in pair(once_for_all):
-        assert_close(found, expected, rtol=1e-6, atol=1e-9)
+    assert_as_one_process(pair, once_for_all)
     for error in pair(once_for_all, True):
         assert "FrozenLargest looks at all of the generator" in str(error)
 
@@ -151,9 +152,7 @@ def shifted(ranks):
 
 
 def test_ranks_shift_alike(pair):
-    expected = shifted(ProcessGroup())
-    for found in pair(shifted):
-        assert_close(found, expected, rtol=1e-6, atol=1e-9)
+    assert_as_one_process(pair, shifted)
 
 
 class Named(NamedTuple):

@@ -120,3 +120,8 @@ def test_operations_and_memory_that_an_aim_limits_are_estimated():
     known = problem_of(space, Aim(objectives=["parameters"], constraints=limits), measures).known
     kinds = {name: isinstance(known[name], Estimate) for name in limits}
     assert kinds == {"parameters": False, "flops": True, "memory": True}
+
+
+def test_a_sample_of_which_nothing_can_be_learned_is_refused():
+    with pytest.raises(ValueError, match="num_samples"):
+        Estimate(measure(LARGE, "dear", sum), LARGE, num_samples=1)
