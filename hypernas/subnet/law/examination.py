@@ -26,7 +26,7 @@ class Examination:
     @property
     def decided(self) -> bool:
         """True if the law holds for all of them, under the layouts."""
-        return all(verdict.state != "undecided" for verdict in self.verdicts)
+        return all(v.state != "undecided" and not v.at_risk for v in self.verdicts)
 
     def __str__(self) -> str:
         lines = [str(verdict) for verdict in self.verdicts]
@@ -49,13 +49,12 @@ def examine(space: SearchSpace, probes: Iterable[Probe], *, inputs: Any = None) 
     seen: list[tuple[Probe, Verdict]] = []
     for probe in probes:
         verdict = judge(space, probe, layouts={**given, **found}, inputs=inputs)
-        if verdict.state != "holds" and found:
+        if not verdict.agrees and found:
             other = judge(space, probe, layouts=given, inputs=inputs)
             merged = {**found, **other.layouts}
-            decided = [p for p, v in seen if v.state != "undecided"]
+            decided = [p for p, v in seen if v.agrees or v.state == "broken"]
             if other.state == "broken" and all(
-                judge(space, p, layouts={**given, **merged}, inputs=inputs).state == "holds"
-                for p in decided
+                judge(space, p, layouts={**given, **merged}, inputs=inputs).agrees for p in decided
             ):
                 verdict, found = other, merged
         elif verdict.state == "broken":
@@ -70,7 +69,7 @@ def check(space: SearchSpace, *, inputs: Any = None) -> Examination:
 
     A subnet run with its weights must compute what the largest network does with those weights padded
     by zeros. Each verdict says "holds", "broken" with the layouts under which it holds, or "undecided"
-    with the reason; printing the result shows them all.
+    with the reason, such as parameters that the inputs never reach; printing the result shows them all.
 
     Args:
         space: its layouts are tested, those of other parameters are looked for.

@@ -9,7 +9,7 @@ No name of a module or parameter counts; sizes with names only order the candida
 import itertools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -28,12 +28,14 @@ from hypernas.subnet.law.inputs import guesses
 from hypernas.subnet.law.network import Network
 from hypernas.subnet.law.padding import refusal_of_padding
 from hypernas.subnet.law.pair import Pair
+from hypernas.subnet.law.reach import take_alike, unreached
 from hypernas.subnet.law.search import cure, suspected
 from hypernas.subnet.law.verdict import Verdict
 from hypernas.subnet.law.watch import Departed, Incomparable
 from hypernas.subnet.norms import norm_statistics
 from hypernas.subnet.skeleton import build_skeleton
 
+_MOST_NAMES = 4  # in a reason
 _FREE = ("rows", "columns")
 _SPATIAL = ("kernel",), ("height", "width"), ("depth", "height", "width")
 
@@ -81,7 +83,7 @@ def judge(
     for given in [Arguments.of(inputs)] if inputs is not None else guesses(large.module):
         try:
             pair = Pair((large, small), architectures, given, slices, fixed)
-            verdict = _followed(probe, pair, space, layouts)
+            verdict = _reaching(pair, _followed(probe, pair, layouts, at_risk), at_risk)
             error = refusal_of_padding(small, given)
             return replace(verdict, unpadded=_words(error)) if error else verdict
         except Incomparable:
@@ -132,7 +134,24 @@ def _slices(
     return found, misfits
 
 
-def _followed(probe: Probe, pair: Pair, space: SearchSpace, layouts: Mapping[str, Any]) -> Verdict:
+def _reaching(pair: Pair, verdict: Verdict, at_risk: Iterable[str]) -> Verdict:
+    """The verdict, if it is not undecided anyway, but of what the inputs do not reach."""
+    if verdict.state == "undecided":
+        return verdict
+    left = unreached(pair, [n for n in at_risk if layout_of(n, verdict.layouts) is None])
+    if not left:
+        return verdict
+    names = ", ".join(left[:_MOST_NAMES])
+    more = f" and {len(left) - _MOST_NAMES} more" if left[_MOST_NAMES:] else ""
+    why = f"nothing that the inputs give depends on {names}{more}: more of them, or others, may"
+    if verdict.state == "broken":
+        return replace(verdict, because=f"{verdict.because}; {why}", at_risk=left)
+    return replace(verdict, state="undecided", because=why, at_risk=left, unreached=True)
+
+
+def _followed(
+    probe: Probe, pair: Pair, layouts: Mapping[str, Any], at_risk: Iterable[str]
+) -> Verdict:
     """The verdict on two networks that run."""
     fault = _fault(pair)
     if fault is None and not pair.taken:
@@ -146,6 +165,7 @@ def _followed(probe: Probe, pair: Pair, space: SearchSpace, layouts: Mapping[str
             at_risk=suspected(pair, fault),
             place=fault.path,
         )
+    take_alike(pair, at_risk)
     found = _written(pair)
     again, misfits = _slices(
         pair.large.module, pair.small.module, {**layouts, **found}, pair.architectures

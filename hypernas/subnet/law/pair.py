@@ -1,7 +1,9 @@
 """A small network followed, layer by layer, by the largest one that runs on its padded weights."""
 
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +16,7 @@ from hypernas.subnet.law.candidates import Candidate, Sizes, candidates, named_s
 from hypernas.subnet.law.classes import Unit
 from hypernas.subnet.law.inputs import copied
 from hypernas.subnet.law.match import Unknown, compared, tensors
-from hypernas.subnet.law.network import Network
+from hypernas.subnet.law.network import After, Before, Network
 from hypernas.subnet.law.scalars import Scalars
 from hypernas.subnet.law.watch import Call, Departed, Incomparable, Watch
 from hypernas.subnet.law.weights import drawn
@@ -60,18 +62,27 @@ class Pair:
         self._untrained = set(self.small.target.fixed.parameters)
         self._calls: dict[tuple[str, int], Call] = {}
         self._inputs: dict[tuple[str, int], list[Tensor]] = {}
-        buffers = dict(self.small.module.named_buffers())
-        self.outputs = self.small.run(
-            self._weights,
-            copied(arguments),
-            buffers={name: buffer.clone() for name, buffer in buffers.items()},
-            scalars=self.scalars,
-            follow=False,
-            before=self._note_inputs,
-            after=self._note_outputs,
-        )
-        self._buffers = self._padded_buffers(buffers)
+        self.outputs = self._computed({}, self.scalars, self._note_inputs, self._note_outputs)
+        self._buffers = self._padded_buffers(dict(self.small.module.named_buffers()))
         self._padded: dict[str, Tensor] = {}
+
+    def again(self, others: Mapping[str, Tensor], *, after: After) -> Any:
+        """Outputs of the small network with other weights for some parameters; see `Network.run`."""
+        return self._computed(others, Scalars(), lambda *_: None, after)
+
+    def _computed(
+        self, others: Mapping[str, Tensor], scalars: Scalars, before: Before, after: After
+    ) -> Any:
+        buffers = self.small.module.named_buffers()
+        return self.small.run(
+            {**self._weights, **others},
+            copied(self.arguments),
+            buffers={name: buffer.clone() for name, buffer in buffers},
+            scalars=scalars,
+            follow=False,
+            before=before,
+            after=after,
+        )
 
     def _note_inputs(self, path: str, time: int, module: nn.Module, given: Arguments) -> None:
         if path in self.small.leaves:
@@ -219,3 +230,10 @@ class Pair:
     def call(self, path: str, time: int) -> Call | None:
         """The small network's call of a layer: what it read and put out."""
         return self._calls.get((path, time))
+
+    def calls(self, path: str) -> Iterator[Call]:
+        """The small network's calls of a layer, in their order."""
+        for time in itertools.count():
+            if (call := self.call(path, time)) is None:
+                return
+            yield call

@@ -76,7 +76,7 @@ def _trials(pair: Pair, fault: Departed) -> Iterator[dict[Unit, Candidate]]:
             key = frozenset((unit, c.taken.indices) for unit, c in others.items())
             if key not in tried:
                 tried.add(key)
-                yield _everywhere(pair, others)
+                yield everywhere(pair, others)
 
 
 def _suspects(pair: Pair, fault: Departed) -> Iterator[list[Unit]]:
@@ -111,7 +111,7 @@ def _rows(pair: Pair, path: str) -> list[Unit]:
     return [u for u in units if u[1] == axis or len(pair.slices[u[0]].axes) == 1]
 
 
-def _everywhere(pair: Pair, others: Mapping[Unit, Candidate]) -> dict[Unit, Candidate]:
+def everywhere(pair: Pair, others: Mapping[Unit, Candidate]) -> dict[Unit, Candidate]:
     """The same expressions for the parameters of like names, in other blocks too."""
     found = dict(others)
     likes: dict[tuple[str, int], Candidate] = {

@@ -21,6 +21,7 @@ class Verdict:
         layouts: parameter pattern -> layout under which it holds, where it is broken.
         doubts: parameter -> layout that its sizes suggest, where none is proved and a prefix is as doubtful.
         at_risk: sliced parameters of which nothing proves the slices right, and whose layout is not written.
+        unreached: True if all agrees that was compared, but the inputs do not reach what is at risk.
         place: the layer at which the networks depart, if they do.
         unpadded: the error of a network that runs, but not on padded examples.
     """
@@ -31,8 +32,14 @@ class Verdict:
     layouts: Mapping[str, str] = field(default_factory=dict)
     doubts: Mapping[str, str] = field(default_factory=dict)
     at_risk: tuple[str, ...] = ()
+    unreached: bool = False
     place: str | None = None
     unpadded: str = ""
+
+    @property
+    def agrees(self) -> bool:
+        """True if nothing that was compared speaks against the layouts."""
+        return self.state == "holds" or self.unreached
 
     def __str__(self) -> str:
         text = f"{self.subject}: {self.state}"
