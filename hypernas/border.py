@@ -2,9 +2,10 @@
 
 import functools
 import inspect
+import itertools
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any, TypeVar
@@ -26,7 +27,7 @@ def checked(called: Called) -> Called:
     """Refuse arguments of another kind than the annotations of a function say; for a class, of its constructor.
 
     What an annotation says is held to where that tells values apart without calling any: classes, unions, and the
-    items of lists. A whole number is a number, whatever has items in order is a list, and no text is one.
+    items of lists and mappings. A whole number is a number, whatever has items in order is a list, and no text is one.
 
     Raises:
         TypeError: on the call, naming each argument with what was expected and what came.
@@ -108,7 +109,9 @@ def _has_items(hint: Any) -> bool:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return any(map(_has_items, args))
-    return origin in (Sequence, tuple, list) and bool(args)
+    if origin in (Mapping, dict):
+        return args[-1:] != (Any,)
+    return origin in (Sequence, tuple, list, Iterable, Collection) and bool(args)
 
 
 def _each(signature: inspect.Signature, key: str, hint: Any) -> Any:
@@ -143,7 +146,11 @@ def fits(value: object, hint: Any) -> bool:
         return _is_list(value) and _items_fit(value, args)
     if isinstance(value, str | bytes) and issubclass(kind, Iterable):
         return kind in (str, bytes) and isinstance(value, kind)
-    return isinstance(value, _WIDE.get(kind, kind))
+    if not isinstance(value, _WIDE.get(kind, kind)):
+        return False
+    if kind in (Mapping, dict) and isinstance(value, Mapping):
+        return not _has_items(hint) or _entries_fit(value, args)
+    return kind not in (Iterable, Collection) or _items_fit(value, args)
 
 
 def _is_list(value: object) -> bool:
@@ -154,10 +161,21 @@ def _is_list(value: object) -> bool:
 
 
 def _items_fit(value: Any, args: tuple[Any, ...]) -> bool:
-    """True if the items of a list or a tuple are of the kind that its annotation says, if that is one."""
-    if not isinstance(value, list | tuple) or not (len(args) == 1 or args[-1:] == (Ellipsis,)):
+    """True if the items of a list or a tuple are of the kind that its annotation says, if that is one.
+
+    Those of a mapping that is gone through are its keys; other things could be gone through only once.
+    """
+    if not isinstance(value, list | tuple | Mapping) or not (
+        len(args) == 1 or args[-1:] == (Ellipsis,)
+    ):
         return True
-    return all(fits(item, args[0]) for item in value[:_LOOKED_AT])
+    return all(fits(item, args[0]) for item in itertools.islice(value, _LOOKED_AT))
+
+
+def _entries_fit(value: Mapping[Any, Any], args: tuple[Any, ...]) -> bool:
+    """True if the first keys and items of a mapping are of the kinds that its annotation says."""
+    some = itertools.islice(value.items(), _LOOKED_AT)
+    return all(fits(key, args[0]) and fits(item, args[1]) for key, item in some)
 
 
 def _words(hint: Any) -> str:

@@ -3,7 +3,7 @@
 import functools
 import inspect
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Literal
@@ -43,7 +43,9 @@ class Line:
         (str, ["a"], [b"a", 1]),
         (tuple[int, ...], [(1, 2), [1, 2], ()], [3, "ab", (1, "a")]),
         (Sequence[str], [["a"], ("a",), np.array(["a"])], ["ab", [1], {"a": 1}, None]),
-        (Mapping[str, int], [{"a": 1}, {}], ["a", None, [1]]),
+        (Mapping[str, int], [{"a": 1}, {}], ["a", None, [1], {"a": "b"}, {1: 1}]),
+        (Mapping[str, Any], [{"a": None}, {3: 4}], ["a", None]),
+        (Iterable[int], [[1], (), {1: 2}, iter("a")], [["a"], {"a": 1}, "ab", 3]),
         (int | None, [1, None], ["a"]),
         (Literal["a", "b"], ["a", "c"], [1, None]),
         (Callable[[int], int], [len, functools.partial(len)], [3]),

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
 
 from hypernas.border import checked
 from hypernas.evaluation.gap import Measure
-from hypernas.space.architecture import Architecture
 
-Score = Callable[[Architecture, int, int], float]  # architecture, seed, steps -> measure
+Score = Callable[[Any, int, int], float]  # subnet, seed, steps -> measure
 
 
 CONFIDENCE = 0.9  # of the bound on what more steps would still gain
@@ -41,7 +41,7 @@ class Plateau:
 @checked
 def find_plateau(
     score: Score,
-    subnets: Mapping[str, Architecture],
+    subnets: Mapping[str, Any],
     *,
     steps: int,
     seeds: Sequence[int],

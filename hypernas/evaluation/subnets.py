@@ -70,7 +70,7 @@ class Evaluation:
 def evaluate(
     generator: Generator,
     data: Data,
-    subnets: Mapping[str, Architecture],
+    subnets: Mapping[str, Mapping[str, Any]],
     *,
     objective: Objective,
     split: str = "test",
@@ -93,7 +93,8 @@ def evaluate(
     example = data.example(num=1)
     rest = None if condition is None else condition.rest
     example = example if rest is None else rest(example)
-    for label, architecture in subnets.items():
+    chosen = {label: generator.space.architecture(values) for label, values in subnets.items()}
+    for label, architecture in chosen.items():
         statistics, model = _models(generator, architecture, condition, batches)
         own = data.in_order(split, device=device)
         inherited = assess(model(None), own, objective, rest=rest)

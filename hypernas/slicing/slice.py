@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hypernas.border import checked
 from hypernas.slicing.fused import cut_groups, ruling_layout
 from hypernas.slicing.layout import Layout, owners, plain_name
 from hypernas.slicing.positions import Positions, positions
@@ -274,6 +275,7 @@ def prefix(large: tuple[int, ...], small: tuple[int, ...]) -> Slice:
     return Slice(tuple(Axis((b,), (slice(0, s),)) for b, s in zip(large, small, strict=True)))
 
 
+@checked
 def spatial_axes(owner: nn.Module, name: str) -> range:
     """Axes that run over space, of a parameter which a module owns: those of a kernel."""
     kernel = plain_name(name).endswith(("weight", "weight_v"))
@@ -294,6 +296,12 @@ def _shape(module: nn.Module, name: str) -> tuple[int, ...]:
         )
     *path, leaf = name.split(".")
     owner: Any = module
-    for part in path:
-        owner = owner._modules[part]  # `get_submodule` takes a quarter of the time of a slice
-    return tuple(getattr(owner, leaf).shape)
+    try:
+        for part in path:
+            owner = owner._modules[part]  # `get_submodule` takes a quarter of the time of a slice
+        return tuple(getattr(owner, leaf).shape)
+    except (AttributeError, KeyError):
+        known = [name for name, _ in module.named_parameters()]
+        raise ValueError(
+            f"{type(module).__name__} has no parameter {name!r}, expected one of {known}."
+        ) from None

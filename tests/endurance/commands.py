@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
+from process import typed
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny_study import Here
 
@@ -45,6 +46,34 @@ _BASE: dict[str, Any] = {
     "device": "cpu",
     "threads": 1,
 }
+FAST = [  # the same run, as it is typed
+    *("experiment=fast", "space.depths=[1,2]", "space.widths=[8,16]", "sampling=sandwich"),
+    *(
+        "training.steps=12",
+        "training.batch_size=32",
+        "training.log_every=5",
+        "seed=3",
+        "device=cpu",
+    ),
+    *("callbacks.validation.num_subnets=1", "callbacks.validation.every=6", "threads=1"),
+    *("callbacks.checkpoints.every=2",),
+]
+_GROWTH = [
+    *("space=mlp", "space.depths=[1,2]", "space.widths=[8,16]", "members=[smallest,smallest]"),
+    *(
+        "member_training.steps=4",
+        "training.steps=6",
+        "training.log_every=5",
+        "seed=3",
+        "device=cpu",
+    ),
+    *(
+        "calibration_batches=2",
+        "callbacks.validation.num_subnets=1",
+        "callbacks.validation.every=3",
+    ),
+    *("callbacks.checkpoints.every=2", "threads=1"),
+]
 _GENERATORS = ("shared", "hypernas", "mos_layer", "mos_neuron", "acdc", "Standalone")
 
 
@@ -78,7 +107,21 @@ class Train(Command):
         hypernas.train(self.settings, folder, resume=resume)
 
     def end(self, folder: Path) -> dict[str, bytes]:
-        return _states(folder)
+        return states(folder)
+
+
+class Typed(Command):
+    """A command as it is typed, that goes on by resume=."""
+
+    def __init__(self, name: str, *overrides: str) -> None:
+        self.name, self.overrides = name, overrides
+
+    def begin(self, folder: Path, *, resume: bool) -> None:
+        own = [f"resume={folder}"] if resume else [*self.overrides, f"hydra.run.dir={folder}"]
+        typed(self.name, *own)
+
+    def end(self, folder: Path) -> dict[str, bytes]:
+        return states(folder)
 
 
 class Grow(Command):
@@ -98,7 +141,7 @@ class Grow(Command):
         hypernas.grow(settings, folder, resume=resume)
 
     def end(self, folder: Path) -> dict[str, bytes]:
-        return _states(folder)
+        return states(folder)
 
 
 class Search(Command):
@@ -146,13 +189,15 @@ class Study(Command):
 
 COMMANDS: dict[str, Command] = {
     **{f"train {name}": Train(name) for name in _GENERATORS},
+    "typed train": Typed("train", *FAST),
+    "typed grow": Typed("grow", *_GROWTH),
     "grow": Grow(),
     "search": Search(),
     "study": Study(),
 }
 
 
-def _states(folder: Path) -> dict[str, bytes]:
+def states(folder: Path) -> dict[str, bytes]:
     """The last checkpoints in a folder, but for their manifests, and the logs beside them."""
     found = {}
     for place in sorted(folder.rglob("checkpoints")):

@@ -7,61 +7,31 @@ moments fall on saves, validation and start-up as often as these last.
 import math
 import os
 import random
-import signal
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from commands import COMMANDS, Command
+from process import Refused, forked, killed
 
 
 def _begin(command: Command, folder: Path) -> None:
     """What a user does: the same command, and if that says so, going on."""
     try:
         command.begin(folder, resume=False)
-    except FileExistsError as error:
+    except (FileExistsError, Refused) as error:
         if "resume=" not in str(error):
             raise
         command.begin(folder, resume=True)
 
 
 def _forked(command: Command, folder: Path) -> int:
-    """The id of a process that does it, and ends with 0; with 1 if it was refused."""
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 1
-    try:
-        torch.set_num_threads(1)
-        with _log(folder).open("a") as log:
-            os.dup2(log.fileno(), 1)
-            os.dup2(log.fileno(), 2)
-            try:
-                _begin(command, folder)
-                status = 0
-            except Exception as error:
-                log.write(f"{type(error).__name__}: {error}\n")
-    finally:
-        os._exit(status)
+    return forked(lambda: _begin(command, folder), _log(folder))
 
 
 def _log(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.log")
-
-
-def _killed(pid: int, after: float) -> int | None:
-    """The exit status of a process that had some seconds; None if it was killed."""
-    end = time.monotonic() + after
-    while time.monotonic() < end:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.002)
-    os.kill(pid, signal.SIGKILL)
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    return None if status == -signal.SIGKILL else status
 
 
 def trials(
@@ -86,7 +56,7 @@ def trials(
             while status is None:
                 # The last start is left alone: on a busy machine none may be as fast as the first was.
                 after = drawn.uniform(0, 1.05 * lasts) if kills < each else math.inf
-                status = _killed(_forked(command, run), after)
+                status = killed(_forked(command, run), after)
                 kills += status is None
             ends += 1
             if status:

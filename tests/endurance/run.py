@@ -6,6 +6,8 @@ flips     bits flipped in, and ends cut off, every kind of file that is read bac
 writers   two to eight processes on one cache, file or folder (a hundredth as many, for each kind)
 cost      time of a checkpoint of 100 million weights against one without checksums and flushes
 kills     SIGKILL at random moments of train, grow, search and study, and the same command again (a tenth as many)
+ranks     SIGKILL of one of two ranks, or of both, and the command again (a tenth as many)
+launched  the same of ranks that torchrun starts
 
 In the table `silent` counts what differed without a word, and `raw` what was refused without saying which
 file it is, or was a dead end; both must be 0.
@@ -56,6 +58,7 @@ def main() -> int:
     import cost
     import flips
     import kills
+    import ranks
     import torch
     import writers
     from commands import COMMANDS
@@ -71,6 +74,8 @@ def main() -> int:
         "writers": (writers.trials, max(1, options.trials // 100)),
         "cost": (cost.trials, options.weights),
         "kills": (partial(kills.trials, commands=commands), max(1, options.trials // 10)),
+        "ranks": (partial(ranks.trials, kind="forked"), max(1, options.trials // 10)),
+        "launched": (partial(ranks.trials, kind="launched"), max(1, options.trials // 10)),
     }
     wrong = 0
     table = csv.DictWriter(sys.stdout, COLUMNS, restval=0, lineterminator="\n")

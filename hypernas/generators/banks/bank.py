@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor, nn
 
+from hypernas.border import checked
 from hypernas.generators.children import children
 from hypernas.generators.generator import ParameterGroup
 from hypernas.generators.start.mixes import cannot_hold, too_small, with_mix
@@ -59,6 +60,7 @@ class PerParameterBank(Bank, StartableBank):
         ValueError: if a parameter is to have less than one expert.
     """
 
+    @checked
     def __init__(
         self,
         supernet: Supernet,

@@ -4,6 +4,7 @@ import os
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -17,7 +18,7 @@ from hypernas.subnet.norms import norm_statistics
 from hypernas.subnet.skeleton import build_skeleton
 from hypernas.subnet.target import generated_shapes, weight_shapes
 
-Start = nn.Module | Mapping[str, Tensor] | str | os.PathLike[str]
+Start = nn.Module | Mapping[str, Any] | str | os.PathLike[str]  # a mapping is of tensors
 
 _SHOWN = 6  # names of a long list that a sentence gives
 
