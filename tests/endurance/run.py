@@ -7,6 +7,7 @@ writers   two to eight processes on one cache, file or folder (a hundredth as ma
 cost      time of a checkpoint of 100 million weights against one without checksums and flushes
 kills     SIGKILL at random moments of train, grow, search and study, and the same command again (a tenth as many)
 ranks     SIGKILL of one of two ranks, or of both, and the command again (a tenth as many)
+memory    of --trials steps over thousands of architectures, its slope as the ratio
 launched  the same of ranks that torchrun starts
 
 In the table `silent` counts what differed without a word, and `raw` what was refused without saying which
@@ -58,6 +59,7 @@ def main() -> int:
     import cost
     import flips
     import kills
+    import memory
     import ranks
     import torch
     import writers
@@ -74,6 +76,7 @@ def main() -> int:
         "writers": (writers.trials, max(1, options.trials // 100)),
         "cost": (cost.trials, options.weights),
         "kills": (partial(kills.trials, commands=commands), max(1, options.trials // 10)),
+        "memory": (memory.trials, options.trials),
         "ranks": (partial(ranks.trials, kind="forked"), max(1, options.trials // 10)),
         "launched": (partial(ranks.trials, kind="launched"), max(1, options.trials // 10)),
     }
