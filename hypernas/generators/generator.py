@@ -29,6 +29,7 @@ from hypernas.subnet.skeleton import (
 from hypernas.subnet.subnet import Slices, Subnet
 from hypernas.subnet.supernet import Supernet
 from hypernas.subnet.target import Target, check_weights, placing
+from hypernas.subnet.transforms import untransformed
 
 Given = Mapping[str, Any] | Subnet  # an architecture, or what it was resolved to
 
@@ -157,6 +158,7 @@ class Generator(nn.Module, ABC):
             raise ValueError(_misfit(self.condition_dim, condition))
         return found.under(condition)
 
+    @untransformed()
     def _resolved(self, architecture: Architecture) -> Subnet:
         like = self._like
         anatomy = build_anatomy(self.space, architecture).moved(placing(like.device, like.dtype))

@@ -21,6 +21,7 @@ from hypernas.mixing.mix import (
 )
 from hypernas.mixing.part import Part, is_plain, part_of
 from hypernas.slicing import Slice
+from hypernas.subnet.transforms import transformed
 
 
 class _Part(NamedTuple):
@@ -84,6 +85,12 @@ def mix_all(
         bank: parameter name -> stack of K tensors; each name is read once.
         subnets: for each, the coefficients of the parameters that have any, and all the slices.
     """
+    if transformed():
+        stacks = {name: bank(name) for _, slices in subnets for name in slices}
+        return [
+            {n: mix(stacks[n], own.get(n, PLAIN), where) for n, where in slices.items()}
+            for own, slices in subnets
+        ]
     tensors: list[Tensor] = []
     position: dict[int, int] = {}
 
