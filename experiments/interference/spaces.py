@@ -1,0 +1,225 @@
+"""Spaces that differ in what is elastic, each over a small network on embedded or given data."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+from hypernas import SearchSpace
+from hypernas.data import Data, digits, mnist1d, tiny_shakespeare
+from hypernas.spaces import conv1d, conv2d, transformer_lm
+
+FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "sine": torch.sin,
+    "bell": lambda x: torch.exp(-x.square()),
+}
+CHANNELS = 16
+
+
+@dataclass(frozen=True)
+class Task:
+    """A space and its data.
+
+    Attributes:
+        data: their name.
+        elastic: what the subnets differ in, in a few words.
+        make: data -> space.
+    """
+
+    data: str
+    elastic: str
+    make: Callable[[Data], SearchSpace]
+
+
+class SignalBlock(nn.Module):
+    """x + norm(layer(x)), and of a function where one is given."""
+
+    def __init__(self, layer: nn.Module, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.layer, self.norm, self.function = layer, nn.BatchNorm1d(CHANNELS), function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.function(self.norm(self.layer(x)))
+
+
+class SignalNet(nn.Module):
+    """An entry of stride 2, three blocks, and a linear head on the mean and the maximum over time."""
+
+    def __init__(self, blocks: list[nn.Module]) -> None:
+        super().__init__()
+        self.enter = nn.Conv1d(1, CHANNELS, 5, stride=2, padding=2)
+        self.blocks, self.head = nn.Sequential(*blocks), nn.Linear(2 * CHANNELS, 10)
+
+    def forward(self, x: Tensor) -> Tensor:  # shape: (N, 1, T)
+        x = self.blocks(self.enter(x).relu())
+        return self.head(torch.cat([x.mean(2), x.amax(2)], 1))
+
+
+class Operations(nn.Module):
+    """One of several layers, each with weights of its own; those that are not chosen are not built."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        made: dict[str, Callable[[], nn.Module]] = {
+            "convolution": lambda: nn.Conv1d(CHANNELS, CHANNELS, 5, padding=2),
+            "depthwise": lambda: nn.Conv1d(
+                CHANNELS, CHANNELS, 9, padding=8, dilation=2, groups=CHANNELS
+            ),
+            "pointwise": lambda: nn.Conv1d(CHANNELS, CHANNELS, 1),
+            "pooling": lambda: nn.MaxPool1d(3, stride=1, padding=1),
+        }
+        self.add_module(kind, made[kind]())
+
+    def forward(self, x: Tensor) -> Tensor:
+        (layer,) = self.children()
+        return layer(x)
+
+
+def convolution(dilation: int = 1) -> nn.Module:
+    return nn.Conv1d(CHANNELS, CHANNELS, 5, padding=2 * dilation, dilation=dilation)
+
+
+def operations(a: Any) -> nn.Module:
+    return SignalNet([SignalBlock(Operations(a[f"kind_{i}"]), torch.relu) for i in range(3)])
+
+
+def functions(a: Any) -> nn.Module:
+    return SignalNet([SignalBlock(convolution(), FUNCTIONS[a[f"function_{i}"]]) for i in range(3)])
+
+
+def dilations(a: Any) -> nn.Module:
+    return SignalNet([SignalBlock(convolution(a[f"dilation_{i}"]), torch.relu) for i in range(3)])
+
+
+class Attention(nn.Module):
+    """Causal attention whose channels are divided among the heads: fewer heads are wider ones."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads, self.qkv, self.out = heads, nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:  # shape: (N, T, D)
+        q, k, v = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        found = scaled_dot_product_attention(q, k, v, is_causal=True)
+        return self.out(found.transpose(1, 2).flatten(2))
+
+
+class Heads(nn.Module):
+    """A language model of two layers of 24 channels."""
+
+    def __init__(self, heads: list[int], vocabulary: int, context: int, dim: int = 24) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, dim)
+        self.positions = nn.Parameter(dim**-0.5 * torch.randn(context, dim))
+        nn.init.normal_(self.embedding.weight, std=dim**-0.5)
+        self.attention = nn.ModuleList(Attention(dim, own) for own in heads)
+        self.hidden = nn.ModuleList(
+            nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+            for _ in heads
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(2 * len(heads) + 1))
+
+    def forward(self, tokens: Tensor) -> Tensor:  # shape: (N, T)
+        x = self.embedding(tokens) + self.positions
+        norms = iter(self.norms)
+        for attention, hidden in zip(self.attention, self.hidden, strict=True):
+            x = x + attention(next(norms)(x))
+            x = x + hidden(next(norms)(x))
+        return next(norms)(x) @ self.embedding.weight.T
+
+
+def each(name: str, values: list, build: Callable[[Any], nn.Module], num: int = 3):
+    """Data -> a space of that choice for each of some blocks."""
+    choices = {f"{name}_{i}": values for i in range(num)}
+    return lambda data: SearchSpace(choices, build=build)
+
+
+def divided_heads(data: Data) -> SearchSpace:
+    def build(a: Any) -> nn.Module:
+        return Heads([a["heads_0"], a["heads_1"]], data.num_classes, *data.input_shape)
+
+    return SearchSpace({f"heads_{i}": [1, 2, 4, 8] for i in range(2)}, build=build)
+
+
+def ready_made(space: Callable[..., SearchSpace], **fixed: Any) -> Callable[[Data], SearchSpace]:
+    return lambda data: space(input_shape=data.input_shape, num_classes=data.num_classes, **fixed)
+
+
+SMALL = {"depths": [1], "kernels": [5], "expansions": [1], "stem_stride": 2}
+MODEL = {"depths": [2], "embed_dims": [24], "heads": [2], "head_dim": 8, "ratios": [2]}
+NARROW, EIGHTFOLD = [[12, 14, 16], [24, 28, 32]], [[2, 4, 8, 16], [4, 8, 16, 32]]
+
+TASKS: dict[str, Task] = {
+    "widths_narrow": Task(
+        "signals", "widths, 12 to 16", ready_made(conv1d, **SMALL | {"widths": NARROW})
+    ),
+    "widths_eightfold": Task(
+        "signals", "widths, 2 to 16", ready_made(conv1d, **SMALL | {"widths": EIGHTFOLD})
+    ),
+    "kernels": Task(
+        "signals",
+        "kernel sizes, 1 to 9",
+        ready_made(
+            conv1d, **SMALL | {"widths": [[12], [24]], "depths": [2], "kernels": [1, 5, 9]}
+        ),
+    ),
+    "depths": Task(
+        "signals",
+        "depths, 1 to 4",
+        ready_made(conv1d, **SMALL | {"widths": [[12], [24]], "depths": [1, 2, 3, 4]}),
+    ),
+    "operations": Task(
+        "signals",
+        "operations with weights of their own",
+        each("kind", ["convolution", "depthwise", "pointwise", "pooling"], operations),
+    ),
+    "dilations": Task(
+        "signals", "dilations of the same kernel", each("dilation", [1, 2, 4], dilations)
+    ),
+    "functions": Task(
+        "signals", "functions after the same layer", each("function", [*FUNCTIONS], functions)
+    ),
+    "heads": Task("characters", "heads of the same channels, 1 to 8", divided_heads),
+    "embeddings": Task(
+        "characters",
+        "channels, 4 to 32",
+        ready_made(transformer_lm, **MODEL | {"embed_dims": [4, 8, 12, 16, 24, 32]}),
+    ),
+    "transformer": Task(
+        "characters",
+        "all of gap_transformer_plenty",
+        ready_made(
+            transformer_lm,
+            depths=[1, 2],
+            embed_dims=[16, 24, 32],
+            heads=[1, 2, 4],
+            head_dim=8,
+            ratios=[1, 2, 4],
+        ),
+    ),
+    "few_images": Task(
+        "digits", "widths, 2 to 16; 1,000 images", ready_made(conv2d, **SMALL | {"kernels": [3], "widths": EIGHTFOLD})
+    ),
+}  # fmt: skip
+
+
+@cache
+def data_of(name: str) -> Data:
+    """Signals and digits are embedded, the text is found by HYPERNAS_TINY_SHAKESPEARE."""
+    make = {
+        "signals": partial(mnist1d, num_train=16_000, num_test=2000),
+        "digits": digits,
+        "characters": partial(tiny_shakespeare, context=32),
+    }
+    return make[name]()
+
+
+def has_data(name: str) -> bool:
+    return name != "characters" or bool(os.environ.get("HYPERNAS_TINY_SHAKESPEARE"))
