@@ -54,7 +54,7 @@ def chart(rows: DataFrame) -> DataFrame:
                 "interference": over_seeds(gains["interference"], 3),
                 "beyond undertraining": over_seeds(gains["beyond"], 3, signed=True),
                 "harm to others": over_seeds(gains["harm"], 3, signed=True),
-                "verdict": word(verdict(gains["beyond"], gains["harm"])),
+                "verdict": verdict(gains["beyond"], gains["harm"]),
             }
         )
     return table(
@@ -73,7 +73,9 @@ def sizes(rows: DataFrame) -> DataFrame:
             found = over_seeds(list(own[f"cross_entropy_{size}"]), 3, signed=True)
             line[size.removeprefix("beyond_")] = found
         for gain, told in (("before", "accuracy"), ("beyond", "beyond"), ("harm", "harm")):
-            found = over_seeds(list(own[f"accuracy_{gain}"]), 1, signed=gain != "before")
+            scale = 100 if gain == "before" else 1
+            values = list(scale * own[f"accuracy_{gain}"])
+            found = over_seeds(values, 1, signed=gain != "before")
             line[f"{told} (points)" if gain != "before" else "accuracy (%)"] = found
         lines.append(line)
     return table(
@@ -83,14 +85,16 @@ def sizes(rows: DataFrame) -> DataFrame:
     )
 
 
-def verdict(beyond: list[float], harm: list[float]) -> str:
-    """Clear where both intervals are above 0; none where that of `beyond` is below 0."""
+def verdict(beyond: list[float], harm: list[float]) -> Cell:
+    """Interference where both intervals are above 0; undertraining where that of `beyond` is below 0."""
     if len(beyond) < 2:
-        return "one seed"
+        return word("one seed")
     low, high = ends(beyond)
+    if low > 0 and ends(harm)[0] > 0:
+        return Cell("interference", "interference", strong=True)
     if low > 0:
-        return "**interference**" if ends(harm)[0] > 0 else "gain, no harm"
-    return "undertraining" if high < 0 else "not told apart"
+        return word("gain without harm")
+    return word("undertraining" if high < 0 else "not told apart")
 
 
 def ends(values: list[float]) -> tuple[float, float]:

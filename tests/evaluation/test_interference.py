@@ -57,7 +57,7 @@ def measured(build, *, steps: int, lr: float):
 
 def test_contrary_subnets_gain_all_alone_what_none_gains_with_the_others():
     """Their common weight is best at 0, where both err by 1: alone, one errs by 0 and the other by 4."""
-    for worth in measured(lambda a: Line(a["sign"]), steps=2000, lr=0.004).values():
+    for worth in measured(lambda a: Line(int(a["sign"])), steps=2000, lr=0.004).values():
         assert_close(worth["specialising"], 1.0, atol=1e-4, rtol=0)
         assert_close(worth["harm"], 3.0, atol=1e-3, rtol=0)
         # random signs leave the weight near 0, by noise of a variance of about the rate
@@ -76,7 +76,7 @@ def test_subnets_that_are_one_network_are_undertrained_and_do_not_interfere():
 
 
 def test_one_subnet_alone_has_nobody_to_interfere_with():
-    space = SearchSpace({"sign": [-1, 1]}, build=lambda a: Line(a["sign"]))
+    space = SearchSpace({"sign": [-1, 1]}, build=lambda a: Line(int(a["sign"])))
     generator = generators.shared(space)
     with pytest.raises(ValueError, match="two subnets or more"):
         interference(generator, None, None, {"one": space.largest()}, labels=["one"])  # type: ignore[arg-type]
