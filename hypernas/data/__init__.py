@@ -5,12 +5,14 @@ from hypernas.data.digits import digits
 from hypernas.data.fashion_mnist import fashion_mnist
 from hypernas.data.mnist1d import mnist1d
 from hypernas.data.tiny_shakespeare import tiny_shakespeare
+from hypernas.data.translation import Translation, translation
 from hypernas.data.workers import WorkerLost
 
 __all__ = [
     "Batches",
     "Data",
     "DataNotFound",
+    "Translation",
     "WorkerLost",
     "digits",
     "fashion_mnist",
@@ -19,4 +21,5 @@ __all__ = [
     "num_examples",
     "split_tensors",
     "tiny_shakespeare",
+    "translation",
 ]

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
 
 from hypernas.border import checked
 from hypernas.data.draws import DrawnBatches
+from hypernas.data.lengths import alike
 from hypernas.data.workers import Crew
 from hypernas.subnet.structure import map_tensors
 
@@ -43,6 +44,7 @@ class Data:
         collate_fn: a list of examples -> a batch, a pair of inputs and targets of whatever the target
             and the objective read (tensors in tuples, lists and mappings are moved to the device);
             None stacks the columns of (inputs, ..., target) examples.
+        lengths: of each training example, shape (N,): batches are of examples of like lengths; None shuffles freely.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Data:
     input_shape: tuple[int, ...]
     num_classes: int
     collate_fn: Collate | None = None
+    lengths: Tensor | None = None
 
     def example(self, split: str = "train", num: int = 2) -> Inputs:
         """The first `num` inputs of a split, stacked."""
@@ -87,6 +90,7 @@ class Data:
             device=device,
             num_workers=num_workers,
             collate_fn=self.collate_fn,
+            lengths=self.lengths,
         )
 
     def calibration(
@@ -161,10 +165,10 @@ class Batches:
 
     Args:
         num_workers: of the `DataLoader`, for datasets that are not tensors.
-        collate_fn: see `Data`.
+        collate_fn, lengths: see `Data`.
 
     Raises:
-        ValueError: if a batch is larger than the data set.
+        ValueError: if a batch is larger than the data set, or not every example has a length.
     """
 
     def __init__(
@@ -176,6 +180,7 @@ class Batches:
         device: torch.device | str = "cpu",
         num_workers: int = 0,
         collate_fn: Collate | None = None,
+        lengths: Tensor | None = None,  # shape: (N,)
     ) -> None:
         self.num_examples = num_examples(dataset)
         if not 0 < batch_size <= self.num_examples:
@@ -185,7 +190,11 @@ class Batches:
             )
         self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
         self.device, self.num_workers = torch.device(device), num_workers
-        self.collate_fn = collate_fn
+        if lengths is not None and lengths.shape != (self.num_examples,):
+            raise ValueError(
+                f"expected a length of each of {self.num_examples} examples, got the shape {tuple(lengths.shape)}."
+            )
+        self.collate_fn, self.lengths = collate_fn, lengths
         self.per_epoch = self.num_examples // batch_size
         self._resident: list[Tensor] = []  # the whole of a `TensorDataset`, on the device
         self.crew = Crew()
@@ -242,6 +251,8 @@ class Batches:
             rows = None if order is None else order(epoch, self.num_examples, rng)
             if rows is None:
                 rows = torch.randperm(self.num_examples, generator=rng)
+            if self.lengths is not None:
+                rows = alike(rows.cpu(), self.lengths, self.batch_size, rng)
             rows = rows.to(device)
             for start in range(position, self.per_epoch):
                 yield rows[start * self.batch_size : (start + 1) * self.batch_size]

@@ -1,6 +1,7 @@
-"""Decoding: sequences that language models continue."""
+"""Decoding: sequences that language models continue, and those that translators write."""
 
 from hypernas.decoding.greedy import greedy
 from hypernas.decoding.speculation import Speculation, speculate
+from hypernas.decoding.translation import Translator, translate
 
-__all__ = ["Speculation", "greedy", "speculate"]
+__all__ = ["Speculation", "Translator", "greedy", "speculate", "translate"]

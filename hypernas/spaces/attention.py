@@ -1,9 +1,12 @@
 """Multi-head attention with fused projections, for the transformer spaces."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 # Legend: N examples, T positions that attend, S positions attended to, D and M channels.
+
+Past = tuple[Tensor, Tensor]  # keys and values of positions, each of shape (N, heads, S, head_dim)
 
 # heads of fixed size are sliced whole, from each of the three matrices;
 # the input axis of `project` needs no layout then: it is a prefix of whole heads
@@ -30,9 +33,23 @@ class SelfAttention(nn.Module):
         x: Tensor,  # shape: (N, T, D)
         mask: Tensor | None = None,  # shape: (N, 1, 1, T), True where a position may be seen
     ) -> Tensor:  # shape: (N, T, D)
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k, v = self._split(x)
         attended = scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=self.causal)
         return self.project(attended.transpose(1, 2).flatten(2))
+
+    def advance(
+        self,
+        x: Tensor,  # shape: (N, 1, D), of the next position
+        past: Past,  # of all positions before it
+    ) -> tuple[Tensor, Past]:  # shape: (N, 1, D), and what the position after it needs
+        """What `forward` gives at the next position, where every position sees those before it."""
+        q, k, v = self._split(x)
+        k, v = torch.cat([past[0], k], dim=2), torch.cat([past[1], v], dim=2)
+        attended = scaled_dot_product_attention(q, k, v)
+        return self.project(attended.transpose(1, 2).flatten(2)), (k, v)
+
+    def _split(self, x: Tensor) -> Tensor:  # shape: (3, N, heads, T, head_dim)
+        return self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
 
 
 class CrossAttention(nn.Module):
@@ -57,7 +74,16 @@ class CrossAttention(nn.Module):
         memory: Tensor,  # shape: (N, S, M)
         mask: Tensor | None = None,  # shape: (N, 1, 1, S), True where a position may be seen
     ) -> Tensor:  # shape: (N, T, D)
-        q = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return self.attend(x, self.remember(memory), mask)
+
+    def remember(self, memory: Tensor) -> Past:
+        """The keys and values of what is attended to."""
         k, v = self.kv(memory).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        return k, v
+
+    def attend(self, x: Tensor, past: Past, mask: Tensor | None = None) -> Tensor:
+        """What `forward` gives, of what is remembered of the memory."""
+        q = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        k, v = past
         attended = scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.project(attended.transpose(1, 2).flatten(2))

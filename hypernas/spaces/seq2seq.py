@@ -11,7 +11,7 @@ from hypernas.border import checked
 from hypernas.slicing import PREFIX
 from hypernas.space import SearchSpace
 from hypernas.space.choice import Choice
-from hypernas.spaces.attention import CrossAttention, SelfAttention
+from hypernas.spaces.attention import CrossAttention, Past, SelfAttention
 from hypernas.spaces.transformer_block import FeedForward, TransformerBlock
 
 # Legend: N pairs of a source of S symbols and a target of T symbols, V symbols in the vocabulary,
@@ -56,11 +56,29 @@ class DecoderBlock(nn.Module):
         memories: Sequence[Tensor],  # of the encoder's layers, each of shape (N, S, E)
         mask: Tensor | None,  # shape: (N, 1, 1, S), True where a position may be seen
     ) -> Tensor:  # shape: (N, T, D)
-        memory = torch.cat(list(memories[-self.attend :]), dim=1)
         mask = None if mask is None else mask.repeat(1, 1, 1, self.attend)
         x = x + self.dropout(self.attention(self.attention_norm(x)))
-        x = x + self.dropout(self.cross_attention(self.cross_norm(x), memory, mask))
+        attended = self.cross_attention.attend(self.cross_norm(x), self.remember(memories), mask)
+        x = x + self.dropout(attended)
         return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+
+    def remember(self, memories: Sequence[Tensor]) -> Past:
+        """The keys and values of the encoder's layers that are attended to."""
+        return self.cross_attention.remember(torch.cat(list(memories[-self.attend :]), dim=1))
+
+    def advance(
+        self,
+        x: Tensor,  # shape: (N, 1, D), of the next position
+        past: Past,  # of the target
+        memory: Past,  # of the source
+        mask: Tensor | None,  # shape: (N, 1, 1, S)
+    ) -> tuple[Tensor, Past]:  # shape: (N, 1, D), and the past of the position after it
+        """What `forward` gives at the next position, without dropout."""
+        mask = None if mask is None else mask.repeat(1, 1, 1, self.attend)
+        attended, past = self.attention.advance(self.attention_norm(x), past)
+        x = x + attended
+        x = x + self.cross_attention.attend(self.cross_norm(x), memory, mask)
+        return x + self.feed_forward(self.feed_forward_norm(x)), past
 
 
 class EncoderDecoder(nn.Module):
@@ -80,45 +98,99 @@ class EncoderDecoder(nn.Module):
         encoder: Sequence[TransformerBlock],
         decoder: Sequence[DecoderBlock],
         padding: int | None,
-        dropout: float,
+        widest: int,
+        encoder_dropout: float,
+        decoder_dropout: float,
     ) -> None:
         super().__init__()
         self.encoder_dim, self.decoder_dim, self.padding = encoder_dim, decoder_dim, padding
         self.embedding = nn.Embedding(vocabulary, max(encoder_dim, decoder_dim))
-        nn.init.normal_(self.embedding.weight, std=0.02)
-        self.source_positions = nn.Parameter(torch.empty(length, encoder_dim))
-        nn.init.normal_(self.source_positions, std=0.02)
-        self.target_positions = nn.Parameter(torch.empty(length, decoder_dim))
-        nn.init.normal_(self.target_positions, std=0.02)
+        nn.init.normal_(self.embedding.weight, std=widest**-0.5)
+        positions = _sines(length, widest)
+        self.register_buffer("source_positions", positions[:, :encoder_dim].clone(), False)
+        self.register_buffer("target_positions", positions[:, :decoder_dim].clone(), False)
         self.encoder = nn.ModuleList(encoder)
         self.encoder_norm = nn.LayerNorm(encoder_dim)
         self.decoder = nn.ModuleList(decoder)
         self.decoder_norm = nn.LayerNorm(decoder_dim)
-        self.dropout = nn.Dropout(dropout)
+        self.encoder_dropout = nn.Dropout(encoder_dropout)
+        self.decoder_dropout = nn.Dropout(decoder_dropout)
 
     def forward(
         self,
         source: Tensor,  # shape: (N, S)
         target: Tensor,  # shape: (N, T)
     ) -> Tensor:  # shape: (N, T, V)
-        mask = None if self.padding is None else (source != self.padding)[:, None, None, :]
+        mask = self._seen(source)
         memories = self.encode(source, mask)
-        x = self.embedding(target)[..., : self.decoder_dim]
-        x = self.dropout(x + self.target_positions[: target.shape[1]])
+        x = self._embedded(target, self.decoder_dim)
+        x = self.decoder_dropout(x + self.target_positions[: target.shape[1]])
         for block in self.decoder:
             x = block(x, memories, mask)
-        head = self.embedding.weight[:, : self.decoder_dim]
-        return nn.functional.linear(self.decoder_norm(x), head)
+        return self._logits(x)
+
+    def start(self, source: Tensor) -> tuple[Tensor, ...]:
+        """What decoding keeps before the first symbol: see `hypernas.decoding.Translator`.
+
+        Returns:
+            the source, of shape (N, S), then of each decoder layer the keys and values of the target, of no positions yet, and
+            those of the encoder's layers.
+        """
+        memories = self.encode(source, self._seen(source))
+        state = [source]
+        for block in self.decoder:
+            keys, values = block.remember(memories)
+            heads = block.attention.heads
+            none = keys.new_zeros(len(source), heads, 0, block.attention.project.in_features // heads)
+            state += [none, none, keys, values]
+        return tuple(state)
+
+    def advance(self, symbols: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        """The logits of what follows one more symbol of each target, and what decoding keeps after it.
+
+        Args:
+            symbols: shape (N,).
+
+        Returns:
+            logits of shape (N, V), then the state as `start` gives it.
+        """
+        source, *kept = state
+        mask, position = self._seen(source), kept[0].shape[2]
+        x = self._embedded(symbols[:, None], self.decoder_dim)
+        x = x + self.target_positions[position : position + 1]
+        found = [source]
+        for i, block in enumerate(self.decoder):
+            k, v, keys, values = kept[4 * i : 4 * i + 4]
+            x, (k, v) = block.advance(x, (k, v), (keys, values), mask)
+            found += [k, v, keys, values]
+        return self._logits(x)[:, 0], *found
 
     def encode(self, source: Tensor, mask: Tensor | None) -> list[Tensor]:  # each (N, S, E)
         """The output of every encoder layer, after the encoder's norm."""
-        x = self.embedding(source)[..., : self.encoder_dim]
-        x = self.dropout(x + self.source_positions[: source.shape[1]])
+        x = self._embedded(source, self.encoder_dim)
+        x = self.encoder_dropout(x + self.source_positions[: source.shape[1]])
         memories = []
         for block in self.encoder:
             x = block(x, mask)
             memories.append(self.encoder_norm(x))
         return memories
+
+    def _seen(self, source: Tensor) -> Tensor | None:  # shape: (N, 1, 1, S)
+        return None if self.padding is None else (source != self.padding)[:, None, None, :]
+
+    def _embedded(self, symbols: Tensor, dim: int) -> Tensor:  # shape: (..., dim)
+        return self.embedding(symbols)[..., :dim] * dim**0.5
+
+    def _logits(self, x: Tensor) -> Tensor:  # shape: (N, T, V)
+        head = self.embedding.weight[:, : self.decoder_dim]
+        return nn.functional.linear(self.decoder_norm(x), head)
+
+
+def _sines(length: int, dim: int) -> Tensor:  # shape: (length, dim)
+    """Positions as sines and cosines in turn, of ever lower frequencies (Vaswani et al., 2017, section 3.5)."""
+    frequencies = 10_000 ** (-torch.arange(0, dim, 2) / dim)
+    angles = torch.arange(length)[:, None] * frequencies
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :dim]
 
 
 @checked
@@ -146,8 +218,9 @@ def seq2seq(
     `encoder_ffn_dims=decoder_ffn_dims=[1024, 2048, 3072]`, `attend=[1, 2, 3]`. As there, queries,
     keys and values have `qkv_dim` channels in every subnet and the heads divide them among
     themselves, so the number of heads changes no shape; and one embedding of `num_classes` symbols
-    serves source, target and head. We deviate in norms before the layers instead of after, GELU
-    instead of ReLU, and learned positions instead of sines.
+    serves source, target and head, scaled by the root of a side's channels where symbols enter. Positions are
+    sines of the widest side's frequencies, of which every width has the first. We deviate in norms before the layers
+    instead of after, and GELU instead of ReLU.
 
     Choices: `encoder_depth`, `encoder_dim`, `decoder_depth`, `decoder_dim`; for each encoder layer
     i that is there: `encoder_heads_i`, `encoder_ffn_i`; and for each decoder layer i:
@@ -161,7 +234,8 @@ def seq2seq(
         qkv_dim: channels of all heads together.
         attend: to choose from, at most the smallest encoder depth.
         padding: the symbol that fills up sources and is not attended to; None if there is none.
-        dropout: of the embeddings and of what each layer adds.
+        dropout: of the embeddings and of what each layer adds, on the widest of a side; narrower ones have less in
+            proportion to their channels.
 
     Raises:
         ValueError: if the input has not one axis, the heads do not divide qkv_dim, or a decoder
@@ -199,7 +273,9 @@ def seq2seq(
         length=input_shape[0],
         vocabulary=num_classes,
         padding=padding,
-        dropout=dropout,
+        encoder_dropout=dropout / max(encoder_dims),
+        decoder_dropout=dropout / max(decoder_dims),
+        widest=max(*encoder_dims, *decoder_dims),
     )
     # Heads that divide the same channels otherwise, and layers that attend to fewer, compute what no
     # part of the largest network does: prefixes are meant, as in HAT.
@@ -207,16 +283,22 @@ def seq2seq(
 
 
 def _build(
-    architecture: Mapping[str, Any], *, qkv_dim: int, dropout: float, **fixed: Any
+    architecture: Mapping[str, Any],
+    *,
+    qkv_dim: int,
+    encoder_dropout: float,  # per channel
+    decoder_dropout: float,
+    **fixed: Any,
 ) -> EncoderDecoder:
     encoder_dim, decoder_dim = architecture["encoder_dim"], architecture["decoder_dim"]
+    encoder_dropout, decoder_dropout = encoder_dropout * encoder_dim, decoder_dropout * decoder_dim
     encoder = [
         TransformerBlock(
             model_dim=encoder_dim,
             heads=architecture[f"encoder_heads_{i}"],
             head_dim=qkv_dim // architecture[f"encoder_heads_{i}"],
             hidden=architecture[f"encoder_ffn_{i}"],
-            dropout=dropout,
+            dropout=encoder_dropout,
         )
         for i in range(architecture["encoder_depth"])
     ]
@@ -229,7 +311,7 @@ def _build(
             qkv_dim=qkv_dim,
             hidden=architecture[f"decoder_ffn_{i}"],
             attend=architecture[f"attend_{i}"],
-            dropout=dropout,
+            dropout=decoder_dropout,
         )
         for i in range(architecture["decoder_depth"])
     ]
@@ -238,6 +320,7 @@ def _build(
         decoder_dim=decoder_dim,
         encoder=encoder,
         decoder=decoder,
-        dropout=dropout,
+        encoder_dropout=encoder_dropout,
+        decoder_dropout=decoder_dropout,
         **fixed,
     )

@@ -1,0 +1,75 @@
+import itertools
+
+import pytest
+import torch
+from torch.testing import assert_close
+from training_runs import fit, short
+
+from hypernas.data import translation
+from hypernas.data.translation import Sentence
+from hypernas.evaluation.translations import score, translations
+from hypernas.generators import shared
+from hypernas.spaces import mlp, seq2seq
+
+WHO = {"Tom": "Tomás", "she": "ella", "he": "él", "Ann": "Ana", "Bob": "Beto"}
+DOES = {"sees": "ve", "wants": "quiere", "has": "tiene", "buys": "compra", "sells": "vende"}
+WHAT = {"a cat": "un gato", "bread": "pan", "it": "eso", "two cars": "dos coches", "tea": "té"}
+PAIRS = itertools.product(WHO.items(), DOES.items(), WHAT.items())
+LINES = [f"{a} {b} {c}.\t{x} {y} {z}." for (a, x), (b, y), (c, z) in PAIRS]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    root = tmp_path_factory.mktemp("corpus")
+    (root / "spa.txt").write_text("\n".join(LINES))
+    return translation(root=root, vocabulary=330, num_held_out=12, length=16)
+
+
+@pytest.fixture(scope="module")
+def generator(data):
+    space = seq2seq(
+        input_shape=data.input_shape,
+        num_classes=data.num_classes,
+        encoder_dims=[32],
+        decoder_dims=[32],
+        encoder_depths=[1],
+        decoder_depths=[1],
+        attend=[1],
+        padding=0,
+    )
+    generator = shared(space)
+    fit(generator, short(120, batch_size=16), data=data, callbacks=[])
+    return generator
+
+
+def test_a_subnet_learns_to_translate_sentences_that_it_never_saw(data, generator):
+    sentences = data.sentences["test"]
+    model = generator.export(generator.space.largest())
+    written = translations(model, data, [s.source for s in sentences])
+    found = score(written, sentences)
+    assert found.bleu > 50
+    assert found.num == len(sentences)
+    assert "version:" in found.signatures[0]
+    again = translations(model, data, [s.source for s in reversed(sentences)], beam=3)
+    assert score(again[::-1], sentences).bleu > 50
+
+
+def test_every_reference_counts():
+    sentences = [Sentence("a", ("uno dos tres cuatro", "un dos tres")), Sentence("b", ("seis siete ocho nueve",))]
+    assert_close(score(["un dos tres", "seis siete ocho nueve"], sentences).bleu, 100.0)
+    assert score(["un dos tres", "seis siete"], sentences).bleu < 100
+    one = [Sentence("a", ("uno dos tres cuatro",)), sentences[1]]
+    assert score(["un dos tres", "seis siete ocho nueve"], one).bleu < 100
+
+
+def test_what_cannot_be_translated_or_compared_is_refused(data, generator):
+    with pytest.raises(ValueError, match="at most 16 symbols, got 1 longer ones"):
+        translations(generator.export(generator.space.largest()), data, ["so " * 40])
+    space = mlp(input_shape=(16,), num_classes=4)
+    with pytest.raises(TypeError, match="start and advance"):
+        translations(space.build(space.smallest()), data, ["a"])
+    for written, sentences in (([], []), (["a"], [])):
+        with pytest.raises(ValueError, match="a translation of each sentence"):
+            score(written, sentences)
+    with torch.no_grad():
+        assert translations(generator.export(generator.space.largest()), data, []) == []
