@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hypernas.runs.replay import replay
     from hypernas.runs.search import find
     from hypernas.runs.train import train
+    from hypernas.runs.translate import translate
     from hypernas.space import SearchSpace
     from hypernas.space.architecture import Architecture
     from hypernas.space.choice import Choice
@@ -38,6 +39,7 @@ __all__ = [
     "report",
     "study",
     "train",
+    "translate",
 ]
 
 _LAZY = {  # name -> "module:name", or the module that it is, imported when it is first asked for
@@ -56,6 +58,7 @@ _LAZY = {  # name -> "module:name", or the module that it is, imported when it i
     "report": "hypernas.reports.report:report",
     "study": "hypernas.studies:study",
     "train": "hypernas.runs.train:train",
+    "translate": "hypernas.runs.translate:translate",
 }
 
 

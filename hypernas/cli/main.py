@@ -20,6 +20,10 @@ _COMMANDS = {  # name -> "module:function", imported when it is run; and what it
         "train a subnet on, and beside it alone",
     ),
     "export": ("hypernas.cli.export:export_command", "write one subnet as a plain module"),
+    "translate": (
+        "hypernas.cli.translate:translate_command",
+        "translate sentences by subnets of a run",
+    ),
     "grow": ("hypernas.cli.grow:grow_command", "grow a large network from trained small ones"),
     "replay": ("hypernas.cli.replay:replay_command", "show where a step went wrong"),
     "study": ("hypernas.cli.study:study_command", "compare generators at equal compute"),

@@ -111,7 +111,7 @@ def translation(
     pairs = [pair[::-1] for pair in _read(path)] if reverse else _read(path)
     parts = _split(pairs, num_held_out)
     train = parts["train"]
-    if not train or num_train is not None and not 0 < num_train <= len(train):
+    if not train or (num_train is not None and not 0 < num_train <= len(train)):
         raise ValueError(
             f"expected training pairs beside num_held_out={num_held_out} twice, and num_train of them at most; {path} leaves "
             f"{len(train)} of {len(pairs)}, and num_train is {num_train}."
@@ -192,11 +192,7 @@ def _split(pairs: Sequence[Pair], num: int) -> dict[str, list[Pair]]:
 
 def _encoded(pairs: Sequence[Pair], subwords: Subwords, length: int) -> _Pairs:
     sources, targets = (subwords.encode([pair[side] for pair in pairs]) for side in (0, 1))
-    fits = [
-        (s, t)
-        for s, t in zip(sources, targets, strict=True)
-        if max(len(s), len(t)) < length
-    ]
+    fits = [(s, t) for s, t in zip(sources, targets, strict=True) if max(len(s), len(t)) < length]
     return _Pairs([s for s, _ in fits], [t for _, t in fits])
 
 

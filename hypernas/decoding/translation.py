@@ -72,7 +72,9 @@ def translate(
         total = (scores[..., None] + steps).flatten(1)
         scores, best = total.topk(min(beam, total.shape[1]))
         parents, symbols = best // num, (best % num).flatten()
-        rows = (parents + torch.arange(len(best), device=best.device)[:, None] * ended.shape[1]).flatten()
+        rows = (
+            parents + torch.arange(len(best), device=best.device)[:, None] * ended.shape[1]
+        ).flatten()
         lengths = (lengths + ~ended).gather(1, parents)
         ended = ended.gather(1, parents) | (symbols.view_as(parents) == end)
         written = torch.cat([written[rows], symbols[:, None]], dim=1)

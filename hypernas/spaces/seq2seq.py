@@ -141,7 +141,9 @@ class EncoderDecoder(nn.Module):
         for block in self.decoder:
             keys, values = block.remember(memories)
             heads = block.attention.heads
-            none = keys.new_zeros(len(source), heads, 0, block.attention.project.in_features // heads)
+            none = keys.new_zeros(
+                len(source), heads, 0, block.attention.project.in_features // heads
+            )
             state += [none, none, keys, values]
         return tuple(state)
 

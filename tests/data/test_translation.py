@@ -41,14 +41,20 @@ def root(tmp_path, monkeypatch) -> Path:
         (("Go now.", "Ve ya."), ("go, now!", "Márchate."), True),  # case and punctuation
         (("Go now.", "Vé ya."), ("Leave at once.", "¡ve ya!"), True),  # one target, but for accents
         (("Don't go.", "No vayas."), ("Dont go.", "Quédate."), True),
-        (("I saw Tom in the park.", "a"), ("I saw Ann in the park.", "b"), True),  # one word replaced
+        (
+            ("I saw Tom in the park.", "a"),
+            ("I saw Ann in the park.", "b"),
+            True,
+        ),  # one word replaced
         (("I saw Tom in the park.", "a"), ("I saw Tom in the big park.", "b"), True),  # one added
         (("I saw Tom in the park.", "a"), ("I met Ann in the park.", "b"), False),  # two replaced
         (("I won.", "a"), ("I lost.", "b"), False),  # too short to tell by one word
         (("?", "a"), ("!", "b"), False),
     ],
 )
-def test_relatives_are_alike_up_to_case_accents_punctuation_and_one_word_of_many(one, other, related):
+def test_relatives_are_alike_up_to_case_accents_punctuation_and_one_word_of_many(
+    one, other, related
+):
     assert (len({*families([one, other])}) == 1) == related
 
 
@@ -62,7 +68,9 @@ def test_no_family_stands_in_two_splits_and_nothing_is_lost(root):
     texts = {}
     for name in ("train", "validation", "test"):
         split = getattr(data, name)
-        sources, targets = (data.subwords.decode([t.tolist() for t in ts]) for ts in zip(*split, strict=True))
+        sources, targets = (
+            data.subwords.decode([t.tolist() for t in ts]) for ts in zip(*split, strict=True)
+        )
         texts[name] = set(zip(sources, targets, strict=True))
     assert set.union(*texts.values()) == {tuple(line.split("\t")) for line in LINES}
     assert sum(map(len, texts.values())) == len(LINES)
@@ -74,7 +82,9 @@ def test_no_family_stands_in_two_splits_and_nothing_is_lost(root):
 
 
 def test_each_source_that_is_held_out_comes_once_with_all_its_translations(tmp_path):
-    several = [f"{line}\n{line.partition('.')[0]}.\t¡{line.partition(chr(9))[2]}!" for line in LINES]
+    several = [
+        f"{line}\n{line.partition('.')[0]}.\t¡{line.partition(chr(9))[2]}!" for line in LINES
+    ]
     (tmp_path / "spa.txt").write_text("\n".join(several))
     data = translation(root=tmp_path, **SETTINGS)
     for split in ("validation", "test"):
@@ -137,7 +147,9 @@ def test_batches_of_like_lengths_show_every_example_once_in_random_order():
 def test_batches_of_like_lengths_are_a_function_of_seed_and_step(root):
     data = translation(root=root, **SETTINGS)
     whole = list(itertools.islice(data.batches(batch_size=8, seed=4).starting_at(0), 80))
-    assert_close(list(itertools.islice(data.batches(batch_size=8, seed=4).starting_at(33), 47)), whole[33:])
+    assert_close(
+        list(itertools.islice(data.batches(batch_size=8, seed=4).starting_at(33), 47)), whole[33:]
+    )
     other = next(data.batches(batch_size=8, seed=5).starting_at(0))
     assert other[0][0].tolist() != whole[0][0][0].tolist()
     with pytest.raises(ValueError, match="a length of each of"):
@@ -158,7 +170,9 @@ def test_a_packed_file_of_three_columns_and_the_other_direction(root, tmp_path):
     other.mkdir()
     with lzma.open(other / "spa.txt.xz", "wt") as file:
         file.write("\r\n".join(line + "\tCC-BY 2.0" for line in LINES))
-    straight, back = (translation(root=r, reverse=b, **SETTINGS) for r, b in ((root, False), (other, True)))
+    straight, back = (
+        translation(root=r, reverse=b, **SETTINGS) for r, b in ((root, False), (other, True))
+    )
     assert {s.source for s in straight.sentences["test"]} <= {line.split("\t")[0] for line in LINES}
     assert {s.source for s in back.sentences["test"]} <= {line.split("\t")[1] for line in LINES}
     assert translation(root=other, **SETTINGS).sentences == straight.sentences

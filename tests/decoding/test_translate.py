@@ -12,7 +12,12 @@ from hypernas.spaces import seq2seq
 
 PADDING, START, END = 0, 2, 3
 SPACE = seq2seq(
-    input_shape=(12,), num_classes=9, encoder_dims=[8, 16], decoder_dims=[8, 12], qkv_dim=16, padding=0
+    input_shape=(12,),
+    num_classes=9,
+    encoder_dims=[8, 16],
+    decoder_dims=[8, 12],
+    qkv_dim=16,
+    padding=0,
 )
 WORDS = {"start": START, "end": END}
 

@@ -55,7 +55,10 @@ def test_a_subnet_learns_to_translate_sentences_that_it_never_saw(data, generato
 
 
 def test_every_reference_counts():
-    sentences = [Sentence("a", ("uno dos tres cuatro", "un dos tres")), Sentence("b", ("seis siete ocho nueve",))]
+    sentences = [
+        Sentence("a", ("uno dos tres cuatro", "un dos tres")),
+        Sentence("b", ("seis siete ocho nueve",)),
+    ]
     assert_close(score(["un dos tres", "seis siete ocho nueve"], sentences).bleu, 100.0)
     assert score(["un dos tres", "seis siete"], sentences).bleu < 100
     one = [Sentence("a", ("uno dos tres cuatro",)), sentences[1]]

@@ -1,0 +1,111 @@
+"""Translation by the subnets of a run."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hypernas.border import checked
+from hypernas.cost import num_parameters
+from hypernas.data import Translation
+from hypernas.distributed.device import pick_device
+from hypernas.evaluation.translations import Score, score, translations
+from hypernas.runs.evaluate import Described, chosen_subnets
+from hypernas.runs.load import Run, opened
+from hypernas.space.architecture import Architecture
+
+SPLITS = ("validation", "test")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a subnet made of sentences.
+
+    Attributes:
+        label: of the subnet.
+        num_parameters: of the plain subnet.
+        texts: a translation of each.
+        seconds: of the wall, for all of them, after one was translated to warm up.
+        score: against the references; None without any.
+    """
+
+    label: str
+    architecture: Architecture
+    num_parameters: int
+    texts: list[str]
+    seconds: float
+    score: Score | None = None
+
+    def row(self) -> dict[str, Any]:
+        """Flat, for a table of measures; the architecture as JSON."""
+        found: dict[str, Any] = {
+            "subnet": self.label,
+            "architecture": self.architecture.to_json(),
+            "parameters": self.num_parameters,
+            "sentences": len(self.texts),
+            "milliseconds": round(1000 * self.seconds / len(self.texts), 3),
+        }
+        if self.score is not None:
+            found |= {
+                "bleu": round(self.score.bleu, 4),
+                "chrf": round(self.score.chrf, 4),
+                "bleu_signature": self.score.signatures[0],
+                "chrf_signature": self.score.signatures[1],
+            }
+        return found
+
+
+@checked
+def translate(
+    run: Run | str | os.PathLike[str],
+    texts: str | Sequence[str] = (),
+    *,
+    architectures: Sequence[Described] = ("largest",),
+    split: str | None = None,
+    beam: int = 4,
+    length_penalty: float = 1.0,
+    device: str = "auto",
+) -> Iterator[Written]:
+    """The translations of sentences by subnets of a run, one subnet after the other.
+
+    Args:
+        run: or its folder, whose data are a `Translation` and whose subnets decode, as those of the space `seq2seq`.
+        texts: a sentence, or several.
+        architectures: see `hypernas.evaluate`.
+        split: validation or test: its sentences instead, with BLEU and chrF.
+        beam, length_penalty: see `hypernas.decoding.translate`.
+
+    Raises:
+        TypeError: if the data are no translations, or the subnets do not decode.
+        ValueError: if there are no sentences, or both, or one does not fit.
+    """
+    run = opened(run)
+    data = run.data
+    if not isinstance(data, Translation):
+        raise TypeError(
+            f"expected a run on pairs of sentences (data=translation), got one on {data.name!r}."
+        )
+    texts = [texts] if isinstance(texts, str) else [*texts]
+    if split not in (None, *SPLITS):
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}, or None, got {split!r}.")
+    if bool(texts) == bool(split):
+        raise ValueError(
+            f"expected sentences or a split, got {len(texts)} sentences and split={split!r}."
+        )
+    sentences = data.sentences[split] if split else ()
+    sources = [sentence.source for sentence in sentences] or texts
+    generator = run.generator.to(pick_device(device))
+    for label, architecture in chosen_subnets(run, architectures, num=0, seed=0).items():
+        model = generator.export(architecture)
+        translations(model, data, sources[:1], beam=beam)
+        begin = time.perf_counter()
+        written = translations(model, data, sources, beam=beam, length_penalty=length_penalty)
+        yield Written(
+            label,
+            architecture,
+            num_parameters(model),
+            written,
+            time.perf_counter() - begin,
+            score(written, sentences) if split else None,
+        )
