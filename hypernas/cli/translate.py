@@ -43,7 +43,7 @@ def translate_command(config: DictConfig) -> None:
 
 
 def _sentences(text: str | list[str] | None) -> Iterator[list[str]]:
-    """What is to be translated at once: all lines, or each that is typed."""
+    """Sentences to translate at once: all lines, or each that is typed."""
     if text is not None:
         yield [text] if isinstance(text, str) else text
     elif sys.stdin.isatty():

@@ -1,4 +1,4 @@
-"""Which pairs of sentences are too much alike to stand in different splits."""
+"""Pairs of sentences that are too much alike to stand in different splits."""
 
 import re
 import unicodedata

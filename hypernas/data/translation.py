@@ -108,7 +108,9 @@ def translation(
             f"length must be 2 or more and num_held_out 1 or more, got {length} and {num_held_out}."
         )
     path = _found(root or os.environ.get("HYPERNAS_TRANSLATION"), file)
-    pairs = [pair[::-1] for pair in _read(path)] if reverse else _read(path)
+    pairs = _read(path)
+    if reverse:
+        pairs = [(target, source) for source, target in pairs]
     parts = _split(pairs, num_held_out)
     train = parts["train"]
     if not train or (num_train is not None and not 0 < num_train <= len(train)):

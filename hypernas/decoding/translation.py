@@ -16,11 +16,11 @@ class Translator(Protocol):
     """An encoder-decoder that reads a target symbol by symbol."""
 
     def start(self, source: Tensor) -> State:
-        """What is kept of sources, of shape (N, S), before the first symbol of their targets."""
+        """The state before the first symbol of the targets of sources, of shape (N, S)."""
         ...
 
     def advance(self, symbols: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        """Logits of what follows one more symbol of each target (N,), of shape (N, V), and what is kept after it."""
+        """The logits (N, V) of what follows one more symbol of each target (N,), and the state after it."""
         ...
 
 

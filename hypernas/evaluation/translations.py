@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -11,7 +12,7 @@ from hypernas.border import checked
 from hypernas.data import DataNotFound, Translation
 from hypernas.data.subwords import END, PADDING, START
 from hypernas.data.translation import Sentence
-from hypernas.decoding import translate
+from hypernas.decoding import Translator, translate
 
 _BATCH = 64  # sentences of about one length
 
@@ -58,7 +59,7 @@ def translations(
             [torch.tensor(rows[i]) for i in part], batch_first=True, padding_value=PADDING
         )
         found = translate(
-            model.eval(),
+            cast(Translator, model.eval()),
             padded.to(device),
             start=START,
             end=END,
@@ -72,7 +73,7 @@ def translations(
 
 @dataclass(frozen=True)
 class Score:
-    """How near translations are to their references, from 0 to 100, by the package sacrebleu.
+    """The nearness of translations to their references, from 0 to 100, by the package sacrebleu.
 
     Attributes:
         bleu: Papineni et al., 2002.
@@ -96,7 +97,8 @@ def score(written: Sequence[str], sentences: Sequence[Sentence]) -> Score:
         ValueError: if there are none, or not as many as sentences.
     """
     try:
-        from sacrebleu.metrics import BLEU, CHRF
+        from sacrebleu.metrics.bleu import BLEU
+        from sacrebleu.metrics.chrf import CHRF
     except ImportError:
         raise DataNotFound(
             "translations are compared by the package sacrebleu, which is not installed: pip install 'hypernas[translation]'"
@@ -106,7 +108,7 @@ def score(written: Sequence[str], sentences: Sequence[Sentence]) -> Score:
             f"expected a translation of each sentence, one or more, got {len(written)} of {len(sentences)}."
         )
     num = max(len(sentence.references) for sentence in sentences)
-    references = [
+    references: Any = [  # shape: (most references, sentences); where there are fewer, None
         [s.references[i] if i < len(s.references) else None for s in sentences] for i in range(num)
     ]
     bleu, chrf = BLEU(), CHRF()

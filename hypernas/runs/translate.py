@@ -20,7 +20,7 @@ SPLITS = ("validation", "test")
 
 @dataclass(frozen=True)
 class Written:
-    """What a subnet made of sentences.
+    """Translations of sentences by a subnet.
 
     Attributes:
         label: of the subnet.

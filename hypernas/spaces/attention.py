@@ -41,12 +41,18 @@ class SelfAttention(nn.Module):
         self,
         x: Tensor,  # shape: (N, 1, D), of the next position
         past: Past,  # of all positions before it
-    ) -> tuple[Tensor, Past]:  # shape: (N, 1, D), and what the position after it needs
-        """What `forward` gives at the next position, where every position sees those before it."""
+    ) -> tuple[Tensor, Past]:  # shape: (N, 1, D), and the past of the position after it
+        """The output of `forward` at the next position, where every position sees those before it."""
         q, k, v = self._split(x)
         k, v = torch.cat([past[0], k], dim=2), torch.cat([past[1], v], dim=2)
         attended = scaled_dot_product_attention(q, k, v)
         return self.project(attended.transpose(1, 2).flatten(2)), (k, v)
+
+    def no_past(self, num: int) -> Past:
+        """The past of the first position of `num` examples."""
+        weight = self.qkv.weight
+        _, k, v = self._split(weight.new_zeros(num, 0, weight.shape[1]))
+        return k, v
 
     def _split(self, x: Tensor) -> Tensor:  # shape: (3, N, heads, T, head_dim)
         return self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
@@ -82,7 +88,7 @@ class CrossAttention(nn.Module):
         return k, v
 
     def attend(self, x: Tensor, past: Past, mask: Tensor | None = None) -> Tensor:
-        """What `forward` gives, of what is remembered of the memory."""
+        """The output of `forward`, from what `remember` gave of the memory."""
         q = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         k, v = past
         attended = scaled_dot_product_attention(q, k, v, attn_mask=mask)

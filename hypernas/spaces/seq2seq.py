@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -73,7 +73,7 @@ class DecoderBlock(nn.Module):
         memory: Past,  # of the source
         mask: Tensor | None,  # shape: (N, 1, 1, S)
     ) -> tuple[Tensor, Past]:  # shape: (N, 1, D), and the past of the position after it
-        """What `forward` gives at the next position, without dropout."""
+        """The output of `forward` at the next position, without dropout."""
         mask = None if mask is None else mask.repeat(1, 1, 1, self.attend)
         attended, past = self.attention.advance(self.attention_norm(x), past)
         x = x + attended
@@ -87,6 +87,9 @@ class EncoderDecoder(nn.Module):
     One embedding is that of the source, that of the target and the head. It has as many columns as
     the wider side needs, and the narrower side reads the first ones.
     """
+
+    source_positions: Tensor
+    target_positions: Tensor
 
     def __init__(
         self,
@@ -130,7 +133,7 @@ class EncoderDecoder(nn.Module):
         return self._logits(x)
 
     def start(self, source: Tensor) -> tuple[Tensor, ...]:
-        """What decoding keeps before the first symbol: see `hypernas.decoding.Translator`.
+        """The state of decoding before the first symbol: see `hypernas.decoding.Translator`.
 
         Returns:
             the source, of shape (N, S), then of each decoder layer the keys and values of the target, of no positions yet, and
@@ -138,17 +141,12 @@ class EncoderDecoder(nn.Module):
         """
         memories = self.encode(source, self._seen(source))
         state = [source]
-        for block in self.decoder:
-            keys, values = block.remember(memories)
-            heads = block.attention.heads
-            none = keys.new_zeros(
-                len(source), heads, 0, block.attention.project.in_features // heads
-            )
-            state += [none, none, keys, values]
+        for block in self._blocks:
+            state += [*block.attention.no_past(len(source)), *block.remember(memories)]
         return tuple(state)
 
     def advance(self, symbols: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        """The logits of what follows one more symbol of each target, and what decoding keeps after it.
+        """The logits of the symbol that follows one more of each target, and the state after it.
 
         Args:
             symbols: shape (N,).
@@ -159,13 +157,17 @@ class EncoderDecoder(nn.Module):
         source, *kept = state
         mask, position = self._seen(source), kept[0].shape[2]
         x = self._embedded(symbols[:, None], self.decoder_dim)
-        x = x + self.target_positions[position : position + 1]
-        found = [source]
-        for i, block in enumerate(self.decoder):
+        x = x + self.target_positions.narrow(0, position, 1)
+        after = [source]
+        for i, block in enumerate(self._blocks):
             k, v, keys, values = kept[4 * i : 4 * i + 4]
-            x, (k, v) = block.advance(x, (k, v), (keys, values), mask)
-            found += [k, v, keys, values]
-        return self._logits(x)[:, 0], *found
+            x, past = block.advance(x, (k, v), (keys, values), mask)
+            after += [*past, keys, values]
+        return self._logits(x)[:, 0], *after
+
+    @property
+    def _blocks(self) -> Sequence[DecoderBlock]:
+        return cast(Sequence[DecoderBlock], self.decoder)
 
     def encode(self, source: Tensor, mask: Tensor | None) -> list[Tensor]:  # each (N, S, E)
         """The output of every encoder layer, after the encoder's norm."""
