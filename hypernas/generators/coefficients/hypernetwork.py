@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from hypernas.generators.coefficients.emission import Shape, emit
 from hypernas.generators.coefficients.source import CoefficientSource, Gate, activate
 from hypernas.generators.taxonomy import Taxonomy
 from hypernas.mixing import Coefficients
@@ -69,6 +70,7 @@ class CoefficientHypernetwork(CoefficientSource):
     _version = 2  # torch keeps it in state dicts; in version 1 the last layer was not divided
     bias: Tensor
     _space: Tensor
+    _places: Tensor | None
 
     def __init__(
         self,
@@ -125,8 +127,12 @@ class CoefficientHypernetwork(CoefficientSource):
             self.bias = nn.Parameter(bias)
         self.register_buffer("_space", samples, persistent=False)  # (S, D)
         self._remembered = Cache(1)
-        self._sizes = [num * len(names) for num, names in self._gated.items()]
+        with_ones = base and gate == "linear"
+        self._sizes = [(num + with_ones) * len(names) for num, names in self._gated.items()]
         self._sizes += [num for _, num in later]
+        self._num = sum(self._sizes)
+        places = _places(gates, sum(num for _, num in later)) if with_ones else None
+        self.register_buffer("_places", places, persistent=False)
         self._start_gates(gates, gate_scale=gate_scale, rng=rng)
         self.register_load_state_dict_pre_hook(_divide_undivided)
 
@@ -152,15 +158,10 @@ class CoefficientHypernetwork(CoefficientSource):
                 biases.copy_(even if self.gate == "linear" else even.logit(eps=1e-3))
 
     def forward(self, features: Tensor) -> list[dict[str, Coefficients]]:
+        space = self._encoded_space() if self.centre else None
+        shape = Shape(self.lr_scale, self._places, self._num)
         encoded = self._encoded(features)
-        if self.centre:
-            hidden, samples = self.trunk(torch.cat([encoded, self._encoded_space()])).split(
-                [len(features), len(self._space)]
-            )
-            hidden = hidden - samples.mean(0)
-        else:
-            hidden = self.trunk(encoded)
-        emitted = nn.functional.linear(self.lr_scale * hidden, self.weight, self.bias)
+        emitted = emit(shape, self.trunk, encoded, space, self.bias, self.weight)
         return [self._cut(row) for row in emitted.unbind(0)]
 
     def _encoded(self, features: Tensor) -> Tensor:
@@ -179,9 +180,12 @@ class CoefficientHypernetwork(CoefficientSource):
         parts = iter(emitted.split(self._sizes))
         experts: dict[str, Tensor] = {}
         for num, names in self._gated.items():
-            gates = activate(next(parts).view(-1, num), self.gate)
-            if self.base:
-                gates = nn.functional.pad(gates, (1, 0), value=1.0)
+            gates = next(parts)
+            if self._places is None:
+                gates = activate(gates.view(-1, num), self.gate)
+                gates = nn.functional.pad(gates, (1, 0), value=1.0) if self.base else gates
+            else:
+                gates = gates.view(-1, num + 1)  # the base's among them
             experts.update(zip(names, gates.unbind(0), strict=True))
         return {
             name: Coefficients(
@@ -227,6 +231,14 @@ def _pieces(
         if any(wanted.values()):
             found[name] = {kind: num for kind, num in wanted.items() if num}
     return found
+
+
+def _places(gates: Sequence[int], rest: int) -> Tensor:
+    """Those of emitted numbers, where a one stands before the gates of each parameter."""
+    starts = itertools.accumulate(gates, lambda before, num: before + num + 1, initial=1)
+    places = [start + i for start, num in zip(starts, gates, strict=False) for i in range(num)]
+    end = sum(gates) + len(gates)
+    return torch.tensor([*places, *range(end, end + rest)], dtype=torch.long)
 
 
 def _trunk(widths: Sequence[int], *, first: float, rng: torch.Generator) -> nn.Sequential:
