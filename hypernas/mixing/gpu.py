@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hypernas.mixing.kernels import Gradient, Kernels, grouped
-from hypernas.mixing.part import Part
+from hypernas.mixing.part import Part, Run
 from hypernas.mixing.turn import Turn
 from hypernas.native.gpu import gradients, mixing, updates
 from hypernas.native.gpu.table import COLUMN_PLACES, PART, ROW_PLACES
@@ -46,11 +46,11 @@ class TritonKernels(Kernels):
                 part = given[i][0]
                 table.add(table.pack(part, matrices[i]), _tiles(part, tile))
             table.launch(gradients.pull_back, given[own[0]][0].bank.device, tile)
-        sums: dict[int, tuple[Tensor, list[Tensor]]] = {}
+        sums: dict[int, tuple[Run, list[Tensor]]] = {}
         for (_, wanted), made in zip(given, matrices, strict=True):
             for to, matrix in zip(wanted, made, strict=True):
                 if to is not None and matrix is not None:
-                    sums.setdefault(_address(to), (to, []))[1].append(matrix)
+                    sums.setdefault(to.address, (to, []))[1].append(matrix)
         _add_up(list(sums.values()))
         return [None] * len(given)
 
@@ -100,7 +100,7 @@ class _Table:
 
     def pack(self, part: Part, sums: Sequence[Tensor | None] = (None,) * 4) -> bytes:
         """The numbers of a part, with places of its positions for their addresses on the CPU."""
-        packed = np.frombuffer(part.pack(sums), dtype=np.int64).copy()
+        packed = np.frombuffer(part.pack(list(map(_address, sums))), dtype=np.int64).copy()
         for field, positions in zip(_PLACES, part.positions, strict=True):
             packed[field] = 0 if positions is None else self.place(positions.numpy())
         return packed.tobytes()
@@ -167,16 +167,16 @@ def _matrices(given: Sequence[Gradient], tiles: Sequence[Tile]) -> list[list[Ten
     return [[None if shape is None else next(parts).view(shape) for shape in own] for own in shapes]
 
 
-def _add_up(sums: Sequence[tuple[Tensor, Sequence[Tensor]]]) -> None:
-    """Add to each tensor the rows of its matrices, which have one or more numbers beside each other for its own."""
+def _add_up(sums: Sequence[tuple[Run, Sequence[Tensor]]]) -> None:
+    """Add to each run the rows of its matrices, which have one or more numbers beside each other for its own."""
     table = _Table(len(sums), gradients.SUM.value)
     for to, matrices in sums:
-        each = [[_address(m), len(m), m.shape[1] // to.numel()] for m in matrices]
+        each = [[_address(m), len(m), m.shape[1] // to.num] for m in matrices]
         place = table.place(np.array(each).ravel())
-        packed = np.array([_address(to), to.numel(), place, len(matrices)])
-        table.add(packed.tobytes(), math.ceil(to.numel() / _SUMS[1]))
+        packed = np.array([to.address, to.num, place, len(matrices)])
+        table.add(packed.tobytes(), math.ceil(to.num / _SUMS[1]))
     if sums:
-        table.launch(gradients.add_up, sums[0][0].device, _SUMS)
+        table.launch(gradients.add_up, sums[0][0].whole.device, _SUMS)
 
 
 def _table_of(turns: Sequence[Turn], tile: Tile) -> _Table:

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from hypernas.mixing.part import Part
+from hypernas.mixing.part import Part, Run
 from hypernas.mixing.turn import Turn
 from hypernas.native import SWITCH, native
 
@@ -17,7 +17,9 @@ T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 COMPILED, TRITON = "C++", "Triton"
 ASKED = "triton"  # value of the switch that takes what no GPU has run yet
-Gradient = tuple[Part, Sequence[Tensor | None]]  # and the sums that `Part.pack` takes
+Gradient = tuple[
+    Part, Sequence[Run | None]
+]  # and the sums that those of its coefficients are added to
 
 
 class Kernels(ABC):

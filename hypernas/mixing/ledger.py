@@ -49,7 +49,7 @@ class Ledger:
         key = id(term.bank)
         terms = self._terms.setdefault(key, [])
         most = term.bank.numel() * (1 if key in self._earlier else _AT_ONCE)
-        if sum(part.weight.numel() for part in (*terms, term)) > most:
+        if sum([part.weight.numel() for part in terms], term.weight.numel()) > most:
             self._write(key)
             return False
         terms.append(term)

@@ -19,54 +19,102 @@ from hypernas.mixing.mix import (
     sliced_gates,
     spread,
 )
-from hypernas.mixing.part import Part, is_plain, part_of
+from hypernas.mixing.part import Part, Run, is_plain, part_of
 from hypernas.slicing import Slice
 from hypernas.subnet.transforms import transformed
 
-
-class _Part(NamedTuple):
-    """A contiguous part of a vector that several banks are in."""
-
-    shape: torch.Size
-    stride: tuple[int, ...]
-    first: int
-
-    def of(self, vector: Tensor) -> Tensor:
-        return vector.as_strided(self.shape, self.stride, vector.storage_offset() + self.first)
+_NOTHING = (None, None, None, None)  # places of coefficients of a slice
 
 
-def _part(bank: Tensor) -> tuple[Tensor, _Part | None]:
-    """The parameter that a bank is a part of, and which; the bank itself where it is none.
+def _whole_bank(bank: Tensor) -> Tensor:
+    """The vector that is a parameter, and that a bank is a part of; the bank itself where there is none.
 
     Autograd would make a gradient of the whole vector for each part, of zeros but for that, and add them up.
     """
     whole = bank._base
     if type(whole) is not nn.Parameter or whole.dim() != 1 or not bank.is_contiguous():
-        return bank, None
-    first = int(bank.storage_offset() - whole.storage_offset())
-    return whole, _Part(bank.shape, bank.stride(), first)
+        return bank
+    return whole
+
+
+def _whole_coefficients(own: Tensor) -> Tensor:
+    """What a network emitted that coefficients are a part of, if nothing looks at these alone; else themselves."""
+    whole = own._base
+    if whole is None or whole.is_leaf or own.is_leaf or own.retains_grad or own._backward_hooks:
+        return own
+    return whole if whole.is_contiguous() and own.is_contiguous() else own
+
+
+class _Place(NamedTuple):
+    """The place of a tensor among all that are mixed.
+
+    Attributes:
+        part: the tensor, where it is a part of the one there; None where it is all of it.
+    """
+
+    index: int
+    part: Tensor | None
+
+    def of(self, tensors: Sequence[Tensor] | Mapping[int, Tensor]) -> Tensor:
+        """The same place in other tensors."""
+        whole, part = tensors[self.index], self.part
+        if part is None:
+            return whole
+        return whole.as_strided(part.shape, part.stride(), whole.storage_offset() + self._first)
+
+    def run(self, tensors: Mapping[int, Tensor]) -> Run:
+        """Where it is in the memory of other tensors."""
+        whole, part = tensors[self.index], self.part
+        return (
+            Run(whole, 0, whole.numel()) if part is None else Run(whole, self._first, part.numel())
+        )
+
+    @property
+    def _first(self) -> int:
+        part = self.part
+        if part is None or part._base is None:
+            return 0
+        return int(part.storage_offset() - part._base.storage_offset())
+
+
+class _Places:
+    """All tensors that are mixed, each once."""
+
+    def __init__(self) -> None:
+        self.tensors: list[Tensor] = []
+        self._index: dict[int, int] = {}
+        self._found: dict[int, _Place] = {}
+
+    def place(self, tensor: Tensor, whole_of: Callable[[Tensor], Tensor]) -> _Place:
+        found = self._found.get(id(tensor))
+        if found is None:
+            whole = whole_of(tensor)
+            index = self._index.setdefault(id(whole), len(self.tensors))
+            if index == len(self.tensors):
+                self.tensors.append(whole)
+            found = _Place(index, None if whole is tensor else tensor)
+            self._found[id(tensor)] = found
+        return found
 
 
 class _Job(NamedTuple):
-    """One parameter of one subnet, with the positions of its tensors among all that are mixed."""
+    """One parameter of one subnet, and where its tensors are among all that are mixed."""
 
-    bank: int
-    coefficients: tuple[int | None, ...]  # in the order of the fields of Coefficients
+    bank: _Place
+    coefficients: tuple[_Place | None, ...]  # in the order of the fields of Coefficients
+    given: Coefficients
     where: Slice
-    part: "_Part | None" = None  # of the tensor that is the bank; None for all of it
-
-    def stack(self, tensors: Sequence[Tensor]) -> Tensor:
-        """The bank, shape (K, *largest)."""
-        whole = tensors[self.bank]
-        return whole if self.part is None else self.part.of(whole)
 
     def chosen(self, tensors: Sequence[Tensor]) -> Coefficients:
-        return Coefficients(*(None if i is None else tensors[i] for i in self.coefficients))
+        """The coefficients, as those of some tensors."""
+        return Coefficients(
+            *(None if own is None else own.of(tensors) for own in self.coefficients)
+        )
 
     @property
     def plain(self) -> bool:
         """True if the weight is a slice and nothing else."""
-        return self.coefficients == (None, None, None, None)
+        return self.coefficients == _NOTHING
 
 
 def mix_all(
@@ -91,27 +139,23 @@ def mix_all(
             {n: mix(stacks[n], own.get(n, PLAIN), where) for n, where in slices.items()}
             for own, slices in subnets
         ]
-    tensors: list[Tensor] = []
-    position: dict[int, int] = {}
-
-    def place(tensor: Tensor) -> int:
-        if id(tensor) not in position:
-            position[id(tensor)] = len(tensors)
-            tensors.append(tensor)
-        return position[id(tensor)]
-
-    read: dict[str, tuple[Tensor, _Part | None]] = {}
-    jobs = []
+    places, jobs = _Places(), []
+    banks: dict[str, Tensor] = {}
+    read: dict[str, _Place] = {}
     for coefficients, slices in subnets:
         for name, where in slices.items():
-            if name not in read:
-                read[name] = _part(bank(name))
-            whole, part = read[name]
+            if name not in banks:
+                banks[name] = bank(name)  # kept, so that no other gets its id
+                read[name] = places.place(banks[name], _whole_bank)
             own = coefficients.get(name, PLAIN)
-            given = own.experts, own.gain_out, own.gain_in, own.offset
-            placed = tuple([None if tensor is None else place(tensor) for tensor in given])
-            jobs.append(_Job(place(whole), placed, where, part))
-    mixed = iter(_MixAll.apply(jobs, *tensors))
+            placed = _NOTHING
+            if own is not PLAIN:
+                given = own.experts, own.gain_out, own.gain_in, own.offset
+                placed = tuple(
+                    [None if t is None else places.place(t, _whole_coefficients) for t in given]
+                )
+            jobs.append(_Job(read[name], placed, own, where))
+    mixed = iter(_MixAll.apply(jobs, *places.tensors))
     return [{name: next(mixed) for name in slices} for _, slices in subnets]
 
 
@@ -130,7 +174,7 @@ class _MixAll(torch.autograd.Function):
             if (part := made.get(i)) is not None:
                 weight = part.weight
             else:
-                weight = mix(job.stack(tensors), job.chosen(tensors), job.where)
+                weight = mix(job.bank.of(tensors), job.given, job.where)
             mixed.append(weight.detach())
         return tuple(mixed)
 
@@ -142,15 +186,17 @@ class _MixAll(torch.autograd.Function):
             wanted = [
                 t for t, needed in zip(tensors, ctx.needs_input_grad[1:], strict=True) if needed
             ]
-            weights = [mix(job.stack(tensors), job.chosen(tensors), job.where) for job, _ in given]
+            weights = [
+                mix(job.bank.of(tensors), job.chosen(tensors), job.where) for job, _ in given
+            ]
             found = iter(
                 torch.autograd.grad(
                     weights, wanted, [g for _, g in given], create_graph=True, allow_unused=True
                 )
             )
             return None, *(next(found) if needed else None for needed in ctx.needs_input_grad[1:])
-        banks = {job.bank for job, _ in given}
-        own = {i for job, _ in given for i in job.coefficients if i is not None} - banks
+        banks = {job.bank.index for job, _ in given}
+        own = {c.index for job, _ in given for c in job.coefficients if c is not None} - banks
         sums: dict[int, Tensor] = {}
         ledger = still_open(ctx.ledger)
         if ledger is not None:
@@ -164,16 +210,16 @@ class _MixAll(torch.autograd.Function):
             parts = first.new_zeros(sum(sizes), dtype=kind).split(sizes)
             for i, part in zip(own, parts, strict=True):
                 sums[i] = part.view(tensors[i].shape)
-        noted: list[tuple[Part, Sequence[Tensor | None]]] = []
+        noted: list[tuple[Part, Sequence[Run | None]]] = []
         made = [ctx.made.get(i) for i, gradient in enumerate(gradients) if gradient is not None]
         for (job, gradient), coefficients in zip(given, made, strict=True):
             part = None
-            if ledger is not None and banks.isdisjoint(job.coefficients):
+            if ledger is not None and not any(c.index in banks for c in job.coefficients if c):
                 part = _noted(job, tensors, gradient, ledger, coefficients)
             if part is None:
                 _pull_back(job, tensors, gradient, sums)
             elif not job.plain:
-                noted.append((part, [None if i is None else sums[i] for i in job.coefficients]))
+                noted.append((part, [None if c is None else c.run(sums) for c in job.coefficients]))
         for term, squares in kernels.pull_back(noted):
             if ledger is not None:
                 ledger.measure(term, squares)
@@ -189,10 +235,10 @@ def _mixed_by_kernels(
     """Position of a job -> its part, mixed; those are left out that kernels cannot make, or do not pull back, or are views."""
     parts: dict[int, Part] = {}
     for i, job in enumerate(jobs):
-        bank = tensors[job.bank]
-        if job.plain or job.part is not None or not ledger.takes(bank):
+        bank = tensors[job.bank.index]
+        if job.bank.part is not None or not ledger.takes(bank) or job.plain:
             continue
-        part = part_of(bank, bank.new_empty(job.where.shape), job.chosen(tensors), job.where)
+        part = part_of(bank, bank.new_empty(job.where.shape), job.given, job.where)
         if part is not None:
             parts[i] = part
     kernels.mix(list(parts.values()))
@@ -207,8 +253,8 @@ def _noted(
     made: Coefficients | None,  # as kernels mixed with them, if they did
 ) -> Part | None:
     """The gradient of a weight as a term of its bank's, if a ledger takes that."""
-    bank = tensors[job.bank]
-    if job.part is not None or not ledger.takes(bank):
+    bank = tensors[job.bank.index]
+    if job.bank.part is not None or not ledger.takes(bank):
         return None
     if made is not None and gradient.dtype == bank.dtype and is_plain(gradient):
         part = Part(bank, gradient.contiguous(), made, job.where)
@@ -222,16 +268,16 @@ def _pull_back(
 ) -> None:
     """Add the gradient of one weight, pulled back, to those of its bank and coefficients."""
     where = job.where
-    experts, out, into = (None if i is None else tensors[i] for i in job.coefficients[:3])
+    experts, out, into = (None if c is None else c.of(tensors) for c in job.coefficients[:3])
     to_experts, to_out, to_into, to_offset = (
-        None if i is None else sums[i] for i in job.coefficients
+        None if c is None else c.of(sums) for c in job.coefficients
     )
     if to_offset is not None:
         where.add_along(0, to_offset, gradient)
     if experts is None and out is None and into is None:
         _add_to_bank(job, tensors, gradient, None, sums)
         return
-    small, gates = where(job.stack(tensors)), sliced_gates(experts, where)
+    small, gates = where(job.bank.of(tensors)), sliced_gates(experts, where)
     if gates is not None and gates.dim() == 1:
         small = as_rows(small)
     gain = channel_gain(out, into, where)
@@ -264,15 +310,16 @@ def _add_to_bank(
     sums: dict[int, Tensor],
 ) -> None:
     """Add to the gradient of a bank; the first subnet's is written into one that is new."""
-    small, before = gradient[None], sums.get(job.bank)
+    small, index = gradient[None], job.bank.index
+    before = sums.get(index)
     if gates is not None:
         gates = gates.view(*gates.shape, *[1] * (small.dim() - gates.dim()))
-    if job.part is not None:
+    if job.bank.part is not None:
         if before is None:
-            before = sums[job.bank] = torch.zeros_like(tensors[job.bank])
-        job.where.add(job.part.of(before), small, gates)
+            before = sums[index] = torch.zeros_like(tensors[index])
+        job.where.add(job.bank.of(sums), small, gates)
     elif before is None:
-        sums[job.bank] = new = _empty(tensors[job.bank])
+        sums[index] = new = _empty(tensors[index])
         job.where.fill(new, small, gates)
     else:
         job.where.add(before, small, gates)

@@ -18,6 +18,18 @@ _KINDS = {torch.float32, torch.bfloat16}
 _LAYOUT = struct.Struct("22q")  # that of `Part` in step.cpp
 
 
+class Run(NamedTuple):
+    """Numbers of a contiguous tensor that stand side by side."""
+
+    whole: Tensor
+    first: int
+    num: int
+
+    @property
+    def address(self) -> int:
+        return self.whole.data_ptr() + self.first * self.whole.element_size()
+
+
 class Part(NamedTuple):
     """One weight, or its gradient, and how it is made of a bank; everything is contiguous.
 
@@ -45,32 +57,32 @@ class Part(NamedTuple):
         where = self.where
         return (1, where.rows.num) if len(where.axes) == 1 else (where.rows.num, where.columns.num)
 
-    def pack(self, sums: Sequence[Tensor | None] = (None,) * 4) -> bytes:
+    def pack(self, sums: Sequence[int] = (0, 0, 0, 0)) -> bytes:
         """The numbers and addresses of this, which hold as long as it does.
 
         Args:
-            sums: of gradients, that those of the coefficients are added to, in the order of their fields.
+            sums: addresses that gradients of coefficients are added to, in the order of their fields; 0 for none.
         """
-        where, shape, given = self.where, self.bank.shape, self.coefficients
-        gates, out, into, offset = given.experts, given.gain_out, given.gain_in, given.offset
+        bank, where, given = self.bank, self.where, self.coefficients
+        shape, out, into = bank.shape, _address(given.gain_out), _address(given.gain_in)
         to_gates, to_out, to_into, to_offset = sums
         if len(shape) == 2:  # a vector is one row, and its gains are of columns
-            into, to_into, out, to_out = out, to_out, None, None
+            into, to_into, out, to_out = out, to_out, 0, 0
             first_row, num_rows, rows = 0, 1, None
             columns, height, width, rest = where.rows, 1, shape[1], 1
         else:
             first_row, num_rows, rows = where.rows
             columns, height, rest = where.columns, shape[1], math.prod(shape[3:])
             width = shape[2] * rest
-        arrays = (
-            *(self.bank, self.weight, gates, out, into, offset),
-            *(to_gates, to_out, to_into, to_offset, rows, columns.each),
-        )
+        gates = given.experts
         return _LAYOUT.pack(
-            *[0 if array is None else array.data_ptr() for array in arrays],
+            bank.data_ptr(),
+            self.weight.data_ptr(),
+            *(_address(gates), out, into, _address(given.offset)),
+            *(to_gates, to_out, to_into, to_offset, _address(rows), _address(columns.each)),
             *(shape[0], height, width, rest),
             *(num_rows, columns.num, first_row, columns.first),
-            *(int(gates is not None and gates.dim() > 1), is_half(self.bank)),
+            *(int(gates is not None and gates.dim() > 1), is_half(bank)),
         )
 
     def add_to(self, gradient: Tensor) -> None:
@@ -105,20 +117,26 @@ def part_of(bank: Tensor, weight: Tensor, coefficients: Coefficients, where: Sli
     None for those that they do not make: vectors whose neurons have gates of their own, parameters without
     axes, all that are not plain (see `is_plain`), or not of one type. Coefficients become single numbers.
     """
-    kind, given, own = bank.dtype, coefficients, []
+    kind, given = bank.dtype, coefficients
+    own: list[Tensor | None] = []
+    changed = False
     for tensor in (given.experts, given.gain_out, given.gain_in, given.offset):
-        if tensor is None:
-            own.append(None)
-        elif tensor.dtype == kind and is_plain(tensor):
-            own.append(tensor.detach().float().contiguous())
-        else:
-            return None
+        if tensor is not None:
+            if tensor.dtype != kind or not is_plain(tensor):
+                return None
+            if kind != torch.float32 or not tensor.is_contiguous():
+                tensor, changed = tensor.detach().float().contiguous(), True
+        own.append(tensor)
     own_gates = own[0] is not None and own[0].dim() > 1
     if not where.axes or (own_gates and len(where.axes) == 1):
         return None
     if not (is_plain(bank) and bank.is_contiguous() and is_plain(weight)):
         return None
-    return Part(bank, weight.contiguous(), Coefficients(*own), where)
+    return Part(bank, weight.contiguous(), Coefficients(*own) if changed else given, where)
+
+
+def _address(tensor: Tensor | None) -> int:
+    return 0 if tensor is None else tensor.data_ptr()
 
 
 def is_plain(tensor: Tensor) -> bool:

@@ -72,19 +72,37 @@ class Turn(NamedTuple):
         shape = self.bank.shape
         return (1, shape[1]) if len(shape) == 2 else (shape[1], math.prod(shape[2:]))
 
-    def pack(self, scale: float = 1.0) -> bytes:
+    def moving(self, moments: tuple[Tensor | None, Tensor | None], constants: Constants) -> "Turn":
+        """That in which it moves."""
+        own = self.bank, self.num_terms, self.terms, self.parts
+        return Turn(*own, moments, constants, self.squares)
+
+    def pack(self, scale: float = 1.0, terms: int = 0) -> bytes:
         """The numbers and addresses of this, which hold as long as it does.
 
         Args:
             scale: factor of the gradient.
+            terms: their address.
         """
-        rule, fresh, nesterov, *numbers, _count = self.constants
-        first, second = (0 if moment is None else moment.data_ptr() for moment in self.moments)
+        bank, (first, second) = self.bank, self.moments
+        rule, fresh, nesterov, rate, decay, beta1, beta2, epsilon, root, _count = self.constants
         return _LAYOUT.pack(
-            *(self.bank.data_ptr(), first, second, _address(self.terms)),
-            *(self.num_terms, self.bank.shape[0], *self.extent, rule, fresh, nesterov),
-            *(is_half(self.bank), scale, *numbers),
+            bank.data_ptr(),
+            0 if first is None else first.data_ptr(),
+            0 if second is None else second.data_ptr(),
+            *(terms, self.num_terms, len(bank), *self.extent, rule, fresh, nesterov, is_half(bank)),
+            *(scale, rate, decay, beta1, beta2, epsilon, root),
         )
+
+
+def pack_all(turns: Sequence[Turn], scale: float = 1.0) -> tuple[bytes, bytes]:
+    """The numbers of turns, and their terms, whose addresses are in them."""
+    terms = b"".join([turn.terms for turn in turns])
+    address, packed = _address(terms), []
+    for turn in turns:
+        packed.append(turn.pack(scale, address))
+        address += len(turn.terms)
+    return b"".join(packed), terms
 
 
 def _address(array: bytes) -> int:

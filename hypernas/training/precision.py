@@ -40,7 +40,7 @@ def keep_moments_single(optimizer: torch.optim.Optimizer) -> None:
 def make_moments_single(state: State) -> None:
     """Widen those that are half numbers, which torch has made."""
     for key, value in state.items():
-        if isinstance(value, Tensor) and value.dim() and is_half(value):
+        if isinstance(value, Tensor) and is_half(value) and value.dim():
             state[key] = value.float()
 
 

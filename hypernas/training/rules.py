@@ -3,7 +3,7 @@
 import functools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -33,9 +33,12 @@ class Rule(ABC):
 
     @abstractmethod
     def advance(
-        self, parameter: nn.Parameter, state: State, group: Group
-    ) -> tuple[Moments, Constants]:
-        """Count a step in the state, as torch makes it at the first, but single; its tensors, and the numbers."""
+        self,
+        parameters: Sequence[nn.Parameter],  # of one group
+        states: Sequence[State],
+        group: Group,
+    ) -> list[tuple[Moments, Constants]]:
+        """Count a step in states, as torch makes them at the first, but single; tensors of each, and numbers."""
 
 
 class AdamWRule(Rule):
@@ -48,23 +51,27 @@ class AdamWRule(Rule):
         return True
 
     def advance(
-        self, parameter: nn.Parameter, state: State, group: Group
-    ) -> tuple[Moments, Constants]:
-        if not state:
-            device = parameter.device if group["fused"] else None
-            state["step"] = torch.zeros((), dtype=torch.float32, device=device)
-            state["exp_avg"] = torch.zeros_like(parameter, dtype=torch.float32)
-            state["exp_avg_sq"] = torch.zeros_like(parameter, dtype=torch.float32)
-        make_moments_single(state)
-        count = state["step"].add_(1)
-        known = count.is_cpu  # to read it elsewhere is to wait
-        step = count.item() if known else math.inf
-        constants = _adamw(
-            step, group["lr"], group["weight_decay"], tuple(group["betas"]), group["eps"]
-        )
-        if not known:
-            constants = constants._replace(count=count)
-        return (state["exp_avg"], state["exp_avg_sq"]), constants
+        self, parameters: Sequence[nn.Parameter], states: Sequence[State], group: Group
+    ) -> list[tuple[Moments, Constants]]:
+        for parameter, state in zip(parameters, states, strict=True):
+            if not state:
+                device = parameter.device if group["fused"] else None
+                state["step"] = torch.zeros((), dtype=torch.float32, device=device)
+                state["exp_avg"] = torch.zeros_like(parameter, dtype=torch.float32)
+                state["exp_avg_sq"] = torch.zeros_like(parameter, dtype=torch.float32)
+            make_moments_single(state)
+        counts = [state["step"] for state in states]
+        if counts:
+            torch._foreach_add_(counts, 1)
+        numbers = group["lr"], group["weight_decay"], tuple(group["betas"]), group["eps"]
+        found: list[tuple[Moments, Constants]] = []
+        for state, count in zip(states, counts, strict=True):
+            known = count.is_cpu  # to read it elsewhere is to wait
+            constants = _adamw(count.item() if known else math.inf, *numbers)
+            if not known:
+                constants = constants._replace(count=count)
+            found.append(((state["exp_avg"], state["exp_avg_sq"]), constants))
+        return found
 
 
 @functools.lru_cache(16)  # parameters have few different ones in a step
@@ -93,25 +100,28 @@ class SGDRule(Rule):
         return group["momentum"] != 0
 
     def advance(
-        self, parameter: nn.Parameter, state: State, group: Group
-    ) -> tuple[Moments, Constants]:
-        moved = None
-        fresh = state.get("momentum_buffer") is None
-        if self.remembers(group):
-            if fresh:
-                state["momentum_buffer"] = torch.empty_like(parameter, dtype=torch.float32)
-            make_moments_single(state)
-            moved = state["momentum_buffer"]
-        constants = Constants(
-            rule=1,
-            fresh=int(fresh),
-            nesterov=int(group["nesterov"]),
-            rate=group["lr"],
-            decay=group["weight_decay"],
-            beta1=group["momentum"],
-            beta2=1 - group["dampening"],
-        )
-        return (moved, None), constants
+        self, parameters: Sequence[nn.Parameter], states: Sequence[State], group: Group
+    ) -> list[tuple[Moments, Constants]]:
+        found: list[tuple[Moments, Constants]] = []
+        for parameter, state in zip(parameters, states, strict=True):
+            moved = None
+            fresh = state.get("momentum_buffer") is None
+            if self.remembers(group):
+                if fresh:
+                    state["momentum_buffer"] = torch.empty_like(parameter, dtype=torch.float32)
+                make_moments_single(state)
+                moved = state["momentum_buffer"]
+            constants = Constants(
+                rule=1,
+                fresh=int(fresh),
+                nesterov=int(group["nesterov"]),
+                rate=group["lr"],
+                decay=group["weight_decay"],
+                beta1=group["momentum"],
+                beta2=1 - group["dampening"],
+            )
+            found.append(((moved, None), constants))
+        return found
 
 
 RULES: tuple[Rule, ...] = (AdamWRule(), SGDRule())

@@ -64,8 +64,7 @@ class Update:
         if not self.fused:
             yield
             return
-        state = self.optimizer.state
-        self._ledger.take(p for p in self.parameters() if _can_be_noted(p, state.get(p, {})))
+        self._ledger.take(self._simple(p for p in self.parameters() if _can_be_noted(p)))
         with noting(self._ledger):
             yield
 
@@ -87,7 +86,8 @@ class Update:
             check: is asked whether parameters may move; if not, gradients are dropped alone.
         """
         parameters, bound = self.parameters(), max_norm or math.inf
-        banks, others = self._banks(), self._others()
+        banks = self._banks()
+        others = self._others() if banks else {}
         written = [p.grad for p in others]  # turns only know their addresses
         for parameter in others:
             parameter.grad = None
@@ -125,23 +125,33 @@ class Update:
         """Those whose gradients are written, as far as the native part can take them."""
         if not self.fused:
             return {}
-        state = self.optimizer.state
+        written = (p for p in self.parameters() if p.grad is not None)
         return {
             parameter: Turn.of_gradient(parameter, gradient)
-            for parameter in self.parameters()
-            if (gradient := parameter.grad) is not None
-            and _can_be_moved(parameter, gradient, state.get(parameter, {}))
+            for parameter in self._simple(written)
+            if (gradient := parameter.grad) is not None and _can_be_moved(parameter, gradient)
         }
+
+    def _simple(self, parameters: Iterable[nn.Parameter]) -> Iterator[nn.Parameter]:
+        """Those that are plain, and side by side, as their moments are, where there are kernels."""
+        state = self.optimizer.state
+        there: dict[torch.device, bool] = {}
+        for parameter in parameters:
+            device = parameter.device
+            if device not in there:
+                there[device] = kernels.kernels_on(device) is not None
+            if there[device] and _is_simple(parameter, state.get(parameter, {})):
+                yield parameter
 
     def _move(self, rule: Rule, turns: Mapping[nn.Parameter, Turn], scale: Tensor) -> None:
         """Move parameters by gradients that are scaled."""
-        groups = {id(p): group for group in self.optimizer.param_groups for p in group["params"]}
-        moving = []
-        for parameter, turn in turns.items():
-            group = groups[id(parameter)]
-            state = self.optimizer.state[parameter] if rule.remembers(group) else {}
-            moments, constants = rule.advance(parameter, state, group)
-            moving.append(turn._replace(moments=moments, constants=constants))
+        left = {id(parameter): turn for parameter, turn in turns.items()}
+        state, moving = self.optimizer.state, []
+        for group in self.optimizer.param_groups:
+            own = [p for p in group["params"] if id(p) in left]
+            states = [state[p] if rule.remembers(group) else {} for p in own]
+            for parameter, found in zip(own, rule.advance(own, states, group), strict=True):
+                moving.append(left[id(parameter)].moving(*found))
         kernels.update(moving, scale)
         torch.autograd.graph.increment_version(list(turns))
 
@@ -178,27 +188,26 @@ def _reason(
     return None if there else ", ".join(each.words for each in chosen)
 
 
-def _can_be_noted(parameter: nn.Parameter, state: State) -> bool:
+def _can_be_noted(parameter: nn.Parameter) -> bool:
     """True for numbers whose gradient nobody else asks for."""
     return (
         type(parameter) is nn.Parameter
         and parameter.requires_grad
-        and _is_simple(parameter, state)
         and not parameter._backward_hooks
         and not getattr(parameter, "_post_accumulate_grad_hooks", None)
     )
 
 
-def _can_be_moved(parameter: nn.Parameter, gradient: Tensor, state: State) -> bool:
+def _can_be_moved(parameter: nn.Parameter, gradient: Tensor) -> bool:
     """True for those of rows that are short enough to be held."""
     rows = parameter.shape[0] if parameter.dim() > 1 else 1
     simple = gradient.layout == torch.strided and is_plain(gradient) and gradient.is_contiguous()
-    return simple and _is_simple(parameter, state) and 0 < parameter.numel() <= rows * _LONGEST
+    return simple and 0 < parameter.numel() <= rows * _LONGEST
 
 
 def _is_simple(parameter: nn.Parameter, state: State) -> bool:
-    """True if a parameter and its moments are plain, and side by side, where there are kernels."""
-    if kernels.kernels_on(parameter.device) is None:
+    """True if a parameter and its moments are plain, and side by side."""
+    if not (is_plain(parameter) and parameter.is_contiguous()):
         return False
     moments = [value for value in state.values() if isinstance(value, Tensor) and value.dim()]
-    return all(is_plain(own) and own.is_contiguous() for own in (parameter, *moments))
+    return not any([not (is_plain(value) and value.is_contiguous()) for value in moments])

@@ -97,7 +97,9 @@ class PerParameterBank(Bank, StartableBank):
             self.stacks[key(name)] = nn.Parameter(entries)
 
     def forward(self, name: str) -> Tensor:  # shape: (K, *largest)
-        return self.stacks[key(name)]
+        # to ask the dictionary of parameters itself takes several times as long
+        found = self.stacks._parameters.get(key(name))
+        return self.stacks[key(name)] if found is None else found
 
     def parameter_groups(self) -> list[ParameterGroup]:
         stacks = list(self.stacks.values())

@@ -54,7 +54,9 @@ def _hidden(inputs: Tensor, layers: Sequence[Tensor]) -> list[Tensor]:
     """The inputs, and what each layer makes of them."""
     found = [inputs]
     for weight, bias in zip(layers[::2], layers[1::2], strict=True):
-        found.append(nn.functional.leaky_relu(nn.functional.linear(found[-1], weight, bias), _SLOPE))
+        found.append(
+            nn.functional.leaky_relu(nn.functional.linear(found[-1], weight, bias), _SLOPE)
+        )
     return found
 
 
