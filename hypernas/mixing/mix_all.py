@@ -1,10 +1,10 @@
 """The weights of several subnets in one node of autograd's graph."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hypernas.mixing import kernels
 from hypernas.mixing.ledger import Ledger, opened, still_open
@@ -20,88 +20,18 @@ from hypernas.mixing.mix import (
     spread,
 )
 from hypernas.mixing.part import Part, Run, is_plain, part_of
+from hypernas.mixing.place import Place, Places, whole_bank, whole_coefficients
 from hypernas.slicing import Slice
 from hypernas.subnet.transforms import transformed
 
 _NOTHING = (None, None, None, None)  # places of coefficients of a slice
 
 
-def _whole_bank(bank: Tensor) -> Tensor:
-    """The vector that is a parameter, and that a bank is a part of; the bank itself where there is none.
-
-    Autograd would make a gradient of the whole vector for each part, of zeros but for that, and add them up.
-    """
-    whole = bank._base
-    if type(whole) is not nn.Parameter or whole.dim() != 1 or not bank.is_contiguous():
-        return bank
-    return whole
-
-
-def _whole_coefficients(own: Tensor) -> Tensor:
-    """What a network emitted that coefficients are a part of, if nothing looks at these alone; else themselves."""
-    whole = own._base
-    if whole is None or whole.is_leaf or own.is_leaf or own.retains_grad or own._backward_hooks:
-        return own
-    return whole if whole.is_contiguous() and own.is_contiguous() else own
-
-
-class _Place(NamedTuple):
-    """The place of a tensor among all that are mixed.
-
-    Attributes:
-        part: the tensor, where it is a part of the one there; None where it is all of it.
-    """
-
-    index: int
-    part: Tensor | None
-
-    def of(self, tensors: Sequence[Tensor] | Mapping[int, Tensor]) -> Tensor:
-        """The same place in other tensors."""
-        whole, part = tensors[self.index], self.part
-        if part is None:
-            return whole
-        return whole.as_strided(part.shape, part.stride(), whole.storage_offset() + self._first)
-
-    def run(self, tensors: Mapping[int, Tensor]) -> Run:
-        """Where it is in the memory of other tensors."""
-        whole, part = tensors[self.index], self.part
-        return (
-            Run(whole, 0, whole.numel()) if part is None else Run(whole, self._first, part.numel())
-        )
-
-    @property
-    def _first(self) -> int:
-        part = self.part
-        if part is None or part._base is None:
-            return 0
-        return int(part.storage_offset() - part._base.storage_offset())
-
-
-class _Places:
-    """All tensors that are mixed, each once."""
-
-    def __init__(self) -> None:
-        self.tensors: list[Tensor] = []
-        self._index: dict[int, int] = {}
-        self._found: dict[int, _Place] = {}
-
-    def place(self, tensor: Tensor, whole_of: Callable[[Tensor], Tensor]) -> _Place:
-        found = self._found.get(id(tensor))
-        if found is None:
-            whole = whole_of(tensor)
-            index = self._index.setdefault(id(whole), len(self.tensors))
-            if index == len(self.tensors):
-                self.tensors.append(whole)
-            found = _Place(index, None if whole is tensor else tensor)
-            self._found[id(tensor)] = found
-        return found
-
-
 class _Job(NamedTuple):
     """One parameter of one subnet, and where its tensors are among all that are mixed."""
 
-    bank: _Place
-    coefficients: tuple[_Place | None, ...]  # in the order of the fields of Coefficients
+    bank: Place
+    coefficients: tuple[Place | None, ...]  # in the order of the fields of Coefficients
     given: Coefficients
     where: Slice
 
@@ -139,20 +69,20 @@ def mix_all(
             {n: mix(stacks[n], own.get(n, PLAIN), where) for n, where in slices.items()}
             for own, slices in subnets
         ]
-    places, jobs = _Places(), []
+    places, jobs = Places(), []
     banks: dict[str, Tensor] = {}
-    read: dict[str, _Place] = {}
+    read: dict[str, Place] = {}
     for coefficients, slices in subnets:
         for name, where in slices.items():
             if name not in banks:
                 banks[name] = bank(name)  # kept, so that no other gets its id
-                read[name] = places.place(banks[name], _whole_bank)
+                read[name] = places.place(banks[name], whole_bank)
             own = coefficients.get(name, PLAIN)
             placed = _NOTHING
             if own is not PLAIN:
                 given = own.experts, own.gain_out, own.gain_in, own.offset
                 placed = tuple(
-                    [None if t is None else places.place(t, _whole_coefficients) for t in given]
+                    [None if t is None else places.place(t, whole_coefficients) for t in given]
                 )
             jobs.append(_Job(read[name], placed, own, where))
     mixed = iter(_MixAll.apply(jobs, *places.tensors))
@@ -183,18 +113,7 @@ class _MixAll(torch.autograd.Function):
         tensors = ctx.saved_tensors
         given = [(job, g) for job, g in zip(ctx.jobs, gradients, strict=True) if g is not None]
         if torch.is_grad_enabled():  # this gradient is to be differentiated too
-            wanted = [
-                t for t, needed in zip(tensors, ctx.needs_input_grad[1:], strict=True) if needed
-            ]
-            weights = [
-                mix(job.bank.of(tensors), job.chosen(tensors), job.where) for job, _ in given
-            ]
-            found = iter(
-                torch.autograd.grad(
-                    weights, wanted, [g for _, g in given], create_graph=True, allow_unused=True
-                )
-            )
-            return None, *(next(found) if needed else None for needed in ctx.needs_input_grad[1:])
+            return None, *_differentiable(given, tensors, ctx.needs_input_grad[1:])
         banks = {job.bank.index for job, _ in given}
         own = {c.index for job, _ in given for c in job.coefficients if c is not None} - banks
         sums: dict[int, Tensor] = {}
@@ -227,6 +146,19 @@ class _MixAll(torch.autograd.Function):
             if sums[i].dtype != tensors[i].dtype:
                 sums[i] = sums[i].to(tensors[i].dtype)
         return None, *(sums.get(i) for i in range(len(tensors)))
+
+
+def _differentiable(
+    given: Sequence[tuple[_Job, Tensor]], tensors: Sequence[Tensor], needed: Sequence[bool]
+) -> Iterator[Tensor | None]:
+    """Gradients, by autograd, of what is mixed one by one."""
+    wanted = [tensor for tensor, own in zip(tensors, needed, strict=True) if own]
+    weights = [mix(job.bank.of(tensors), job.chosen(tensors), job.where) for job, _ in given]
+    gradients = [gradient for _, gradient in given]
+    found = iter(
+        torch.autograd.grad(weights, wanted, gradients, create_graph=True, allow_unused=True)
+    )
+    return (next(found) if own else None for own in needed)
 
 
 def _mixed_by_kernels(

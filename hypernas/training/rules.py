@@ -60,9 +60,7 @@ class AdamWRule(Rule):
                 state["exp_avg"] = torch.zeros_like(parameter, dtype=torch.float32)
                 state["exp_avg_sq"] = torch.zeros_like(parameter, dtype=torch.float32)
             make_moments_single(state)
-        counts = [state["step"] for state in states]
-        if counts:
-            torch._foreach_add_(counts, 1)
+        counts = [state["step"].add_(1) for state in states]
         numbers = group["lr"], group["weight_decay"], tuple(group["betas"]), group["eps"]
         found: list[tuple[Moments, Constants]] = []
         for state, count in zip(states, counts, strict=True):

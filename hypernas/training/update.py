@@ -210,4 +210,4 @@ def _is_simple(parameter: nn.Parameter, state: State) -> bool:
     if not (is_plain(parameter) and parameter.is_contiguous()):
         return False
     moments = [value for value in state.values() if isinstance(value, Tensor) and value.dim()]
-    return not any([not (is_plain(value) and value.is_contiguous()) for value in moments])
+    return all(is_plain(value) and value.is_contiguous() for value in moments)

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from hypernas.subnet.transforms import transformed
+
 # Legend: N architectures, S that stand for the whole space, M emitted numbers, of which m are of the last
 # layer, H hidden units.
 
@@ -34,12 +36,12 @@ def emit(
     bias: Tensor,  # shape: (m,)
     weight: Tensor,  # shape: (m, H)
 ) -> Tensor:  # shape: (N, M)
-    """bias + weight scale (trunk(encoded) - mean trunk(space)), among ones.
+    """Numbers: bias + weight scale (trunk(encoded) - mean trunk(space)), among ones.
 
     Its first derivatives are written out, as autograd takes longer to walk through small operations than they do;
-    those of a higher order are autograd's, and all are where something looks into the trunk (hooks).
+    those of a higher order are autograd's, and all are where something looks into the trunk (hooks, torch.func).
     """
-    if any(map(_hooked, trunk.modules())):
+    if transformed() or any(map(_hooked, trunk.modules())):
         return _last(shape, trunk(_read(encoded, space)), len(encoded), bias, weight)
     layers = [own for layer in list(trunk)[::2] for own in (layer.weight, layer.bias)]
     return _Emission.apply(shape, encoded, space, bias, weight, *layers)
@@ -115,7 +117,7 @@ class _Emission(torch.autograd.Function):
             return None, *(next(made) if own else None for own in needed)
         if shape.places is not None:
             gradient = gradient.index_select(1, shape.places)
-        made = [None] * len(needed)
+        made: list[Tensor | None] = [None] * len(needed)
         if needed[2]:
             made[2] = gradient.sum(0)
         if needed[3]:

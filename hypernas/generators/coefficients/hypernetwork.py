@@ -127,14 +127,17 @@ class CoefficientHypernetwork(CoefficientSource):
             self.bias = nn.Parameter(bias)
         self.register_buffer("_space", samples, persistent=False)  # (S, D)
         self._remembered = Cache(1)
-        with_ones = base and gate == "linear"
-        self._sizes = [(num + with_ones) * len(names) for num, names in self._gated.items()]
-        self._sizes += [num for _, num in later]
-        self._num = sum(self._sizes)
-        places = _places(gates, sum(num for _, num in later)) if with_ones else None
+        self._sizes, places = self._emitted([num for _, num in later])
         self.register_buffer("_places", places, persistent=False)
         self._start_gates(gates, gate_scale=gate_scale, rng=rng)
         self.register_load_state_dict_pre_hook(_divide_undivided)
+
+    def _emitted(self, later: Sequence[int]) -> tuple[list[int], Tensor | None]:
+        """Sizes of the parts of the emitted vector, and where the last layer is in it, if the base's gates are too."""
+        with_ones = self.base and self.gate == "linear"
+        sizes = [(num + with_ones) * len(names) for num, names in self._gated.items()]
+        gates = [num for num, names in self._gated.items() for _ in names]
+        return [*sizes, *later], _places(gates, sum(later)) if with_ones else None
 
     @torch.no_grad()
     def _start_gates(
@@ -159,7 +162,7 @@ class CoefficientHypernetwork(CoefficientSource):
 
     def forward(self, features: Tensor) -> list[dict[str, Coefficients]]:
         space = self._encoded_space() if self.centre else None
-        shape = Shape(self.lr_scale, self._places, self._num)
+        shape = Shape(self.lr_scale, self._places, sum(self._sizes))
         encoded = self._encoded(features)
         emitted = emit(shape, self.trunk, encoded, space, self.bias, self.weight)
         return [self._cut(row) for row in emitted.unbind(0)]
