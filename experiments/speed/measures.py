@@ -31,6 +31,9 @@ from hypernas.subnet.skeleton import build_seeded, build_skeleton
 from hypernas.subnet.target import skeleton
 
 
+_END = 140  # architectures; generators remember 128
+
+
 def distinct(space: SearchSpace, num: int) -> list[Architecture]:
     """Random architectures, none twice as long as there are others: the largest and the smallest first."""
     rng = torch.Generator().manual_seed(0)
@@ -66,6 +69,26 @@ def elastic(clock: Clock, task: Task) -> None:
         path, step = training_step(GENERATORS[name](task.make()), architectures, inputs)
         arms[f"{name}, {path}"] = step
     clock.measure("step_over_elastic", task.name, arms, seconds=task.seconds)
+
+
+def shapes(clock: Clock, task: Task) -> None:
+    """(a'') The same among the smallest and the largest architectures, which tell the worst shape from the best.
+
+    They are the ends of a thousand random ones, more than a generator remembers.
+    """
+    space, inputs = task.make(), task.inputs(clock.device)
+    ordered = sorted(distinct(space, 1000), key=partial(_size, space))
+    for end, architectures in (("smallest", ordered[:_END]), ("largest", ordered[-_END:])):
+        arms = {"elastic": elastic_step(ELASTIC[task.name](), architectures, inputs, clip=True)}
+        for name in ("shared", "hypernas"):
+            path, step = training_step(GENERATORS[name](task.make()), architectures, inputs)
+            arms[f"{name}, {path}"] = step
+        where = f"{task.name}, {end} shapes"
+        clock.measure("step_over_elastic", where, arms, seconds=task.seconds / 3)
+
+
+def _size(space: SearchSpace, architecture: Architecture) -> int:
+    return sum(p.numel() for p in build_skeleton(space, architecture).parameters())
 
 
 def mixing(clock: Clock) -> None:

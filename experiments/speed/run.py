@@ -79,6 +79,8 @@ def main() -> None:
         elif name == "elastic":
             for task in [task for task in targets if task.name in ELASTIC]:
                 measures.elastic(clock, task)
+                if not quick:
+                    measures.shapes(clock, task)
         elif name == "banks":
             for task in [task for task in targets if task.name in ("resnet20", "mlp", "vit_small")]:
                 banks(clock, task)

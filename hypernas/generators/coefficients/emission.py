@@ -113,8 +113,8 @@ class _Emission(torch.autograd.Function):
             emitted = _last(shape, hidden, len(encoded), bias, weight)
             inputs = [encoded, space, bias, weight, *layers]
             wanted = [t for t, own in zip(inputs, needed, strict=True) if own]
-            made = iter(torch.autograd.grad(emitted, wanted, gradient, create_graph=True))
-            return None, *(next(made) if own else None for own in needed)
+            found = iter(torch.autograd.grad(emitted, wanted, gradient, create_graph=True))
+            return None, *(next(found) if own else None for own in needed)
         if shape.places is not None:
             gradient = gradient.index_select(1, shape.places)
         made: list[Tensor | None] = [None] * len(needed)
