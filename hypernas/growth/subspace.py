@@ -35,4 +35,5 @@ def subspace(space: SearchSpace, architecture: Mapping[str, Any] | str) -> Searc
             for pattern, layout in space.layouts.items()
             if any(layout_of(name, {pattern: layout}) for name in names)
         },
+        features=space.features,
     )

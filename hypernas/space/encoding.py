@@ -21,16 +21,23 @@ class Encoding:
     features 0) differs from one that takes its smallest value. An ordinal choice with one value is 0.
 
     Deviates from Mixture-of-Supernets (Jawahar et al., 2023, arXiv 2306.04845), whose features are
-    divided by fixed constants and reach 1.5, and which pads absent layers with 0.
+    divided by fixed constants and reach 1.5, and which pads absent layers with 0. A space that brings
+    `features` of its own, as `seq2seq` can bring those, is read by them alone, in whatever range they are.
 
     Attributes:
         names: a label for each of the D features.
+
+    Raises:
+        ValueError: for features of a space that are not of the same names for every architecture.
     """
 
     @checked
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
-        self.names: list[str] = []
+        if space.features is not None:
+            self.names: list[str] = [*space.features(space.largest())]
+            return
+        self.names = []
         self._codes = {name: _codes(choice) for name, choice in space.choices.items()}
         for name, choice in space.choices.items():
             if choice.when:
@@ -47,10 +54,19 @@ class Encoding:
 
     def __call__(self, architecture: Mapping[str, Any]) -> Tensor:  # shape: (D,), each in [0, 1]
         architecture = self.space.architecture(architecture)
+        if self.space.features is not None:
+            return self._brought(self.space.features(architecture))
         features: list[float] = []
         for name, (codes, absent) in self._codes.items():
             features += codes[architecture[name]] if name in architecture else absent
         return torch.tensor(features)
+
+    def _brought(self, features: Mapping[str, float]) -> Tensor:
+        if [*features] != self.names:
+            raise ValueError(
+                f"expected features of the names {self.names}, in this order, as of the largest architecture, got {[*features]}."
+            )
+        return torch.tensor([*features.values()], dtype=torch.float32)
 
 
 def _codes(choice: Choice) -> tuple[dict[Any, list[float]], list[float]]:

@@ -28,6 +28,8 @@ class SearchSpace:
             when the first generator is made: see `hypernas.check`.
         inputs: an example of what every module of the space can be called with: a tensor, a tuple of
             several, or a mapping of keywords. Slices are checked on it; None to guess.
+        features: architecture -> numbers by name, the same names for each, that generators and predictors read of an
+            architecture; None for those of the choices (see `hypernas.space.encoding.Encoding`).
 
     The functions below are pure: they change nothing, and all randomness comes from `rng`, which
     is a `torch.Generator`, a `random.Random` or a `numpy.random.Generator`.
@@ -43,6 +45,7 @@ class SearchSpace:
         build: Callable[[Architecture], nn.Module],
         layouts: Mapping[str, Any] | Literal["auto"] | None = None,
         inputs: Any = None,
+        features: Callable[[Architecture], Mapping[str, float]] | None = None,
     ) -> None:
         if not isinstance(choices, Mapping):
             raise TypeError(
@@ -55,6 +58,7 @@ class SearchSpace:
         self.auto_layouts = layouts == "auto"
         self.layouts: dict[str, Any] = {} if isinstance(layouts, str) else dict(layouts or {})
         self.inputs = inputs
+        self.features = features
         self._build = build
         self._mark = object()  # of the architectures that this space has checked or made
         if not self.choices:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from hypernas.space import SearchSpace
 from hypernas.space.choice import Choice
 from hypernas.spaces.attention import CrossAttention, Past, SelfAttention
 from hypernas.spaces.transformer_block import FeedForward, TransformerBlock
+from hypernas.spaces.translation_features import FEATURES
 
 # Legend: N pairs of a source of S symbols and a target of T symbols, V symbols in the vocabulary,
 # E channels of the encoder, D of the decoder.
@@ -213,6 +214,7 @@ def seq2seq(
     attend: Sequence[int] = (1, 2),
     padding: int | None = None,
     dropout: float = 0.0,
+    encoding: Literal["aggr", "fine"] | None = None,
 ) -> SearchSpace:
     """Translators, called with a source and a target of at most input_shape = (length,) symbols.
 
@@ -240,6 +242,8 @@ def seq2seq(
         padding: the symbol that fills up sources and is not attended to; None if there is none.
         dropout: of the embeddings and of what each layer adds, on the widest of a side; narrower ones have less in
             proportion to their channels.
+        encoding: features that generators read: None for those of the choices, or as published with Mixture-of-Supernets "aggr",
+            means over layers, or "fine", each layer (see `hypernas.spaces.translation_features`).
 
     Raises:
         ValueError: if the input has not one axis, the heads do not divide qkv_dim, or a decoder
@@ -251,6 +255,8 @@ def seq2seq(
         )
     if any(qkv_dim % number for number in heads):
         raise ValueError(f"heads must divide qkv_dim={qkv_dim}, got {list(heads)}.")
+    if encoding not in (None, *FEATURES):
+        raise ValueError(f"encoding must be one of {[*FEATURES]}, or None, got {encoding!r}.")
     if not 1 <= min(attend) <= max(attend) <= min(encoder_depths):
         raise ValueError(
             f"attend must be between 1 and the smallest encoder depth, {min(encoder_depths)}, "
@@ -283,7 +289,17 @@ def seq2seq(
     )
     # Heads that divide the same channels otherwise, and layers that attend to fewer, compute what no
     # part of the largest network does: prefixes are meant, as in HAT.
-    return SearchSpace(choices, build, layouts={"*": PREFIX})
+    features = None if encoding is None else partial(FEATURES[encoding], _ranges(choices))
+    return SearchSpace(choices, build, layouts={"*": PREFIX}, features=features)
+
+
+def _ranges(choices: Mapping[str, Any]) -> dict[str, Sequence[float]]:
+    """The values of each choice, of layers that of the first."""
+    return {
+        name.removesuffix("_0"): choice.values if isinstance(choice, Choice) else choice
+        for name, choice in choices.items()
+        if name.endswith("_0") or not name[-1].isdigit()
+    }
 
 
 def _build(
