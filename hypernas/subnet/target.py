@@ -178,6 +178,11 @@ class Target:
             for leaf, buffer in owner._buffers.items()
             if buffer is not None
         ]
+        self._kept = [
+            (kept, frozenset(kept))
+            for _, p in anatomy.parts
+            for kept in (p._parameters, p._buffers)
+        ]
         self._attributes: list[tuple[Any, Any]] = []
         for _, tensor, place in anatomy.kept:
             if place is not None and id(tensor) in first:
@@ -265,6 +270,12 @@ class Target:
         finally:
             for (kept, leaf, _), tensor in zip(self._places, before, strict=True):
                 kept[leaf] = tensor
+            for kept, leaves in self._kept:
+                if len(kept) != len(
+                    leaves
+                ):  # a weight that was parametrized meanwhile came back as a buffer
+                    for leaf in kept.keys() - leaves:
+                        del kept[leaf]
             for (kept, leaf), tensor in zip(self._attributes, attributes, strict=True):
                 if getattr(kept.get(leaf), "grad_fn", None) is not None:
                     kept[leaf] = tensor  # what was made of the weights goes with them

@@ -6,6 +6,7 @@ import torch
 from example_spaces import EXAMPLES
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.utils import parametrize
 from torch.testing import assert_close
 
 from hypernas.subnet.norms import calibrate, norm_statistics
@@ -182,3 +183,30 @@ def test_calibrated_statistics_are_the_plain_averages_over_batches(norm):
     variances = torch.stack([b.var(over).reshape(-1, 3).mean(0) for b in batches])
     assert_close(found["0.running_mean"], means.mean(0))
     assert_close(found["0.running_var"], variances.mean(0))
+
+
+class _Lowered(nn.Module):
+    """A layer whose weight has a parametrization while it computes, as adapters of PEFT have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.plus = nn.Linear(3, 2), nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        parametrize.register_parametrization(self.layer, "weight", self.plus)
+        try:
+            return self.layer(x)
+        finally:
+            parametrize.remove_parametrizations(self.layer, "weight", leave_parametrized=False)
+
+
+def test_a_weight_that_is_parametrized_while_it_is_used_stays_a_parameter():
+    """Torch gives it back as a buffer where it is a plain tensor, as generated weights are."""
+    module = _Lowered()
+    weights = {name: torch.randn(p.shape) for name, p in module.named_parameters()}
+    x = torch.randn(4, 3)
+    for _ in range(2):
+        outputs = call(module, weights, x)
+        assert_close(outputs, x @ weights["layer.weight"].T + weights["layer.bias"])
+    assert not list(module.named_buffers())
+    assert {name for name, _ in module.named_parameters()} == weights.keys()
