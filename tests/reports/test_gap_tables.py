@@ -106,6 +106,23 @@ def test_strategies_are_crossed_with_generators_and_compared_under_each(study):
         study(rows()).tables("crossed")
 
 
+def test_the_gap_of_each_third_of_subnets_by_size_is_their_mean_alone(study):
+    section = study(rows())
+    found = texts(section, "sizes")  # 2 + 1 + 1 subnets, at budget 1
+    means = [[cell.strip("*").split()[0] for cell in found[arm]] for arm in ("shared", "hypernas")]
+    assert means == [["3.50", "2.00", "3.00", "−0.50"], ["1.50", "0.00", "1.00", "−0.50"]]
+    assert "2 + 1 + 1 subnets" in section.tables("sizes")[0].attrs["caption"]
+    assert len(section.tables("sizes")) == 2
+
+
+def test_sizes_are_by_multiply_adds_whatever_the_order_of_the_rows(study):
+    assert texts(study(rows()[::-1]), "sizes") == dict(
+        reversed(texts(study(rows()), "sizes").items())
+    )
+    with pytest.raises(ValueError, match="fewer than 3 subnets"):
+        study([row for row in rows() if row["subnet"] in ("s0", "s1")]).tables("sizes")
+
+
 def test_a_measure_of_which_less_is_better_has_the_same_gap_in_nats(study):
     found = texts(study(rows("cross_entropy")), "gap")
     assert [cell.strip("*").split()[0] for cell in found["hypernas"]] == ["0.010", "−0.005"]
@@ -177,7 +194,10 @@ def test_the_other_tables_come_from_the_files_beside_the_results(tmp_path):
         ("stability", "there is no stability.csv beside results.csv"),
         ("cost", "there is no cost.csv beside results.csv"),
         ("ablation", "it is for results of one budget"),
-        ("nonsense", r"expected one of \['gap', 'differences', 'crossed', 'ablation', 'ranking'"),
+        (
+            "nonsense",
+            r"expected one of \['gap', 'differences', 'crossed', 'sizes', 'ablation', 'ranking'",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_made_says_why(study, name, expected):
