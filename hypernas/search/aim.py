@@ -25,6 +25,9 @@ class Aim:
     have both. A constraint without a word, on a measure that hypernas does not know, goes the way of
     the objective of that name.
 
+    Raises:
+        ValueError: if an objective is no text.
+
     Attributes:
         objectives: names of measures, the first of which is the one that counts where one has to.
         constraints: name, or a word and a name -> bound.
@@ -36,6 +39,13 @@ class Aim:
     constraints: Mapping[str, float] = field(default_factory=dict)
     num_evaluations: int = 200
     num_at_once: int = 16
+
+    def __post_init__(self) -> None:
+        told = self.objectives
+        if isinstance(told, str) or not all(isinstance(name, str) for name in told):
+            raise ValueError(
+                f"objectives: expected names of measures, such as [accuracy, parameters], got {told!r:.200}."
+            )
 
 
 def problem_of(space: SearchSpace, aim: Aim, measures: Mapping[str, Measure]) -> Problem:

@@ -62,6 +62,9 @@ def test_an_unknown_setting_is_refused_with_the_nearest(run, command, given, wor
         ("grow", "growth.noise=x", "growth.noise: expected a number, got 'x'"),
         ("grow", "member_training.steps=x", "member_training.steps: expected a whole number"),
         ("study", "workers=x", "workers: expected a whole number, got 'x'"),
+        ("study", "work=1.5", "work: expected a path, got 1.5; one of that name is given as work="),
+        ("evaluate", "run=2024", "given as run=\"'2024'\""),
+        ("finetune", "out=[a]", "out: expected a path, got ['a']"),
     ],
 )
 def test_a_value_of_a_wrong_type_names_its_setting(run, command, given, words):

@@ -1,6 +1,7 @@
 """The commands that are killed: what each does in a folder, and what is left of it in the end."""
 
 import json
+import shutil
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,37 @@ class Search(Command):
 
     def end(self, folder: Path) -> dict[str, bytes]:
         return {name: (folder / name).read_bytes() for name in (EVALUATIONS, FRONT)}
+
+
+class Evaluate(Command):
+    """`hypernas evaluate` of a run, by its table."""
+
+    def prepare(self, folder: Path) -> None:
+        self.run = hypernas.train(_training("shared"), folder / "run").folder
+
+    def begin(self, folder: Path, *, resume: bool) -> None:
+        folder.mkdir(exist_ok=True)
+        own = [f"out={folder}/table.csv", "subnets=1", "device=cpu", "threads=1"]
+        typed("evaluate", f"run={self.run}", *own, f"overwrite={str(resume).lower()}")
+
+    def end(self, folder: Path) -> dict[str, bytes]:
+        return {"table.csv": (folder / "table.csv").read_bytes()}
+
+
+class Report(Command):
+    """`hypernas report` of a copy of a run, by its figures, which tell the folder's name: by their names and ends."""
+
+    def prepare(self, folder: Path) -> None:
+        self.run = hypernas.train(_training("shared"), folder / "run").folder
+
+    def begin(self, folder: Path, *, resume: bool) -> None:
+        if not folder.exists():
+            shutil.copytree(self.run, folder)
+        typed("report", str(folder), *(["--overwrite"] if resume else []))
+
+    def end(self, folder: Path) -> dict[str, bytes]:
+        found = [path for path in sorted((folder / "report").rglob("*")) if path.suffix == ".svg"]
+        return {path.name: path.read_bytes()[-16:] for path in found}
 
 
 class Study(Command):

@@ -16,18 +16,18 @@ from commands import COMMANDS, Command
 from process import Refused, forked, killed
 
 
-def _begin(command: Command, folder: Path) -> None:
-    """What a user does: the same command, and if that says so, going on."""
+def begin(command: Command, folder: Path) -> None:
+    """What a user does: the same command, and if that says so, going on, or writing over what it left."""
     try:
         command.begin(folder, resume=False)
     except (FileExistsError, Refused) as error:
-        if "resume=" not in str(error):
+        if "resume=" not in str(error) and "overwrite" not in str(error):
             raise
         command.begin(folder, resume=True)
 
 
 def _forked(command: Command, folder: Path) -> int:
-    return forked(lambda: _begin(command, folder), _log(folder))
+    return forked(lambda: begin(command, folder), _log(folder))
 
 
 def _log(folder: Path) -> Path:

@@ -7,6 +7,8 @@ writers   two to eight processes on one cache, file or folder (a hundredth as ma
 cost      time of a checkpoint of 100 million weights against one without checksums and flushes
 kills     SIGKILL at random moments of train, grow, search and study, and the same command again (a tenth as many)
 ranks     SIGKILL of one of two ranks, or of both, and the command again (a tenth as many)
+commands  whole commands with junk in their settings (a tenth as many)
+faults    EIO, ESTALE, ENOSPC or EROFS at a random call of the system, once or from then on (a tenth as many)
 memory    of --trials steps over thousands of architectures, its slope as the ratio
 launched  the same of ranks that torchrun starts
 
@@ -57,7 +59,9 @@ def main() -> int:
     options = parser.parse_args()
 
     import cost
+    import faults
     import flips
+    import junk_commands
     import kills
     import memory
     import ranks
@@ -76,6 +80,8 @@ def main() -> int:
         "writers": (writers.trials, max(1, options.trials // 100)),
         "cost": (cost.trials, options.weights),
         "kills": (partial(kills.trials, commands=commands), max(1, options.trials // 10)),
+        "commands": (junk_commands.trials, max(1, options.trials // 10)),
+        "faults": (faults.trials, max(1, options.trials // 10)),
         "memory": (memory.trials, options.trials),
         "ranks": (partial(ranks.trials, kind="forked"), max(1, options.trials // 10)),
         "launched": (partial(ranks.trials, kind="launched"), max(1, options.trials // 10)),

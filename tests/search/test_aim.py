@@ -59,3 +59,9 @@ def test_constraints_that_contradict_or_repeat_each_other_are_refused():
         problem("accuracy", **{"max:parameters": 50, "min:parameters": 20})
     with pytest.raises(ValueError, match="both bound accuracy from below: keep one"):
         problem("accuracy", **{"accuracy": 0.5, "max:accuracy": 0.6})
+
+
+@pytest.mark.parametrize("objectives", [[[]], [None], ["loss", 3], "loss"])
+def test_objectives_are_names(objectives):
+    with pytest.raises(ValueError, match=r"objectives: expected names of measures, .* got"):
+        Aim(objectives=objectives)
