@@ -50,9 +50,9 @@ class SelfAttention(nn.Module):
 
     def no_past(self, num: int) -> Past:
         """The past of the first position of `num` examples."""
-        weight = self.qkv.weight
-        _, k, v = self._split(weight.new_zeros(num, 0, weight.shape[1]))
-        return k, v
+        head_dim = self.project.in_features // self.heads
+        none = self.qkv.weight.new_zeros(num, self.heads, 0, head_dim)
+        return none, none
 
     def _split(self, x: Tensor) -> Tensor:  # shape: (3, N, heads, T, head_dim)
         return self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)

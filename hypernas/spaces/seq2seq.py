@@ -143,7 +143,7 @@ class EncoderDecoder(nn.Module):
         memories = self.encode(source, self._seen(source))
         state = [source]
         for block in self._blocks:
-            state += [*block.attention.no_past(len(source)), *block.remember(memories)]
+            state += [*block.attention.no_past(source.shape[0]), *block.remember(memories)]
         return tuple(state)
 
     def advance(self, symbols: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
