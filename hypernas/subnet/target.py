@@ -271,9 +271,8 @@ class Target:
             for (kept, leaf, _), tensor in zip(self._places, before, strict=True):
                 kept[leaf] = tensor
             for kept, leaves in self._kept:
-                if len(kept) != len(
-                    leaves
-                ):  # a weight that was parametrized meanwhile came back as a buffer
+                # a weight that was parametrized meanwhile came back as a buffer
+                if len(kept) != len(leaves):
                     for leaf in kept.keys() - leaves:
                         del kept[leaf]
             for (kept, leaf), tensor in zip(self._attributes, attributes, strict=True):
