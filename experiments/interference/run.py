@@ -143,14 +143,16 @@ def means(found: list[Interference], measure: str) -> dict[str, float]:
 
 def plan() -> list[tuple[str, int, int]]:
     """Every cell, in an order by which each space has something early and the longest come last."""
-    order = [(1, 0), *((4, seed) for seed in SEEDS), (1, 1), (1, 2)]
-    order += [(16, seed) for seed in SEEDS]
-    return [
-        (name, budget, seed)
-        for budget, seed in order
-        for name in TASKS
-        if has_data(TASKS[name].data) and (budget < 16 or name in LONG)
+    names = [name for name in TASKS if has_data(TASKS[name].data)]
+    first = [name for name in names if name in FIRST]
+    rest = [name for name in names if name not in FIRST]
+    parts = [
+        (names, 1, 0),
+        *((first, 4, seed) for seed in SEEDS),
+        *((rest, 4, seed) for seed in SEEDS),
     ]
+    parts += [(names, 1, seed) for seed in SEEDS[1:]] + [(first, 16, seed) for seed in SEEDS]
+    return [(name, budget, seed) for some, budget, seed in parts for name in some]
 
 
 def go_on(*, steps: int = STEPS, more: int = MORE) -> None:
