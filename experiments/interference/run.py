@@ -35,13 +35,7 @@ from hypernas.training import Strategy, Task, Training
 HERE = Path(__file__).parent
 STEPS = 200  # of a budget of 1, as of a short training alone
 SEEDS = (0, 1, 2)
-LONG = (
-    "widths_narrow",
-    "widths_eightfold",
-    "operations",
-    "functions",
-    "heads",
-)  # at a budget of 16
+FIRST = ("widths_narrow", "widths_eightfold", "operations", "functions", "heads")  # and at 16
 RATES = (0.003, 0.01, 0.03)
 TUNED = {"budget": 4, "seed": 1000}
 FINAL = 0.1  # share of the peak at the end of training, and while it goes on
