@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 TESTS_INSTALLED := .venv/.tests-installed
 DOCS_INSTALLED := .venv/.docs-installed
 
-.PHONY: demo test junk coverage lint format docs clean
+.PHONY: demo test junk endurance coverage lint format docs clean
 
 demo: $(INSTALLED)  ## train a generator on embedded data, then print a table of its subnets
 	$(BIN)/hypernas train hydra.run.dir=runs/demo-$$(date +%Y%m%d-%H%M%S) training.steps=1600 threads=1
@@ -19,6 +19,12 @@ coverage: $(TESTS_INSTALLED)  ## lines and branches of the library that tests ru
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term
 
 junk: $(TESTS_INSTALLED)  ## every public function with junk in one argument: minutes; a share of it is among the tests
+	OMP_NUM_THREADS=1 $(BIN)/python tests/endurance/junk.py
+
+endurance: $(TESTS_INSTALLED)  ## hours: kills, flips, writers, faults, junk, and properties of many more examples
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_properties.py --hypothesis-profile long
+	OMP_NUM_THREADS=1 $(BIN)/python tests/endurance/run.py --only flips,writers,kills,ranks,launched,faults,commands
+	OMP_NUM_THREADS=1 $(BIN)/python tests/endurance/run.py --only memory --trials 20000
 	OMP_NUM_THREADS=1 $(BIN)/python tests/endurance/junk.py
 
 lint: $(TESTS_INSTALLED)

@@ -2,6 +2,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 from implementations import device_of
@@ -9,6 +10,12 @@ from implementations import device_of
 from hypernas.cli import main as command
 
 torch.set_num_threads(1)
+# None may be slow on a machine that is busy; the same examples every time, unless many are asked for.
+hypothesis.settings.register_profile(
+    "quick", max_examples=30, deadline=None, derandomize=True, database=None
+)
+hypothesis.settings.register_profile("long", max_examples=3000, deadline=None, database=None)
+hypothesis.settings.load_profile("quick")
 
 
 @pytest.fixture(autouse=True)

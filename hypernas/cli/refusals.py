@@ -12,7 +12,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from hypernas.data import WorkerLost
 from hypernas.distributed import RankLost, launched
-from hypernas.runs.argument_types import misfit, misfits
+from hypernas.runs.argument_types import misfit, misfits, no_paths
 from hypernas.runs.config_files import META, chosen, configs, options, read
 from hypernas.space.spelling import meant
 from hypernas.training import Diverged
@@ -22,7 +22,6 @@ _LAUNCHERS = {  # of Hydra -> extra of this package
     "hydra/launcher/submitit_local": "submitit",
     "hydra/launcher/submitit_slurm": "submitit",
 }
-_PATHS = ("run", "out", "work", "references")  # settings that name files and folders
 _EXPECTED = (
     HydraException,
     OmegaConfBaseException,
@@ -58,7 +57,7 @@ def check(command: str, config: DictConfig, choices: Mapping[str, str | None]) -
             file = read(configs() / group / f"{name}.yaml", package)
             _merge(known, _under(package, file.values) if file.package else file.values)
     given: Any = OmegaConf.to_container(config)
-    wrong = [*_unlike(known, given, "", tuple(groups)), *_no_paths(given), *misfits(given)]
+    wrong = [*_unlike(known, given, "", tuple(groups)), *no_paths(given), *misfits(given)]
     if wrong:
         raise ValueError("\n".join(wrong))
 
@@ -130,14 +129,6 @@ def _unlike(known: Mapping, given: Mapping, at: str, groups: Sequence[str]) -> I
             wrong = misfit(value, [type(default), *([type(None)] if target else [])])
             if wrong:
                 yield f"{name}: {wrong}"
-
-
-def _no_paths(given: Mapping) -> Iterator[str]:
-    """The refusals of what is no path, as a number is none that is not quoted."""
-    for key in _PATHS:
-        value = given.get(key)
-        if value is not None and not isinstance(value, str):
-            yield f"{key}: expected a path, got {value!r}; one of that name is given as {key}=\"'{value}'\"."
 
 
 def _under(package: str, values: object) -> dict:

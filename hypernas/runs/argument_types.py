@@ -5,6 +5,7 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from types import NoneType, UnionType
 
+_PATHS = ("run", "out", "work", "references")  # settings of commands
 _KINDS = {
     bool: "true or false",
     int: "a whole number",
@@ -43,6 +44,14 @@ def misfits(settings: Mapping, key: str = "") -> Iterator[str]:
             yield from misfits(value, full)
         elif (kinds := _kinds(hints.get(name))) and (wrong := misfit(value, kinds)):
             yield f"{full}: {wrong}"
+
+
+def no_paths(settings: Mapping) -> Iterator[str]:
+    """The refusals of what is given where a file or a folder is named, as a number is that is not quoted."""
+    for key in _PATHS:
+        value = settings.get(key)
+        if value is not None and not isinstance(value, str):
+            yield f"{key}: expected a path, got {value!r}; one of that name is given as {key}=\"'{value}'\"."
 
 
 def _hints(target: str) -> dict[str, object]:
