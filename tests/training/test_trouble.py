@@ -1,6 +1,7 @@
 """Trouble in training: no numbers, no memory, no worker; and a step that is taken again."""
 
 import os
+import random
 import re
 import sys
 
@@ -109,6 +110,28 @@ def test_a_kept_step_that_was_altered_is_refused(tmp_path, diverged):
         read(tmp_path)
     with pytest.raises(FileNotFoundError, match="no trouble of step 99"):
         read(tmp_path, 99)
+
+
+@pytest.mark.parametrize("name", ["batch.safetensors", "manifest.json"])
+def test_no_bit_of_a_kept_step_can_be_flipped_in_silence(tmp_path, diverged, name):
+    def plain():
+        kept = read(tmp_path)
+        tensors = {name: tensor.tolist() for name, tensor in kept.tensors.items()}
+        return str([kept.step, kept.architectures, kept.losses, tensors, kept.checkpoint])
+
+    (path,) = tmp_path.glob(f"trouble/step_*/{name}")
+    whole, expected, drawn = path.read_bytes(), plain(), random.Random(0)
+    for _ in range(40):
+        content = bytearray(whole)
+        content[drawn.randrange(len(whole))] ^= 1 << drawn.randrange(8)
+        path.write_bytes(content)
+        try:
+            assert plain() == expected  # such as another space between two words
+        except ValueError as error:
+            told = str(error)
+        else:
+            told = "step_"
+        assert "step_" in told
 
 
 def test_steps_may_be_left_out_up_to_a_number(tmp_path):
