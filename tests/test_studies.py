@@ -12,6 +12,10 @@ from hydra.utils import instantiate
 
 from hypernas.cli import main as command
 from hypernas.cost import Flops, Parameters
+from hypernas.reports import open_study
+from hypernas.reports.gap.estimates import difference
+from hypernas.reports.gap.task import read_tasks
+from hypernas.reports.table import figure
 from hypernas.runs.config_files import configs
 
 ROOT = Path(__file__).parent.parent / "experiments"
@@ -25,7 +29,7 @@ def test_the_tables_of_the_studies_and_the_pages_are_up_to_date(monkeypatch, cap
         ROOT.parent / "README.md",
         *(
             docs / f"{n}.md"
-            for n in ("results", "cost", "generators", "search", "sentence_encoder")
+            for n in ("results", "cost", "generators", "search", "sentence_encoder", "strategies")
         ),
     ]
     into = [argument for page in pages for argument in ("--into", str(page))]
@@ -86,3 +90,33 @@ def test_pages_name_the_size_of_the_space_that_was_studied(study, shape, words):
     if "transformer" in study:
         pages = [ROOT.parent / "README.md", ROOT.parent / "docs" / "results.md"]
         assert all(f"{size} decoder-only transformers" in page.read_text() for page in pages)
+
+
+def test_the_readme_says_what_strategies_and_generators_are_worth():
+    text = (ROOT.parent / "README.md").read_text()
+    for study, words in (
+        (
+            "strategies_language",
+            "brings sharing {shared} and `hypernas` {hypernas} nats on text, generating {generated}",
+        ),
+        (
+            "strategies_images",
+            "{shared}, {hypernas} and {generated} points on images",
+        ),
+    ):
+        (task,) = read_tasks(open_study(ROOT / study))
+        found = {
+            name: difference(task, *pair, 1.0)
+            for name, pair in {
+                "shared": ("shared.sandwich", "shared.single"),
+                "hypernas": ("hypernas.sandwich", "hypernas.single"),
+                "generated": ("shared.single", "hypernas.single"),
+            }.items()
+        }
+        shown = {
+            name: "{} [{}, {}]".format(
+                *(figure(value, task.digits) for value in (one.value, one.low, one.high))
+            )
+            for name, one in found.items()
+        }
+        assert words.format(**shown) in text, words.format(**shown)
