@@ -118,5 +118,6 @@ def test_the_readme_says_what_strategies_and_generators_are_worth():
                 *(figure(value, task.digits) for value in (one.value, one.low, one.high))
             )
             for name, one in found.items()
+            if one is not None
         }
         assert words.format(**shown) in text, words.format(**shown)

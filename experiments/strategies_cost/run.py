@@ -16,9 +16,9 @@ from pathlib import Path
 
 import torch
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from hypernas import generators
+from hypernas.cli.plain import plain
 from hypernas.data import digits
 from hypernas.evaluation import write_csv
 from hypernas.events import Event, Stepped
@@ -54,7 +54,7 @@ Spent = tuple[float, int]  # seconds of the processor, and architectures trained
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Costs of a step of each strategy")
     parser.add_argument("--only", default=",".join(MEASURES), help="measures, by commas")
     parser.add_argument("--quick", action="store_true", help="few rounds; writes nothing")
     arguments = parser.parse_args()
@@ -105,7 +105,7 @@ def configured(overrides: list[str], generator: str, rounds: int) -> Iterator[Ev
     if overrides[0].removeprefix("experiment=") not in OF_ONE_GENERATOR:
         given.append(f"generator={generator}")
     with initialize_config_dir(str(configs()), version_base="1.3"):
-        settings = OmegaConf.to_container(compose("train", overrides=given), resolve=True)
+        settings = plain(compose("train", overrides=given))
     parts = assemble(settings)
     return train_steps(
         training_of(settings).begin(
