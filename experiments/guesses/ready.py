@@ -31,7 +31,7 @@ SPACES: dict[str, tuple[Callable[[], SearchSpace], tuple[Tensor, ...]]] = {
     "mobilenet": (lambda: mobilenet(input_shape=(3, 8, 8), num_classes=5), (drawn(4, 3, 8, 8),)),
     "vit": (lambda: vit(input_shape=(3, 8, 8), num_classes=5), (drawn(4, 3, 8, 8),)),
     "transformer_lm": (lambda: transformer_lm(input_shape=(8,), num_classes=11), (symbols(8),)),
-    "seq2seq": (lambda: seq2seq(input_shape=(7, 6), num_classes=11), (symbols(7), symbols(6))),
+    "seq2seq": (lambda: seq2seq(input_shape=(7,), num_classes=11), (symbols(7), symbols(6))),
 }  # fmt: skip
 
 

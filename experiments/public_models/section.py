@@ -18,6 +18,13 @@ def section(study: Study) -> Section:
     if path := study.beside("experts.csv"):
         families = csv_file.read(path, {"wrong": csv_file.number})
         parts += (Part("experts", "Experts", lambda: [experts_table(families)]),)
+    if path := study.beside("classes.csv"):
+        kinds = csv_file.read(path, {})
+        parts += (
+            Part("classes", "Model classes", lambda: [classes_table(kinds)]),
+            Part("doubtful", "Model classes in doubt", lambda: [doubtful_table(kinds)]),
+            Part("unbuilt", "Model classes not built", lambda: [unbuilt_table(kinds)]),
+        )
     return Section(study.name, study.title, parts, lead=study.question)
 
 
@@ -103,6 +110,53 @@ def experts_table(rows: DataFrame) -> DataFrame:
         lines,
         "Mixture-of-experts language models of transformers: where gates and values lie (E experts, I inner, H outer channels), the worst "
         "verdict on the width of experts and on their number, and layers of which another part is cut than has a gradient.",
+    )
+
+
+STATES = ("holds", "cured", "refused", "undecided")
+
+
+def classes_table(rows: DataFrame) -> DataFrame:
+    built = rows[rows["kind"] != ""]
+    lines = []
+    for kind, own in built.groupby("kind"):
+        counts = {s: number((own["state"] == s).sum(), 0) for s in STATES}
+        silent = own[own["state"].isin(["holds", "cured"])]
+        told = {w: number((silent["wrong"] == v).sum(), 0) for w, v in WITNESS.items()}
+        lines.append({"what is cut": word(kind), "classes": number(len(own), 0), **counts, **told})
+    num, all_num = built["class"].nunique(), rows["class"].nunique()
+    return table(
+        lines,
+        f"{num} of {all_num} model classes of transformers 5.24.0 that were tried could be built: verdicts of the law on one choice, and what a "
+        f"witness without the law says of those that hold or are cured.",
+    )
+
+
+WITNESS = {"witness: right": "0", "suspects": "1", "cannot tell": "not told"}
+
+
+def doubtful_table(rows: DataFrame) -> DataFrame:
+    doubtful = rows[rows["state"].isin(["undecided", "refused"]) | (rows["wrong"] == "1")]
+    lines = [
+        {
+            "class": word(row["class"]),
+            "choice": word(row["choice"], code=True),
+            "state": word(row["state"]),
+            "because": word(row["because"][:140]),
+            "witness": word({"1": "suspects", "0": "right"}.get(row["wrong"], "cannot tell")),
+        }
+        for row in doubtful.to_dict("records")
+    ]
+    return table(lines, "What is undecided, refused, or suspected by the witness.")
+
+
+def unbuilt_table(rows: DataFrame) -> DataFrame:
+    lines = [
+        {"class": word(row["class"]), "reason": word(row["because"][:170])}
+        for row in rows[rows["kind"] == ""].to_dict("records")
+    ]
+    return table(
+        lines, "Classes that no small settings of the loop built or ran, with the first reason."
     )
 
 
