@@ -1,5 +1,6 @@
 """A small share of the trials of `run.py`, which does as many as one likes."""
 
+import faults
 import flips
 import kills
 import pytest
@@ -23,4 +24,10 @@ def test_processes_that_write_the_same_leave_whole_files_of_one_of_them(tmp_path
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_run_that_is_killed_again_and_again_ends_as_one_that_never_was(tmp_path):
     (row,) = kills.trials(3, tmp_path, seed=0, commands={"train": COMMANDS["train shared"]})
+    assert (row["silent"], row["raw"]) == (0, 0), row
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_run_whose_file_system_fails_says_so_and_then_ends_as_one_that_never_failed(tmp_path):
+    (row,) = faults.trials(2, tmp_path, seed=1, commands={"train": COMMANDS["train shared"]})
     assert (row["silent"], row["raw"]) == (0, 0), row
