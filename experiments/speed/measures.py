@@ -30,7 +30,6 @@ from hypernas.slicing import Slice, prefix
 from hypernas.subnet.skeleton import build_seeded, build_skeleton
 from hypernas.subnet.target import skeleton
 
-
 _END = 140  # architectures; generators remember 128
 
 

@@ -59,6 +59,7 @@ def main() -> None:
     )
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--only", default=",".join(MEASURES), help="measures, by commas")
+    parser.add_argument("--targets", help="some targets, by commas; the rows of the others stay")
     arguments = parser.parse_args()
     wanted = arguments.only.split(",")
     if unknown := set(wanted) - set(MEASURES):
@@ -68,7 +69,9 @@ def main() -> None:
     quick = arguments.quick
     device = torch.device(arguments.device)
     clock = Clock(device, scale=0.2 if quick else 1.0, rounds=(5, 20) if quick else (7, 60))
-    targets = [task for task in tasks(device) if not quick or task.name in ("resnet20", "mlp")]
+    some = arguments.targets.split(",") if arguments.targets else None
+    some = ("resnet20", "mlp") if quick else some
+    targets = [task for task in tasks(device) if some is None or task.name in some]
     for name in wanted:
         if quick and name in LONG:
             continue
@@ -110,13 +113,17 @@ def main() -> None:
 
 
 def merged(rows: list[Row]) -> list[Row]:
-    """The new rows, and those of the file that they do not replace: other devices, other measures."""
+    """The new rows, and those of the file that they do not replace: other devices, measures, or targets."""
     if not RESULTS.exists():
         return rows
     with RESULTS.open() as file:
         before = list(csv.DictReader(file))
-    fresh = {(row["measure"], row["device"]) for row in rows}
-    return [row for row in before if (row["measure"], row["device"]) not in fresh] + rows
+    fresh = set(map(_what, rows))
+    return [row for row in before if _what(row) not in fresh] + rows
+
+
+def _what(row: Row) -> tuple[str | int | float, ...]:
+    return row["measure"], row["target"], row["device"]
 
 
 if __name__ == "__main__":
