@@ -22,8 +22,8 @@ from hypernas.evaluation import write_csv
 
 HERE = Path(__file__).parent
 RUNS = {  # name -> arguments; steps are a fraction of the default's
-    "default": ("training.steps=1000",),
-    "vit": ("space=vit", "training.steps=100"),
+    "default": ("training.steps=600",),
+    "vit": ("space=vit", "training.steps=60"),
 }
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument(
         "--before", type=Path, required=True, help="checkout of the earlier version"
     )
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--only", choices=RUNS, help="one of the runs; the other's row stays")
     arguments = parser.parse_args()
     trees = [HERE.parent.parent.resolve(), arguments.before.resolve()]

@@ -1,5 +1,6 @@
 """The peak memory of a step with a bank of 210 million numbers: fused, and as torch takes it."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from hypernas import SearchSpace
 from hypernas.studies import measure_memory
 
 NUM_LAYERS, WIDTH, BATCH = 8, 2560, 4
+PATHS = ("fused", "torch")
 
 
 def _space(width: int) -> SearchSpace:
@@ -24,16 +26,23 @@ def _space(width: int) -> SearchSpace:
     return SearchSpace({"width": [width]}, build, inputs=torch.zeros(1, width))
 
 
+COUNTS = {"resident": "hypernas, fused", "tensors": "hypernas, fused, by torch"}  # and their arms
+
+
 def large_bank(clock: Clock, *, repeats: int = 3) -> None:
-    """(g) Parameters, moments, gradients, weights and activations: all that is above an idle process."""
-    found = {arm: [_measured(arm) for _ in range(repeats)] for arm in ("fused", "torch")}
-    ratios = [a / b for a, b in zip(found["fused"], found["torch"], strict=True)]
-    clock.add("memory_over_torch", "210 million numbers", "hypernas, fused", ratios)
+    """(g) Parameters, moments, gradients, weights and activations: all that is above an idle process.
+
+    By what the system counts as resident (`resource`), and by torch, as bytes of tensors that there are at once.
+    """
+    for count, arm in COUNTS.items():
+        found = {path: [_measured(path, count) for _ in range(repeats)] for path in PATHS}
+        ratios = [a / b for a, b in zip(found["fused"], found["torch"], strict=True)]
+        clock.add("memory_over_torch", "210 million numbers", arm, ratios)
 
 
-def _measured(arm: str) -> float:
+def _measured(arm: str, count: str) -> float:
     """Megabytes, of an arm in a process of its own."""
-    command = [sys.executable, __file__, arm]
+    command = [sys.executable, __file__, arm, count]
     # what is freed goes back to the system at once: then memory held is memory used
     exact = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
     environment = {**os.environ, **exact}
@@ -41,7 +50,7 @@ def _measured(arm: str) -> float:
     return float(done.stdout.split()[-1])
 
 
-def main(arm: str) -> float:
+def main(arm: str, count: str) -> float:
     torch.set_num_threads(1)
 
     def make(width: int = WIDTH) -> Callable[[int], None]:
@@ -55,9 +64,31 @@ def main(arm: str) -> float:
                 raise SystemExit(f"expected the path {arm}, got {path}")
         return lambda i: ready(i)()
 
+    if count == "tensors":
+        step = make()
+        step(0)  # makes the moments
+        return (_held() + _peak(lambda: step(1))) / 2**20
     make(16)(0)  # loads the code that is used
     return measure_memory(make, device=torch.device("cpu"), steps=2)
 
 
+def _held() -> int:
+    """Bytes of the tensors that there are."""
+    storages = (t.untyped_storage() for t in gc.get_objects() if isinstance(t, torch.Tensor))
+    return sum({s.data_ptr(): s.nbytes() for s in storages}.values())
+
+
+def _peak(work: Callable[[], None]) -> int:
+    """Bytes that torch asks for during some work, less those it gives back: the most at once."""
+    with torch.profiler.profile(profile_memory=True) as profile:
+        work()
+    held = most = 0
+    for event in sorted(profile.profiler.kineto_results.events(), key=lambda e: e.start_ns()):
+        if event.name() == "[memory]":
+            held += event.nbytes()
+            most = max(most, held)
+    return most
+
+
 if __name__ == "__main__":
-    print(main(sys.argv[1]))
+    print(main(*sys.argv[1:]))
