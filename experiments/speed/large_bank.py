@@ -74,7 +74,8 @@ def main(arm: str, count: str) -> float:
 
 def _held() -> int:
     """Bytes of the tensors that there are."""
-    storages = (t.untyped_storage() for t in gc.get_objects() if isinstance(t, torch.Tensor))
+    kinds = (torch.Tensor, torch.nn.Parameter)
+    storages = (t.untyped_storage() for t in gc.get_objects() if type(t) in kinds)
     return sum({s.data_ptr(): s.nbytes() for s in storages}.values())
 
 
