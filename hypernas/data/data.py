@@ -190,9 +190,10 @@ class Batches:
             )
         self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
         self.device, self.num_workers = torch.device(device), num_workers
-        if lengths is not None and lengths.shape != (self.num_examples,):
+        if lengths is not None and getattr(lengths, "shape", None) != (self.num_examples,):
             raise ValueError(
-                f"expected a length of each of {self.num_examples} examples, got the shape {tuple(lengths.shape)}."
+                f"expected lengths as a tensor of the shape ({self.num_examples},), one of each example, got "
+                f"{lengths!r:.200}."
             )
         self.collate_fn, self.lengths = collate_fn, lengths
         self.per_epoch = self.num_examples // batch_size

@@ -152,7 +152,7 @@ def test_batches_of_like_lengths_are_a_function_of_seed_and_step(root):
     )
     other = next(data.batches(batch_size=8, seed=5).starting_at(0))
     assert other[0][0].tolist() != whole[0][0][0].tolist()
-    with pytest.raises(ValueError, match="a length of each of"):
+    with pytest.raises(ValueError, match="one of each example"):
         Batches(data.train, batch_size=8, lengths=torch.ones(3))
 
 
