@@ -57,13 +57,13 @@ def measured(build, *, steps: int, lr: float):
 
 def test_contrary_subnets_gain_all_alone_what_none_gains_with_the_others():
     """Their common weight is best at 0, where both err by 1: alone, one errs by 0 and the other by 4."""
-    for worth in measured(lambda a: Line(int(a["sign"])), steps=2000, lr=0.004).values():
+    for worth in measured(lambda a: Line(int(a["sign"])), steps=700, lr=0.01).values():
         assert_close(worth["specialising"], 1.0, atol=1e-4, rtol=0)
         assert_close(worth["harm"], 3.0, atol=1e-3, rtol=0)
         # random signs leave the weight near 0, by noise of a variance of about the rate
-        assert abs(worth["all"]) < 0.2
-        assert abs(worth["longer"]) < 0.2
-        assert worth["beyond"] > 0.8
+        assert abs(worth["all"]) < 0.35
+        assert abs(worth["longer"]) < 0.35
+        assert worth["beyond"] > 0.65
 
 
 def test_subnets_that_are_one_network_are_undertrained_and_do_not_interfere():
