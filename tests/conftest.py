@@ -10,11 +10,12 @@ from implementations import device_of
 from hypernas.cli import main as command
 
 torch.set_num_threads(1)
-# None may be slow on a machine that is busy; the same examples every time, unless many are asked for.
+# Whatever is slow on a machine that is busy is no fault; the same examples every time, unless many are asked for.
+UNTIMED = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
 hypothesis.settings.register_profile(
-    "quick", max_examples=30, deadline=None, derandomize=True, database=None
+    "quick", max_examples=30, derandomize=True, database=None, **UNTIMED
 )
-hypothesis.settings.register_profile("long", max_examples=3000, deadline=None, database=None)
+hypothesis.settings.register_profile("long", max_examples=3000, database=None, **UNTIMED)
 hypothesis.settings.load_profile("quick")
 
 
