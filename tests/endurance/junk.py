@@ -3,6 +3,7 @@
     python tests/endurance/junk.py                        every value in every argument
     python tests/endurance/junk.py --part 20 --seed 1     one in twenty of the calls, drawn at random
     python tests/endurance/junk.py --only hypernas.cost   one package
+    python tests/endurance/junk.py --more 80              as many values that are made up, beside those
 
 Wrong input is to be told in words: by ValueError, TypeError, OSError, ImportError or an exception of the library.
 Raw are errors of the interpreter that leaked: AttributeError, KeyError, IndexError, EOFError, AssertionError,
@@ -35,15 +36,15 @@ from samples import Samples
 
 import hypernas
 
+_ENDLESS = 2**70
 JUNK: list[Any] = [
-    None, True, -1, 0, 2.5, math.nan, math.inf, 2**70, "", "junk", b"junk", [], [None], ["junk"], {}, {"junk": None},
+    None, True, -1, 0, 2.5, math.nan, math.inf, _ENDLESS, "", "junk", b"junk", [], [None], ["junk"], {}, {"junk": None},
     {None: []}, (), object(), len, torch.tensor(3.0), torch.zeros(0), Path("nowhere"),
 ]  # fmt: skip
 RAW = (
     *(AttributeError, LookupError, EOFError, AssertionError, ArithmeticError, NameError),
     *(RecursionError, StopIteration, SystemError),
 )
-_ENDLESS = 2**70
 _COUNTS = ("warmup", "rounds", "steps", "counted")  # do as many as one asks for
 _LIMIT = 10  # seconds of a call
 _NOT_CALLED = {  # start processes, measure for long, or wait for others
@@ -103,11 +104,51 @@ def public(only: str = "") -> dict[str, Callable[..., Any]]:
     return {name: value for name, value in found.items() if name.startswith(only)}
 
 
-def calls(function: Callable[..., Any], name: str, samples: Samples) -> Iterator[tuple[str, int]]:
-    """The parameters of a function, each with every kind of junk by its number."""
+def made_up(rng: random.Random, depth: int = 2) -> Any:
+    """A value of some kind: a number, a text, a tensor of some shape and type, or several in a list or a mapping."""
+    kind = rng.randrange(9 if depth else 6)
+    if kind == 0:
+        return rng.choice([value for value in JUNK if value is not _ENDLESS])
+    if kind == 1:
+        return rng.randint(-3, 40)
+    if kind == 2:
+        return rng.choice([rng.uniform(-2, 2), rng.uniform(-2, 2) * 1e30, -0.0, 1e-300])
+    if kind == 3:
+        return "".join(rng.choices("ab_0.*:=/{}[] ñ\n", k=rng.randrange(9)))
+    if kind == 4:
+        shape = [rng.randrange(4) for _ in range(rng.randrange(4))]
+        return torch.zeros(
+            shape, dtype=rng.choice([torch.float, torch.long, torch.bool, torch.half])
+        )
+    if kind == 5:
+        return rng.choice([int, torch.nn.Linear(2, 2), torch.device("cpu"), range(3), {1, 2}, 2j])
+    several = [made_up(rng, depth - 1) for _ in range(rng.randrange(4))]
+    if kind == 6:
+        return several
+    if kind == 7:
+        return tuple(several)
+    return {made_up(rng, 0) if rng.random() < 0.2 else f"key{i}": v for i, v in enumerate(several)}
+
+
+def junk_of(i: int, seed: str) -> Any:
+    """The junk of a number: the first are listed, others are made up, the same of the same seed."""
+    if i < len(JUNK):
+        return JUNK[i]
+    while True:
+        rng = random.Random(seed)
+        try:
+            return made_up(rng)
+        except TypeError:  # a key that cannot be one
+            seed += "'"
+
+
+def calls(
+    function: Callable[..., Any], name: str, samples: Samples, more: int = 0
+) -> Iterator[tuple[str, int]]:
+    """The parameters of a function, each with every kind of junk by its number, and `more` that are made up."""
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            for i, value in enumerate(JUNK):
+            for i, value in enumerate([*JUNK, *[None] * more]):
                 counts = parameter.name.startswith("num") or parameter.name in _COUNTS
                 if not (counts and type(value) is int and value == _ENDLESS):
                     yield parameter.name, i
@@ -156,30 +197,32 @@ def trial(function: Callable[..., Any], arguments: dict[str, Any]) -> BaseExcept
     return None
 
 
-def run(samples: Samples, *, only: str = "", part: int = 1, seed: int = 0) -> Found:
+def run(samples: Samples, *, only: str = "", part: int = 1, seed: int = 0, more: int = 0) -> Found:
     """Make the calls, or a random part of them.
 
     Args:
         only: the beginning of the names of functions.
         part: one in so many calls is made.
+        more: values for each argument that are made up, beside those that are listed.
     """
     found = Found()
     for name, function in public(only).items():
         if name in _NOT_CALLED:
             continue
-        for parameter, i in calls(function, name, samples):
+        for parameter, i in calls(function, name, samples, more):
             if random.Random(f"{seed} {name} {parameter} {i}").randrange(
                 part
             ):  # whatever else there is
                 continue
             try:
-                arguments = valid(function, samples) | {parameter: JUNK[i]}
+                value = junk_of(i, f"{seed} {name} {parameter} {i}")
+                arguments = valid(function, samples) | {parameter: value}
             except LookupError:
                 found.unmade.append(name)
                 break
             found.num += 1
             error = trial(function, arguments)
-            where = f"{parameter}={JUNK[i]!r:.40}"
+            where = f"{parameter}={value!r:.80}"
             if isinstance(error, TimeoutError) and "endurance" in str(error):
                 found.hung.append(f"{name}: {where}")
             elif (
@@ -226,12 +269,13 @@ def main() -> None:
     parser.add_argument("--only", default="")
     parser.add_argument("--part", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--more", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
     signal.signal(signal.SIGALRM, ring)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        found = run(Samples(Path(folder)), only=options.only, part=options.part, seed=options.seed)
+        found = run(Samples(Path(folder)), **vars(options))
         os.chdir("/")
     print(found.text())
     sys.exit(bool(found.raw or found.hung))
