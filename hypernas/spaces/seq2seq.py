@@ -253,7 +253,7 @@ def seq2seq(
         raise ValueError(
             f"space=seq2seq needs sequences of shape (length,), got the shape {tuple(input_shape)}."
         )
-    if any(qkv_dim % number for number in heads):
+    if any(number < 1 or qkv_dim % number for number in heads):
         raise ValueError(f"heads must divide qkv_dim={qkv_dim}, got {list(heads)}.")
     if encoding not in (None, *FEATURES):
         raise ValueError(f"encoding must be one of {[*FEATURES]}, or None, got {encoding!r}.")

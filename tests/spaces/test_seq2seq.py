@@ -102,6 +102,7 @@ def test_a_subnet_learns_to_reverse_its_source():
     [
         ({"input_shape": (3, 8, 8)}, r"sequences of shape \(length,\)"),
         ({"heads": [2, 3]}, r"heads must divide qkv_dim=64, got \[2, 3\]"),
+        ({"heads": [0, 2]}, r"heads must divide qkv_dim=64, got \[0, 2\]"),
         ({"attend": [1, 3]}, r"between 1 and the smallest encoder depth, 2, got \[1, 3\]"),
     ],
 )
