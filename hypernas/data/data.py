@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
 
 from hypernas.border import checked
+from hypernas.data.buckets import bucketed
 from hypernas.data.draws import DrawnBatches
-from hypernas.data.lengths import alike
 from hypernas.data.workers import Crew
 from hypernas.subnet.structure import map_tensors
 
@@ -253,7 +253,7 @@ class Batches:
             if rows is None:
                 rows = torch.randperm(self.num_examples, generator=rng)
             if self.lengths is not None:
-                rows = alike(rows.cpu(), self.lengths, self.batch_size, rng)
+                rows = bucketed(rows.cpu(), self.lengths, self.batch_size, rng)
             rows = rows.to(device)
             for start in range(position, self.per_epoch):
                 yield rows[start * self.batch_size : (start + 1) * self.batch_size]

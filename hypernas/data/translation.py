@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from hypernas.border import checked
 from hypernas.data.archive import read_unpacked
 from hypernas.data.data import Batch, Data, DataNotFound
-from hypernas.data.kinship import families
+from hypernas.data.near_duplicates import families
 from hypernas.data.subwords import END, PADDING, START, Subwords
 
 _LARGEST = 2**30  # bytes of text

@@ -9,8 +9,8 @@ from omegaconf import OmegaConf
 from torch.testing import assert_close
 
 from hypernas.data import Batches, DataNotFound, translation
-from hypernas.data.kinship import families
-from hypernas.data.lengths import alike
+from hypernas.data.buckets import bucketed
+from hypernas.data.near_duplicates import families
 from hypernas.data.subwords import END, PADDING, START, Subwords
 from hypernas.data.translation import collated
 from hypernas.spaces import seq2seq
@@ -135,7 +135,7 @@ def test_what_fills_a_batch_up_changes_nothing(root):
 def test_batches_of_like_lengths_show_every_example_once_in_random_order():
     lengths = torch.randint(1, 50, (1003,), generator=torch.Generator().manual_seed(1))
     rows = torch.randperm(1003, generator=torch.Generator().manual_seed(2))
-    found = alike(rows, lengths, 10, torch.Generator().manual_seed(3))
+    found = bucketed(rows, lengths, 10, torch.Generator().manual_seed(3))
     assert sorted(found.tolist()) == list(range(1003))
     spread = [b.max() - b.min() for b in lengths[found[:1000]].split(10)]
     random = [b.max() - b.min() for b in lengths[rows[:1000]].split(10)]

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from hypernas.spaces.seq2seq import DecoderBlock
+from hypernas.spaces.encoder_decoder import DecoderBlock
 from hypernas.spaces.transformer_block import TransformerBlock
 
 

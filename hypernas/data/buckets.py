@@ -6,7 +6,7 @@ from torch import Tensor
 POOL = 64  # batches among which examples are put in order
 
 
-def alike(
+def bucketed(
     rows: Tensor,  # shape: (N,), of examples in the order in which they would be read
     lengths: Tensor,  # of every example
     batch_size: int,

@@ -1,0 +1,192 @@
+"""The encoder-decoder transformer that translators are made of, and what decoding keeps of it."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from hypernas.spaces.attention import CrossAttention, Past, SelfAttention
+from hypernas.spaces.transformer_block import FeedForward, TransformerBlock
+
+# Legend: N pairs of a source of S symbols and a target of T symbols, V symbols in the vocabulary,
+# E channels of the encoder, D of the decoder.
+
+
+class DecoderBlock(nn.Module):
+    """Causal attention, attention to the last encoder layers, feed-forward; norms stand before."""
+
+    def __init__(
+        self,
+        *,
+        model_dim: int,
+        memory_dim: int,
+        self_heads: int,
+        cross_heads: int,
+        qkv_dim: int,
+        hidden: int,
+        attend: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.attend = attend
+        self.attention_norm = nn.LayerNorm(model_dim)
+        self.attention = SelfAttention(
+            model_dim=model_dim, heads=self_heads, head_dim=qkv_dim // self_heads, causal=True
+        )
+        self.cross_norm = nn.LayerNorm(model_dim)
+        self.cross_attention = CrossAttention(
+            model_dim=model_dim,
+            memory_dim=memory_dim,
+            heads=cross_heads,
+            head_dim=qkv_dim // cross_heads,
+        )
+        self.feed_forward_norm = nn.LayerNorm(model_dim)
+        self.feed_forward = FeedForward(model_dim=model_dim, hidden=hidden)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        x: Tensor,  # shape: (N, T, D)
+        memories: Sequence[Tensor],  # of the encoder's layers, each of shape (N, S, E)
+        mask: Tensor | None,  # shape: (N, 1, 1, S), True where a position may be seen
+    ) -> Tensor:  # shape: (N, T, D)
+        mask = None if mask is None else mask.repeat(1, 1, 1, self.attend)
+        x = x + self.dropout(self.attention(self.attention_norm(x)))
+        attended = self.cross_attention.attend(self.cross_norm(x), self.remember(memories), mask)
+        x = x + self.dropout(attended)
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+
+    def remember(self, memories: Sequence[Tensor]) -> Past:
+        """The keys and values of the encoder's layers that are attended to."""
+        return self.cross_attention.remember(torch.cat(list(memories[-self.attend :]), dim=1))
+
+    def advance(
+        self,
+        x: Tensor,  # shape: (N, 1, D), of the next position
+        past: Past,  # of the target
+        memory: Past,  # of the source
+        mask: Tensor | None,  # shape: (N, 1, 1, S)
+    ) -> tuple[Tensor, Past]:  # shape: (N, 1, D), and the past of the position after it
+        """The output of `forward` at the next position, without dropout."""
+        mask = None if mask is None else mask.repeat(1, 1, 1, self.attend)
+        attended, past = self.attention.advance(self.attention_norm(x), past)
+        x = x + attended
+        x = x + self.cross_attention.attend(self.cross_norm(x), memory, mask)
+        return x + self.feed_forward(self.feed_forward_norm(x)), past
+
+
+class EncoderDecoder(nn.Module):
+    """Source and target -> logits of the symbol that follows each target position.
+
+    One embedding is that of the source, that of the target and the head. It has as many columns as
+    the wider side needs, and the narrower side reads the first ones.
+    """
+
+    source_positions: Tensor
+    target_positions: Tensor
+
+    def __init__(
+        self,
+        *,
+        length: int,
+        vocabulary: int,
+        encoder_dim: int,
+        decoder_dim: int,
+        encoder: Sequence[TransformerBlock],
+        decoder: Sequence[DecoderBlock],
+        padding: int | None,
+        widest: int,
+        encoder_dropout: float,
+        decoder_dropout: float,
+    ) -> None:
+        super().__init__()
+        self.encoder_dim, self.decoder_dim, self.padding = encoder_dim, decoder_dim, padding
+        self.embedding = nn.Embedding(vocabulary, max(encoder_dim, decoder_dim))
+        nn.init.normal_(self.embedding.weight, std=widest**-0.5)
+        positions = _sines(length, widest)
+        self.register_buffer("source_positions", positions[:, :encoder_dim].clone(), False)
+        self.register_buffer("target_positions", positions[:, :decoder_dim].clone(), False)
+        self.encoder = nn.ModuleList(encoder)
+        self.encoder_norm = nn.LayerNorm(encoder_dim)
+        self.decoder = nn.ModuleList(decoder)
+        self.decoder_norm = nn.LayerNorm(decoder_dim)
+        self.encoder_dropout = nn.Dropout(encoder_dropout)
+        self.decoder_dropout = nn.Dropout(decoder_dropout)
+
+    def forward(
+        self,
+        source: Tensor,  # shape: (N, S)
+        target: Tensor,  # shape: (N, T)
+    ) -> Tensor:  # shape: (N, T, V)
+        mask = self._seen(source)
+        memories = self.encode(source, mask)
+        x = self._embedded(target, self.decoder_dim)
+        x = self.decoder_dropout(x + self.target_positions[: target.shape[1]])
+        for block in self.decoder:
+            x = block(x, memories, mask)
+        return self._logits(x)
+
+    def start(self, source: Tensor) -> tuple[Tensor, ...]:
+        """The state of decoding before the first symbol: see `hypernas.decoding.Translator`.
+
+        Returns:
+            the source, of shape (N, S), then of each decoder layer the keys and values of the target, of no positions yet, and
+            those of the encoder's layers.
+        """
+        memories = self.encode(source, self._seen(source))
+        state = [source]
+        for block in self._blocks:
+            state += [*block.attention.no_past(source.shape[0]), *block.remember(memories)]
+        return tuple(state)
+
+    def advance(self, symbols: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        """The logits of the symbol that follows one more of each target, and the state after it.
+
+        Args:
+            symbols: shape (N,).
+
+        Returns:
+            logits of shape (N, V), then the state as `start` gives it.
+        """
+        source, *kept = state
+        mask, position = self._seen(source), kept[0].shape[2]
+        x = self._embedded(symbols[:, None], self.decoder_dim)
+        x = x + self.target_positions.narrow(0, position, 1)
+        after = [source]
+        for i, block in enumerate(self._blocks):
+            k, v, keys, values = kept[4 * i : 4 * i + 4]
+            x, past = block.advance(x, (k, v), (keys, values), mask)
+            after += [*past, keys, values]
+        return self._logits(x)[:, 0], *after
+
+    @property
+    def _blocks(self) -> Sequence[DecoderBlock]:
+        return cast(Sequence[DecoderBlock], self.decoder)
+
+    def encode(self, source: Tensor, mask: Tensor | None) -> list[Tensor]:  # each (N, S, E)
+        """The output of every encoder layer, after the encoder's norm."""
+        x = self._embedded(source, self.encoder_dim)
+        x = self.encoder_dropout(x + self.source_positions[: source.shape[1]])
+        memories = []
+        for block in self.encoder:
+            x = block(x, mask)
+            memories.append(self.encoder_norm(x))
+        return memories
+
+    def _seen(self, source: Tensor) -> Tensor | None:  # shape: (N, 1, 1, S)
+        return None if self.padding is None else (source != self.padding)[:, None, None, :]
+
+    def _embedded(self, symbols: Tensor, dim: int) -> Tensor:  # shape: (..., dim)
+        return self.embedding(symbols)[..., :dim] * dim**0.5
+
+    def _logits(self, x: Tensor) -> Tensor:  # shape: (N, T, V)
+        head = self.embedding.weight[:, : self.decoder_dim]
+        return nn.functional.linear(self.decoder_norm(x), head)
+
+
+def _sines(length: int, dim: int) -> Tensor:  # shape: (length, dim)
+    """Positions as sines and cosines in turn, of ever lower frequencies (Vaswani et al., 2017, section 3.5)."""
+    frequencies = 10_000 ** (-torch.arange(0, dim, 2) / dim)
+    angles = torch.arange(length)[:, None] * frequencies
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :dim]
