@@ -10,7 +10,6 @@ Arms of the step take turns in one process with one thread. See README.md.
 import argparse
 import csv
 import functools
-import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from hypernas.data import digits, tiny_shakespeare
 from hypernas.decoding import speculate
 from hypernas.evaluation import write_csv
 from hypernas.objectives import CrossEntropy
+from hypernas.reports.ratios import row
 from hypernas.sampling import Nested
 from hypernas.spaces import mlp, transformer_lm
 from hypernas.training import Strategy, Task, Training, train_steps
@@ -58,19 +58,11 @@ def main() -> None:
     write_csv(RESULTS, rows)
 
 
-def row(measure: str, target: str, arm: str, ratios: list[float]) -> Row:
-    low, median, high = (round(q, 3) for q in statistics.quantiles(ratios, n=4))
-    print(f"{measure}, {target}: {arm} {median} [{low}, {high}], {len(ratios)}", flush=True)
-    return {
-        "measure": measure,
-        "target": target,
-        "arm": arm,
-        "device": "cpu",
-        "ratio_q1": low,
-        "ratio_median": median,
-        "ratio_q3": high,
-        "rounds": len(ratios),
-    }
+def told(measure: str, target: str, arm: str, ratios: list[float]) -> Row:
+    """The row of ratios, printed."""
+    found = row(measure, target, arm, ratios)
+    print(*found.values(), flush=True)
+    return found
 
 
 def steps() -> list[Row]:
@@ -92,7 +84,7 @@ def steps() -> list[Row]:
         first = times[FAMILIES[0]]
         for members in FAMILIES[1:]:
             ratios = [own / base for own, base in zip(times[members], first, strict=True)]
-            found.append(row("step_over_that_of_10_members", name, f"{members} members", ratios))
+            found.append(told("step_over_that_of_10_members", name, f"{members} members", ratios))
     return found
 
 
@@ -138,8 +130,8 @@ def drafts(root: str | None) -> list[Row]:
                 passes.setdefault(arm, []).append(found.num_passes / CONTINUED)
         print(f"seed {seed}: parameters {[count(member) for member in family]}", flush=True)
     return [
-        *(row("accepted_share", "transformer_lm", arm, own) for arm, own in accepted.items()),
-        *(row("passes_a_token", "transformer_lm", arm, own) for arm, own in passes.items()),
+        *(told("accepted_share", "transformer_lm", arm, own) for arm, own in accepted.items()),
+        *(told("passes_a_token", "transformer_lm", arm, own) for arm, own in passes.items()),
     ]
 
 

@@ -1,10 +1,11 @@
 """Arms that take turns, and the quartiles of the ratios of their times."""
 
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
+
+from hypernas.reports.ratios import row
 
 Row = dict[str, str | int | float]
 Work = Callable[[], object]
@@ -64,23 +65,8 @@ class Clock:
 
     def add(self, measure: str, target: str, arm: str, ratios: Sequence[float]) -> None:
         """Write down the quartiles of ratios, and print them."""
-        low, median, high = statistics.quantiles(ratios, n=4)
-        self.rows.append(
-            {
-                "measure": measure,
-                "target": target,
-                "arm": arm,
-                "device": self.device.type,
-                "ratio_q1": round(low, 3),
-                "ratio_median": round(median, 3),
-                "ratio_q3": round(high, 3),
-                "rounds": len(ratios),
-            }
-        )
-        print(
-            f"{measure}, {target}: {arm} {median:.3f} [{low:.3f}, {high:.3f}], {len(ratios)}",
-            flush=True,
-        )
+        self.rows.append(row(measure, target, arm, ratios, device=self.device.type))
+        print(*self.rows[-1].values(), flush=True)
 
     def _time(self, work: Work) -> float:
         if self.device.type == "cuda":

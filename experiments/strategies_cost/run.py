@@ -9,7 +9,6 @@ Strategies take turns round by round in one process with one thread. See README.
 
 import argparse
 import csv
-import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from hypernas.data import digits
 from hypernas.evaluation import write_csv
 from hypernas.events import Event, Stepped
 from hypernas.objectives import CrossEntropy
+from hypernas.reports.ratios import row
 from hypernas.runs.assembly import assemble, strategy_of, training_of
 from hypernas.runs.config_files import configs
 from hypernas.sampling import Nested
@@ -86,7 +86,7 @@ def strategies(rounds: int) -> list[Row]:
         for measure, cost in (("step", whole), ("trained_architecture", per_architecture)):
             base = [cost(one) for one in spent[FIRST]]
             found += [
-                row(
+                told(
                     f"{measure}_over_uniform",
                     name,
                     generator,
@@ -140,7 +140,7 @@ def members(rounds: int) -> list[Row]:
         for arm in others:
             pairs = zip(spent[arm], spent[first], strict=True)
             ratios = [whole(own) / whole(base) for own, base in pairs]
-            found.append(row("step_over_10_members", arm, name, ratios))
+            found.append(told("step_over_10_members", arm, name, ratios))
     return found
 
 
@@ -176,19 +176,11 @@ def per_architecture(spent: Spent) -> float:
     return spent[0] / spent[1]
 
 
-def row(measure: str, target: str, arm: str, ratios: list[float]) -> Row:
-    low, median, high = (round(q, 3) for q in statistics.quantiles(ratios, n=4))
-    print(f"{measure}, {target}: {arm} {median} [{low}, {high}], {len(ratios)}", flush=True)
-    return {
-        "measure": measure,
-        "target": target,
-        "arm": arm,
-        "device": "cpu",
-        "ratio_q1": low,
-        "ratio_median": median,
-        "ratio_q3": high,
-        "rounds": len(ratios),
-    }
+def told(measure: str, target: str, arm: str, ratios: list[float]) -> Row:
+    """The row of ratios, printed."""
+    found = row(measure, target, arm, ratios)
+    print(*found.values(), flush=True)
+    return found
 
 
 if __name__ == "__main__":

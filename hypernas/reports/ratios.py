@@ -1,6 +1,7 @@
 """Ratios of costs: the median and the quartiles over rounds, for arms on targets."""
 
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from matplotlib.figure import Figure as Canvas
@@ -24,6 +25,23 @@ _PARSERS = {
     "rounds": csv_file.whole,
 }
 COLUMNS = set(_PARSERS)
+
+
+def row(
+    measure: str, target: str, arm: str, ratios: Sequence[float], *, device: str = "cpu"
+) -> dict[str, str | int | float]:
+    """The row of a file of ratios that tells those of an arm, two or more, by their median and quartiles."""
+    low, median, high = (round(q, 3) for q in statistics.quantiles(ratios, n=4))
+    return {
+        "measure": measure,
+        "target": target,
+        "arm": arm,
+        "device": device,
+        "ratio_q1": low,
+        "ratio_median": median,
+        "ratio_q3": high,
+        "rounds": len(ratios),
+    }
 
 
 def section(study: Study) -> Section:
