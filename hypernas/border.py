@@ -15,6 +15,12 @@ Called = TypeVar("Called", bound=Callable[..., Any])
 _LONG = 2**63  # whole numbers from which on neither torch nor the interpreter counts
 _LOOKED_AT = 1000  # the first items of a list: more would cost more than they are worth
 _REMEMBERED = 64  # combinations of types, for each function
+_NUMBERS = {
+    "bool": False,
+    "complex": 0j,
+    "float": 0.0,
+    "int": 0,
+}  # part of the name of a type -> one of it
 _WIDE: dict[Any, type | tuple[type, ...]] = {  # annotation -> what is taken for it
     int: Integral,
     float: Real,
@@ -161,15 +167,23 @@ def _is_list(value: object) -> bool:
 
 
 def _items_fit(value: Any, args: tuple[Any, ...]) -> bool:
-    """True if the items of a list or a tuple are of the kind that its annotation says, if that is one.
+    """True if the items of a list are of the kind that its annotation says, if that is one.
 
-    Those of a mapping that is gone through are its keys; other things could be gone through only once.
+    Those of a mapping that is gone through are its keys, those of an array or a tensor are all of one kind; other
+    things could be gone through only once.
     """
-    if not isinstance(value, list | tuple | Mapping) or not (
-        len(args) == 1 or args[-1:] == (Ellipsis,)
-    ):
+    if len(args) != 1 and args[-1:] != (Ellipsis,):
         return True
-    return all(fits(item, args[0]) for item in itertools.islice(value, _LOOKED_AT))
+    if isinstance(value, list | tuple | range | Mapping):
+        return all(fits(item, args[0]) for item in itertools.islice(value, _LOOKED_AT))
+    return not hasattr(value, "dtype") or any(fits(item, args[0]) for item in _of_array(value))
+
+
+def _of_array(value: Any) -> list[Any]:
+    """The first item of an array or a tensor, and a number of its type if it has one axis; no value of it is read."""
+    numbers = [_NUMBERS[kind] for kind in _NUMBERS if kind in str(value.dtype)][:1]
+    first = [value[0]] if len(value) else []
+    return [*first, *(numbers or first)] if value.ndim == 1 else first or [value]
 
 
 def _entries_fit(value: Mapping[Any, Any], args: tuple[Any, ...]) -> bool:

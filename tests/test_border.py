@@ -122,3 +122,29 @@ def test_an_array_of_one_number_is_no_list():
     assert not fits(np.array(3.0), Sequence[float])
     assert not fits(torch.tensor(3), tuple[int, ...])
     assert fits(torch.zeros(1), Sequence[float])
+
+
+@pytest.mark.parametrize(
+    ("value", "numbers", "parts"),
+    [
+        (range(3), True, False),
+        (torch.zeros(3, dtype=torch.long), True, False),
+        (torch.zeros(2, 3, device="meta"), False, False),
+        (np.zeros(3, dtype=np.int32), True, False),
+        (np.zeros((2, 2)), False, False),
+        (np.array([len, len]), False, False),
+        (torch.zeros(0), True, False),
+    ],
+)
+def test_items_of_ranges_arrays_and_tensors_are_held_against_annotations_too(value, numbers, parts):
+    assert fits(value, Sequence[float]) == numbers
+    assert fits(value, Sequence[nn.Module]) == parts
+    assert fits(value, Sequence[Any])
+
+
+def test_numbers_of_an_array_have_the_kind_of_its_type():
+    assert not fits(torch.zeros(3), Sequence[int])
+    assert fits(torch.zeros(3, dtype=torch.bool), Sequence[bool])
+    assert fits(torch.zeros(2, 3), Sequence[Sequence[float]])
+    assert fits(torch.zeros(3), Sequence[torch.Tensor])
+    assert fits(torch.zeros(2, 3), Sequence[torch.Tensor])

@@ -73,6 +73,8 @@ def find_plateau(
         )
     if doublings < 2:
         raise ValueError(f"a plateau is told by two doublings or more, got doublings={doublings}.")
+    if steps < 1:
+        raise ValueError(f"there are 1 or more steps to begin with, got steps={steps}.")
     rows = {
         taken: [[score(a, seed, taken) for seed in seeds] for a in subnets.values()]
         for taken in (steps, 2 * steps)

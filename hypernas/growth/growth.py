@@ -91,7 +91,14 @@ def untrained(
         to: the large one.
         phase: of which member, from 0; the number of members for the grown network.
         seed: as in the run.
+
+    Raises:
+        ValueError: if there is no such phase.
     """
+    if not 0 <= phase <= len(members):
+        raise ValueError(
+            f"phase must be that of a member, 0 to {len(members) - 1}, or {len(members)} of the grown network, got {phase}."
+        )
     if phase < len(members):
         return growth.member(space, members[phase], seed=seed + phase)
     own = [growth.member(space, a, seed=seed + m) for m, a in enumerate(members)]

@@ -4,11 +4,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from hypernas.objectives.by_example import ByExample
 from hypernas.objectives.counted import Counted, counted
-from hypernas.objectives.logits import logits_of, rows_of_classes
+from hypernas.objectives.logits import cross_entropies, logits_of, rows_of_classes
 from hypernas.objectives.objective import Objective
 
 # Legend: logits (N, ..., C) over C classes, targets (N, ...) of class indices;
@@ -41,7 +40,9 @@ class CrossEntropy(Objective, Counted, ByExample):
     def loss(self, outputs: Any, targets: Tensor, teacher: Any = None) -> Tensor:
         labels = targets.flatten()
         logits = self.logits(outputs, targets)
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+        loss = cross_entropies(
+            logits, labels, label_smoothing=self.label_smoothing, reduction="mean"
+        )
         # a mean of nothing is no number
         return torch.where(counted(labels).any(), loss, 0.0)
 
@@ -52,18 +53,17 @@ class CrossEntropy(Objective, Counted, ByExample):
         logits, labels = self.logits(outputs, targets)[those], labels[those]
         return {
             "accuracy": (logits.argmax(-1) == labels).float(),
-            "cross_entropy": F.cross_entropy(logits.float(), labels, reduction="none"),
+            "cross_entropy": cross_entropies(logits.float(), labels),
         }
 
     def num_counted(self, targets: Any) -> int | None:
         return int(counted(targets).sum()) if isinstance(targets, Tensor) else None
 
     def losses(self, outputs: Any, targets: Tensor) -> Tensor:
-        each = F.cross_entropy(
+        each = cross_entropies(
             self.logits(outputs, targets),
             targets.flatten(),
             label_smoothing=self.label_smoothing,
-            reduction="none",
         )
         return each.view(len(targets), -1).sum(1) * _scale(targets)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from torch import Tensor
+from torch.nn import functional as F
 
 from hypernas.subnet.structure import named_tensors, part_at
 
@@ -38,6 +39,28 @@ def logits_of(outputs: Any, output: str | int | None = None) -> Tensor:
         f"{', '.join(kinds) or 'none'}, and not one called {wanted!r}: give the name or the position of "
         f"the logits, such as objective.output={next(iter(every), 'logits')}."
     )
+
+
+def cross_entropies(
+    logits: Tensor,  # shape: (M, C)
+    labels: Tensor,  # shape: (M,)
+    *,
+    label_smoothing: float = 0.0,
+    reduction: str = "none",
+) -> Tensor:  # shape: (M,), or () of a reduction
+    """The cross-entropy of each prediction, in nats, as torch computes it.
+
+    Raises:
+        ValueError: on a CPU, if a target is no class; a GPU ends the process, so that no step has to wait for it.
+    """
+    try:
+        return F.cross_entropy(logits, labels, label_smoothing=label_smoothing, reduction=reduction)
+    except IndexError as error:
+        raise ValueError(
+            f"targets must be classes from 0 to {logits.shape[-1] - 1}, as many as the logits have, or -100 for no "
+            f"prediction; they go from {int(labels.min())} to {int(labels.max())}. Is the model, or num_classes of the data, "
+            f"another's?"
+        ) from error
 
 
 def rows_of_classes(

@@ -114,6 +114,8 @@ def test_the_trivial_predictor_knows_how_frequent_classes_are():
 def test_one_doubling_tells_nothing():
     with pytest.raises(ValueError, match="two doublings or more, got doublings=1"):
         find(saturating(100), doublings=1)
+    with pytest.raises(ValueError, match="steps=-3"):
+        find(saturating(100), steps=-3)
 
 
 @pytest.mark.parametrize("seeds", [(), (0,), (0, 0)])

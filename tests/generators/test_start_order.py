@@ -11,7 +11,7 @@ from torch.testing import assert_close
 
 from hypernas import SearchSpace, generators
 from hypernas.data import digits
-from hypernas.generators.start.factors import shrinking
+from hypernas.generators.start.factors import Factor, shrinking
 from hypernas.generators.start.importance import importance
 from hypernas.generators.start.probe import Probe, permuted
 from hypernas.generators.start.symmetry import groups
@@ -297,3 +297,9 @@ def test_a_permutation_is_undone_by_its_inverse():
         order = torch.randperm(own.factor.size, generator=torch.Generator().manual_seed(0))
         there = permuted(state, [own.factor], order)
         assert_close(permuted(there, [own.factor], order.argsort()), state, rtol=0, atol=0)
+
+
+def test_a_factor_of_a_vector_has_its_entries_as_sums():
+    vector = torch.arange(6.0)
+    assert torch.equal(Factor("bias", 0, (6,), 0).sums(vector), vector)
+    assert Factor("bias", 0, (2, 3), 0).sums(vector).tolist() == [3, 12]

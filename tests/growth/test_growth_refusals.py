@@ -148,6 +148,9 @@ def test_a_checkpoint_of_another_space_or_growth_is_refused(tmp_path):
     def phase(number: int, small=net.small, to=net.large):
         return untrained(net.space, growth=method, members=small, to=to, phase=number)
 
+    for number in (-3, -1, 3):
+        with pytest.raises(ValueError, match=r"0 to 1, or 2 of the grown network, got"):
+            phase(number)
     grown = phase(2)
     checkpoint.save(
         tmp_path, step=1, generator=grown, optimizer=torch.optim.SGD(grown.parameters())

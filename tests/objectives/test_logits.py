@@ -92,3 +92,12 @@ def test_a_given_last_axis_settles_what_fits_both():
 def test_targets_that_do_not_belong_to_the_logits_are_refused_with_both_shapes(targets):
     with pytest.raises(ValueError, match=r"logits are \(6, 5\).*so \(6,\) was expected"):
         CrossEntropy().loss(LOGITS, targets)
+
+
+@pytest.mark.parametrize("label", [3, 7, -1])
+def test_targets_that_are_no_class_are_told_with_how_many_there_are(label):
+    targets = torch.tensor([0, label, -100])
+    with pytest.raises(ValueError, match=r"classes from 0 to 2.*they go from -100 to"):
+        CrossEntropy().loss(torch.zeros(3, 3), targets)
+    with pytest.raises(ValueError, match="classes from 0 to 2"):
+        CrossEntropy().measures(torch.zeros(3, 3), targets)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from hypernas.generators.coefficients.emission import Shape, emit
 from hypernas.generators.coefficients.source import CoefficientSource, Gate, activate
+from hypernas.generators.hidden_layers import hidden_units
 from hypernas.generators.taxonomy import Taxonomy
 from hypernas.mixing import Coefficients
 from hypernas.space import SearchSpace
@@ -99,7 +100,7 @@ class CoefficientHypernetwork(CoefficientSource):
         self.gate: Gate = gate
         self.centre = centre
         self.pieces = _pieces(supernet, num_experts, gains=gains, offsets=offsets)
-        widths = [num_features * (2 if encode else 1), *hidden_dims]
+        widths = [num_features * (2 if encode else 1), *hidden_units(hidden_dims)]
         first = 1 / math.sqrt(num_features) if normalize else 1.0
         self.trunk = _trunk(widths, first=first, rng=rng)
         # emitted are the gates of all parameters, those with as many experts side by side; then the rest

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from hypernas.generators.hidden_layers import hidden_units
 from hypernas.generators.taxonomy import Taxonomy
 
 GAIN = math.sqrt(2 / (1 + 0.01**2))  # of a leaky ReLU of slope 0.01
@@ -62,8 +63,8 @@ class DenseNetwork(WeightNetwork):
         rng: torch.Generator,
     ) -> None:
         super().__init__()
-        self.hidden_dims = tuple(hidden_dims)
-        widths = [input_dim, *hidden_dims]
+        self.hidden_dims = hidden_units(hidden_dims)
+        widths = [input_dim, *self.hidden_dims]
         self.trunk = nn.Sequential()
         for fan_in, fan_out in itertools.pairwise(widths):
             linear = nn.Linear(fan_in, fan_out, device="meta").to_empty(device="cpu")

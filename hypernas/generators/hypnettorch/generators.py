@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from hypernas.border import checked
+from hypernas.generators.hidden_layers import hidden_units
 from hypernas.generators.hypernetworks.full import FullHypernetwork, starting_deviations
 from hypernas.generators.hypernetworks.input import NetworkInput
 from hypernas.generators.hypnettorch.network import (
@@ -85,10 +86,11 @@ def hmlp(
     Raises:
         ImportError: if hypnettorch, or what it needs, is not installed.
     """
+    layers = hidden_units(hidden_dims)
 
     def make(arguments: Mapping[str, Any]) -> Any:
         with told("hmlp"):
-            return import_hnets().HMLP(**arguments, layers=tuple(hidden_dims))
+            return import_hnets().HMLP(**arguments, layers=layers)
 
     made = _generator(
         space, _seeded(make, seed), encode, independent, normalize, True, network_lr_scale, seed
@@ -126,6 +128,7 @@ def chunked_hmlp(
     Raises:
         ImportError: if hypnettorch, or what it needs, is not installed.
     """
+    layers = hidden_units(hidden_dims)
 
     def make(arguments: Mapping[str, Any]) -> Any:
         with told("chunked_hmlp"):
@@ -133,7 +136,7 @@ def chunked_hmlp(
                 **arguments,
                 chunk_size=chunk_size,
                 chunk_emb_size=embedding_dim,
-                layers=tuple(hidden_dims),
+                layers=layers,
             )
 
     made = _generator(

@@ -41,7 +41,7 @@ class Factor(NamedTuple):
 
     def sums(self, tensor: Tensor) -> Tensor:  # shape: (size,)
         """Sums over all entries of the tensor at each place along this factor."""
-        return tensor.reshape(self.sizes).movedim(self.place, 0).flatten(1).sum(1)
+        return tensor.reshape(self.sizes).movedim(self.place, 0).reshape(self.size, -1).sum(1)
 
 
 class Shrinking(NamedTuple):

@@ -104,7 +104,11 @@ def _tensors(start: Start) -> dict[str, Tensor]:
         own = dict(start.named_parameters(remove_duplicate=False))
         return own | dict(start.named_buffers(remove_duplicate=False))
     if isinstance(start, Mapping):
-        wrong = [f"{n}: {type(t).__name__}" for n, t in start.items() if not isinstance(t, Tensor)]
+        wrong = [
+            f"{n}: {type(t).__name__}"
+            for n, t in start.items()
+            if not (isinstance(n, str) and isinstance(t, Tensor))
+        ]
         if wrong:
             raise ValueError(
                 "a start is a mapping of names to tensors, as module.state_dict() is, but it holds:\n  "
