@@ -1,16 +1,20 @@
 """Processes that read batches: who they are, and what each did last."""
 
 import faulthandler
+import multiprocessing
 import os
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 _LAST = 2000  # characters of the last words
+_CUT_OFF = (ConnectionError, EOFError)  # of a connection to a process
+_TRIES, _WAIT = 40, 0.05  # seconds, for a process that ends
 _PID = re.compile(r"[0-9]+")
 _notes: "_Notes | None" = None  # of this process, if it is a worker
 
@@ -33,15 +37,36 @@ class Workers:
     def close(self) -> None:
         self._folder.cleanup()
 
-    def lost(self, error: RuntimeError) -> WorkerLost | None:
-        """The error that says which of them ended, for that of the loader; None for any other."""
-        text = str(error)
-        if not text.startswith("DataLoader worker (pid"):
-            return None
-        pids = set(_PID.findall(text.splitlines()[0]))
-        told = []
+    def _noted(self) -> Iterator[tuple[Path, str, str]]:
+        """File, process and what it reads, of each."""
         for path in sorted(Path(self._folder.name).glob("*.batch")):
             pid, _, reading = path.read_text().partition("\n")
+            yield path, pid, reading
+
+    def _ended(self) -> set[str]:
+        """The processes that have ended, or end soon."""
+        noted = {pid for _, pid, _ in self._noted()}
+        for _ in range(_TRIES):
+            running = {str(child.pid) for child in multiprocessing.active_children()}
+            if ended := noted - running:
+                return ended
+            time.sleep(_WAIT)
+        return set()
+
+    def lost(self, error: Exception) -> WorkerLost | None:
+        """The error that says which of them ended, for that of the loader; None for any other.
+
+        The loader may find one gone before it is told that it ended, while it takes a batch: then a connection ends.
+        """
+        text = str(error) or type(error).__name__
+        if isinstance(error, _CUT_OFF):
+            pids = self._ended()
+        elif text.startswith("DataLoader worker (pid"):
+            pids = set(_PID.findall(text.splitlines()[0]))
+        else:
+            return None
+        told = []
+        for path, pid, reading in self._noted():
             if pid in pids:
                 words = path.with_suffix(".words").read_text(errors="replace")[-_LAST:].strip()
                 said = f"its last words:\n{words}" if words else "it said nothing"
@@ -72,7 +97,7 @@ class Crew:
         """
         try:
             yield
-        except RuntimeError as error:
+        except (RuntimeError, *_CUT_OFF) as error:
             for workers in self._open:
                 if told := workers.lost(error):
                     raise told from error

@@ -1,9 +1,12 @@
 """Trouble in training: no numbers, no memory, no worker; and a step that is taken again."""
 
+import gc
+import multiprocessing
 import os
 import random
 import re
 import sys
+import time
 
 import pytest
 import torch
@@ -13,6 +16,7 @@ from training_runs import ADAMW, fit, short
 
 from hypernas import generators
 from hypernas.data import Data, WorkerLost
+from hypernas.data.workers import Crew, note
 from hypernas.objectives import CrossEntropy
 from hypernas.sampling import Uniform
 from hypernas.space import SearchSpace
@@ -203,6 +207,38 @@ class Dying(Dataset):
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("cut", [ConnectionResetError(104, "reset"), EOFError()], ids=repr)
+def test_a_worker_that_is_gone_before_anybody_says_so_is_told_by_its_number(cut):
+    """The connection to it ends while a batch is taken, and the process a moment later."""
+    with pytest.raises(WorkerLost, match="data worker 0") as error:
+        _cut_off(cut)
+    assert "it was reading batch 3, examples 7" in str(error.value)
+
+
+def _cut_off(cut: Exception) -> None:
+    ready = multiprocessing.Event()
+    with Crew().hired(1) as begin:
+        work = multiprocessing.get_context("fork").Process(target=_end_soon, args=(begin, ready))
+        work.start()
+        assert ready.wait(60)
+        raise cut
+
+
+def _end_soon(begin, ready) -> None:
+    begin(0)
+    note(3, [7])
+    ready.set()
+    time.sleep(0.5)
+    os._exit(3)
+
+
+def test_a_connection_that_ends_while_workers_live_is_not_theirs():
+    with pytest.raises(ConnectionResetError), Crew().hired(1):
+        raise ConnectionResetError(104, "reset")
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_worker_that_ends_is_told_by_its_number_with_what_it_read_and_said():
     data = Data("dying", *[Dying()] * 3, input_shape=(2,), num_classes=2)
     space = SearchSpace({"depth": [1, 2]}, build)
@@ -216,3 +252,6 @@ def test_a_worker_that_ends_is_told_by_its_number_with_what_it_read_and_said():
     told = str(error.value)
     assert "the decoder gave up" in told
     assert "7" in re.search(r"reading batch \d, examples ([\d, ]+);", told)[1].split(", ")
+    # Python's multiprocessing closes no socket to a process that was gone
+    del error
+    gc.collect()
