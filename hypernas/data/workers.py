@@ -60,7 +60,12 @@ class Workers:
         """
         text = str(error) or type(error).__name__
         if isinstance(error, _CUT_OFF):
-            pids = self._ended()
+            try:
+                pids = self._ended()
+            except (
+                RuntimeError
+            ) as said:  # torch's own, raised wherever this process is when one ends
+                return self.lost(said)
         elif text.startswith("DataLoader worker (pid"):
             pids = set(_PID.findall(text.splitlines()[0]))
         else:

@@ -215,6 +215,21 @@ def test_a_worker_that_is_gone_before_anybody_says_so_is_told_by_its_number(cut)
     assert "it was reading batch 3, examples 7" in str(error.value)
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_torch_saying_so_while_it_is_waited_for_is_no_error_of_its_own(monkeypatch):
+    def says(seconds):
+        raise RuntimeError(
+            f"DataLoader worker (pid {multiprocessing.active_children()[0].pid}) exited unexpectedly"
+        )
+
+    with (
+        monkeypatch.context() as patched,
+        pytest.raises(WorkerLost, match="data worker 0 .*reading batch 3"),
+    ):
+        patched.setattr("hypernas.data.workers.time.sleep", says)
+        _cut_off(EOFError())
+
+
 def _cut_off(cut: Exception) -> None:
     ready = multiprocessing.Event()
     with Crew().hired(1) as begin:
