@@ -1,9 +1,10 @@
 """Data sets with fixed splits."""
 
-from hypernas.data.data import Batches, Data, DataNotFound, in_order, num_examples, split_tensors
+from hypernas.data.data import Batches, Data, DataNotFound, in_order, num_examples
 from hypernas.data.digits import digits
 from hypernas.data.fashion_mnist import fashion_mnist
 from hypernas.data.mnist1d import mnist1d
+from hypernas.data.split import split_tensors
 from hypernas.data.tiny_shakespeare import tiny_shakespeare
 from hypernas.data.translation import Translation, translation
 from hypernas.data.workers import WorkerLost

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
 
-from hypernas.border import checked
 from hypernas.data.buckets import bucketed
 from hypernas.data.draws import DrawnBatches
 from hypernas.data.workers import Crew
@@ -45,6 +44,8 @@ class Data:
             and the objective read (tensors in tuples, lists and mappings are moved to the device);
             None stacks the columns of (inputs, ..., target) examples.
         lengths: of each training example, shape (N,): batches are of examples of like lengths; None shuffles freely.
+        preparation: what was learned from the training data to make inputs and targets of them, such as a vocabulary; None if
+            nothing was. A run does not open with another one.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Data:
     num_classes: int
     collate_fn: Collate | None = None
     lengths: Tensor | None = None
+    preparation: bytes | None = None
 
     def example(self, split: str = "train", num: int = 2) -> Inputs:
         """The first `num` inputs of a split, stacked."""
@@ -130,30 +132,6 @@ def num_examples(dataset: Dataset[Any]) -> int:
             f"`__getitem__`. Streams of unknown length cannot be entered at any step."
         )
     return len(dataset)
-
-
-@checked
-def split_tensors(
-    inputs: Tensor,  # shape: (N, *input_shape)
-    targets: Tensor,  # shape: (N,)
-    sizes: tuple[int, ...],
-    *,
-    seed: int,
-) -> list[TensorDataset]:
-    """Disjoint random parts of the given sizes, the same ones for the same seed.
-
-    Raises:
-        ValueError: if there are fewer examples than that, or inputs and targets are not as many.
-    """
-    nums = [len(tensor) if tensor.dim() else -1 for tensor in (inputs, targets)]
-    if nums[0] != nums[1] or min(sizes, default=0) < 0 or sum(sizes) > nums[0]:
-        raise ValueError(
-            f"expected as many inputs as targets, and parts of no more in all, got the shapes "
-            f"{tuple(inputs.shape)} and {tuple(targets.shape)}, and the sizes {tuple(sizes)}."
-        )
-    order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(seed))
-    parts = order[: sum(sizes)].split(list(sizes))
-    return [TensorDataset(inputs[part], targets[part]) for part in parts]
 
 
 class Batches:

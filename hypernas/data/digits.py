@@ -2,7 +2,8 @@
 
 import torch
 
-from hypernas.data.data import Data, split_tensors
+from hypernas.data.data import Data
+from hypernas.data.split import split_tensors
 
 
 def digits() -> Data:

@@ -6,8 +6,9 @@ from pathlib import Path
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
-from hypernas.data.data import Data, DataNotFound, split_tensors
+from hypernas.data.data import Data, DataNotFound
 from hypernas.data.idx import read_idx
+from hypernas.data.split import split_tensors
 
 _PACKAGE = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
 _MEAN, _STD = 0.2860, 0.3530

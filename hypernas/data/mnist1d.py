@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from hypernas.data.data import Data, DataNotFound, split_tensors
+from hypernas.data.data import Data, DataNotFound
+from hypernas.data.split import split_tensors
 
 
 def mnist1d(

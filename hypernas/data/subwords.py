@@ -75,6 +75,11 @@ class Subwords:
         """Symbols of the vocabulary."""
         return self._processor.vocab_size()
 
+    @property
+    def pieces(self) -> list[str]:
+        """The text of each symbol, white space as U+2581: two vocabularies of the same are the same."""
+        return self._processor.id_to_piece(list(range(self.size)))
+
     def encode(self, sentences: Sequence[str]) -> list[list[int]]:
         """The symbols of each sentence, without start and end."""
         return self._processor.encode(list(sentences))

@@ -131,6 +131,7 @@ def translation(
         num_classes=subwords.size,
         collate_fn=collated,
         lengths=torch.tensor(lengths),
+        preparation="\n".join(subwords.pieces).encode(),
         subwords=subwords,
         sentences={name: _sentences(parts[name]) for name in ("validation", "test")},
         num_dropped={name: len(parts[name]) - len(split) for name, split in splits.items()},

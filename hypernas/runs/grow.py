@@ -27,6 +27,7 @@ from hypernas.runs.folder import checkpoints_of, write_settings
 from hypernas.runs.growth_settings import check, check_begun, phase_settings
 from hypernas.runs.load import Run, restored
 from hypernas.runs.phases import Phase
+from hypernas.runs.preparation import check_preparation, write_preparation
 from hypernas.runs.settings import Settings, flat, resolved
 from hypernas.runs.train import Tell, chosen, silent
 from hypernas.sampling import Fixed
@@ -105,6 +106,8 @@ class _Growing:
         self.whole, self.folder, self.fallback, self.tell = settings, folder, fallback, tell
         check(settings)
         self.data = part(settings, "data")
+        for phase in phases.read(folder):
+            check_preparation(folder / phase.name, self.data)
         self.space = space_of(settings, self.data)
         check_teacher(part(settings, "objective"), Fixed(), self.space)
         self.method: Growth = part(settings, "growth")
@@ -144,6 +147,7 @@ class _Growing:
             spent += a_step * steps
             begun = self._begun(name, self.settings[i])
             before = told[name].before if begun else self._begin(i)
+            write_preparation(self.folder / name, self.data)
             write_settings(self.folder / name, self.settings[i])
             told[name] = Phase(name, steps, a_step, spent, before)
             phases.write(self.folder, list(told.values()))

@@ -9,6 +9,7 @@ from hypernas.border import checked
 from hypernas.runs.assembly import Parts, assemble, without_start
 from hypernas.runs.folder import checkpoints_of, read_settings
 from hypernas.runs.phases import latest
+from hypernas.runs.preparation import check_preparation
 from hypernas.runs.settings import Settings
 from hypernas.runs.trust import Trusted, check_trusted, trusted_names
 from hypernas.training import checkpoint
@@ -46,6 +47,7 @@ def load(folder: str | os.PathLike[str], *, trust: Trusted = None) -> Run:
     Raises:
         FileNotFoundError: if the folder is not that of a run.
         Untrusted: if its settings name something else; nothing is imported then.
+        ValueError: if the data are prepared otherwise than then, as by a vocabulary that was learned from another file.
         CheckpointError: if there is no checkpoint, or it does not fit.
     """
     place = latest(Path(folder))
@@ -58,6 +60,7 @@ def load(folder: str | os.PathLike[str], *, trust: Trusted = None) -> Run:
 def restored(place: Path, settings: Settings) -> Run:
     """A run of settings that are trusted, from the newest checkpoint in its folder."""
     parts = assemble(without_start(settings))
+    check_preparation(place, parts.data)
     state = checkpoint.load(
         checkpoint.newest(checkpoints_of(place, settings)), generator=parts.generator
     )

@@ -7,6 +7,7 @@ from hypernas.border import checked
 from hypernas.runs.assembly import assemble, strategy_of, training_of, without_start
 from hypernas.runs.folder import read_settings
 from hypernas.runs.phases import latest
+from hypernas.runs.preparation import check_preparation
 from hypernas.runs.trust import Trusted, check_trusted
 from hypernas.training import trouble
 from hypernas.training.replay import Replay
@@ -33,6 +34,7 @@ def replay(
     Raises:
         FileNotFoundError: if the folder is not that of a run, or keeps no such step.
         Untrusted: if its settings name something else; nothing is imported then.
+        ValueError: if the data are prepared otherwise than then: see `hypernas.load`.
         CheckpointError: if what is kept was altered, or does not fit.
     """
     place = latest(Path(run))
@@ -41,6 +43,7 @@ def replay(
     check_trusted(called, trust, source=place)
     kept = trouble.read(place, step)
     parts = assemble(without_start(settings))
+    check_preparation(place, parts.data)
     training = training_of(settings)
     begun = training.begin(parts.generator, parts.task, strategy_of(settings, parts), device=device)
     return taken_again(begun, kept)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hypernas.border import checked
+from hypernas.data import Data
 from hypernas.distributed import ProcessGroup
 from hypernas.distributed.device import use_threads
 from hypernas.events import Begun, Event
@@ -14,6 +15,7 @@ from hypernas.runs.assembly import assemble, callbacks_of, strategy_of, training
 from hypernas.runs.console import next_steps
 from hypernas.runs.folder import check_resumed, checkpoints_of, write_settings
 from hypernas.runs.load import Run
+from hypernas.runs.preparation import check_preparation, write_preparation
 from hypernas.runs.settings import (
     OF_A_MACHINE,
     Settings,
@@ -98,6 +100,8 @@ def _train(
     use_threads(settings.get("threads"))
     check_whole(settings, seed=0)
     parts = assemble(without_start(settings) if begun else settings)
+    if begun:
+        check_preparation(folder, parts.data)
     told = {key: value for key, value in flat(settings).items() if key not in OF_A_MACHINE}
     ranks.check_alike(parts.generator, told)
     training, strategy = training_of(settings), strategy_of(settings, parts)
@@ -110,7 +114,7 @@ def _train(
         parts.generator,
         parts.task,
         strategy,
-        callbacks=[partial(_keep, folder, settings, overrides), *callbacks],
+        callbacks=[partial(_keep, folder, settings, overrides, parts.data), *callbacks],
         record=Record(folder, flat(settings)),
         resume=chosen(checkpoints, fallback, tell) if resume else None,
         device=settings.get("device", "auto"),
@@ -148,8 +152,14 @@ def chosen(folder: Path, fallback: bool, tell: Tell) -> Checkpoint | None:
 
 
 def _keep(
-    folder: Path, settings: Settings, overrides: Sequence[str], run: TrainingRun, event: Event
+    folder: Path,
+    settings: Settings,
+    overrides: Sequence[str],
+    data: Data,
+    run: TrainingRun,
+    event: Event,
 ) -> None:
     """A callback that writes the settings once nothing stands in the way any more."""
     if isinstance(event, Begun):
+        write_preparation(folder, data)
         write_settings(folder, settings, overrides)
