@@ -15,13 +15,14 @@ from hypernas.cost import counting, flops
 from hypernas.data import Data
 from hypernas.events import Observer
 from hypernas.generators import Generator
-from hypernas.objectives import Objective, teacher_of
+from hypernas.objectives import Objective, Passing, teacher_of
 from hypernas.sampling import Sampler, draws, preview
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.skeleton import build_skeleton
 
+_FORWARD = 1 / 3  # of a pass forth and back
 _NUM_STEPS = 64  # of a look at how many architectures a step has
 _MOST = 1000  # times as many steps as of the largest, at most
 _ROUNDS = 8  # of the search for the number of steps of a sampler that changes over them
@@ -43,6 +44,8 @@ class Budget:
         reference_steps: of the stand-alone training, with the same batch size.
         cost: of an architecture's forward pass, in units of the largest one's.
         seed: of the training.
+        objective: of the training, whose own passes of a subnet are counted too (see `hypernas.objectives.Passing`);
+            None for one that has none.
     """
 
     space: SearchSpace
@@ -50,6 +53,7 @@ class Budget:
     reference_steps: int
     cost: Callable[[Architecture], float]
     seed: int = 0
+    objective: Objective | None = None
 
     @classmethod
     def of(
@@ -60,8 +64,9 @@ class Budget:
         *,
         reference_steps: int,
         seed: int = 0,
+        objective: Objective | None = None,
     ) -> "Budget":
-        return cls(space, sampler, reference_steps, relative_cost(space, data), seed)
+        return cls(space, sampler, reference_steps, relative_cost(space, data), seed, objective)
 
     def spent(self, steps: int) -> float:
         """The cost of a training of so many steps, in units of the stand-alone training."""
@@ -75,9 +80,9 @@ class Budget:
         """
         wanted = budget * self.reference_steps
         first = next(self._costs(1))
-        if not isinstance(self.sampler, Observer):
+        if not isinstance(self.sampler, Observer) and not isinstance(self.objective, Passing):
             found = _nearest(self._costs(math.ceil(_MOST * wanted) + _NUM_STEPS), wanted)
-        else:  # what is drawn depends on the number of steps
+        else:  # what a step costs depends on the number of steps
             found = self._settled(wanted)
         if found < 1:
             raise ValueError(
@@ -89,8 +94,9 @@ class Budget:
 
     def _costs(self, steps: int) -> Iterator[float]:
         """Of each step, in units of one of the largest subnet."""
-        for step in draws(self.sampler, self.space, steps, seed=self.seed):
-            yield sum(self.cost(draw.architecture) * draw.share for draw in step)
+        for i, step in enumerate(draws(self.sampler, self.space, steps, seed=self.seed), 1):
+            trained = sum(self.cost(draw.architecture) * draw.share for draw in step)
+            yield trained + _beside(self.objective, i, steps)
 
     def _settled(self, wanted: float) -> int:
         """The number of steps that cost nearest to what is wanted, of those that are tried."""
@@ -103,6 +109,11 @@ class Budget:
             steps = max(1, round(steps * wanted / tried[steps]))
         found = min(tried, key=lambda n: abs(tried[n] - wanted))
         return found if tried[found] < 2 * wanted else 0
+
+
+def _beside(objective: Objective | None, step: int, steps: int) -> float:
+    """The cost of an objective's own passes at a step, in units of a step of the largest subnet."""
+    return objective.passes(step, steps) * _FORWARD if isinstance(objective, Passing) else 0.0
 
 
 def _nearest(costs: Iterator[float], wanted: float) -> int:
@@ -155,7 +166,8 @@ def step_flops(
     )
     cost = _forward(space, data)
     every = sum(cost(draw.architecture) * draw.share for draw in itertools.chain(*steps))
-    return each * every / num_steps
+    beside = sum(_beside(objective, i, num_steps) for i in range(1, num_steps + 1))
+    return (each * every + 3 * cost(space.largest()) * beside * batch_size) / num_steps
 
 
 @checked

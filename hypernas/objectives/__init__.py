@@ -10,6 +10,7 @@ from hypernas.objectives.distillation import InPlaceDistillation
 from hypernas.objectives.frozen_largest import FrozenLargest
 from hypernas.objectives.objective import Objective
 from hypernas.objectives.own_loss import OwnLoss
+from hypernas.objectives.passing import Passing
 from hypernas.objectives.taught import Taught, teacher_of
 from hypernas.objectives.teacher_logits import TeacherLogits
 from hypernas.objectives.teacher_relation_error import TeacherRelationError
@@ -27,6 +28,7 @@ __all__ = [
     "Moments",
     "Objective",
     "OwnLoss",
+    "Passing",
     "Taught",
     "TeacherLogits",
     "TeacherRelationError",

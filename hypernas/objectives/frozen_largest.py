@@ -13,11 +13,12 @@ from hypernas.objectives.distillation import softened_cross_entropy
 from hypernas.objectives.frozen_teacher import FrozenTeacher
 from hypernas.objectives.logits import logits_of
 from hypernas.objectives.objective import Objective
+from hypernas.objectives.passing import Passing
 from hypernas.objectives.taught import Taught
 from hypernas.subnet.skeleton import build_seeded
 
 
-class FrozenLargest(Objective, Counted, Taught, Acquainted, Observer, Stateful):
+class FrozenLargest(Objective, Counted, Taught, Passing, Acquainted, Observer, Stateful):
     """The labels, and the predictions of the largest subnet as it was after the first part of training.
 
     Once-for-All (Cai et al., 2020, arXiv 1908.09791): the largest is trained first, by a sampler that draws it alone (`Progressive`), and
@@ -65,8 +66,11 @@ class FrozenLargest(Objective, Counted, Taught, Acquainted, Observer, Stateful):
         if self.teacher is not None or self._generator is None:
             return
         timed = isinstance(event, Begun | Stepped)
-        if timed and event.step == max(1, round(self.share * event.steps)):
+        if timed and event.step == self._last_alone(event.steps):
             self._keep(self._generator.export(self._generator.space.largest()))
+
+    def passes(self, step: int, steps: int) -> int:
+        return int(step > self._last_alone(steps))
 
     def teach(self, inputs: Any) -> Tensor | None:
         return None if self.teacher is None else self.teacher(inputs)
@@ -104,6 +108,10 @@ class FrozenLargest(Objective, Counted, Taught, Acquainted, Observer, Stateful):
             )
             module.to(some.dtype).load_state_dict(dict(state))
             self._keep(module)
+
+    def _last_alone(self, steps: int) -> int:
+        """The last step without a teacher, of so many."""
+        return max(1, round(self.share * steps))
 
     def _keep(self, module: nn.Module) -> None:
         self.teacher = FrozenTeacher(module.requires_grad_(False), read=self._logits)

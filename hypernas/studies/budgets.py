@@ -3,7 +3,6 @@
 import functools
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from hypernas.evaluation.budget import Budget, relative_cost
 from hypernas.runs.assembly import Parts, part
@@ -15,14 +14,17 @@ class Budgets:
 
     Args:
         parts: of the study; the costs are those of subnets of its space on its data.
-        arms: arm -> its settings, of which `sampling` tells what a step costs.
+        arms: arm -> its settings, of which `sampling` and `objective` tell what a step costs.
         reference_steps: of stand-alone training, whose cost for the largest subnet is the unit.
     """
 
     def __init__(self, parts: Parts, arms: Mapping[str, Settings], *, reference_steps: int) -> None:
         self._cost = relative_cost(parts.space, parts.data)
         self._space, self._reference_steps = parts.space, reference_steps
-        self._sampling = {arm: json.dumps(own["sampling"]) for arm, own in arms.items()}
+        self._told = {
+            arm: json.dumps({key: own[key] for key in ("sampling", "objective")})
+            for arm, own in arms.items()
+        }
         self._counted = functools.cache(self._count)
 
     def steps(self, arm: str, *, seed: int, budget: float) -> int:
@@ -31,14 +33,14 @@ class Budgets:
         Raises:
             ValueError: if the budget is less than one step.
         """
-        return self._counted(self._sampling[arm], seed, budget)[0]
+        return self._counted(self._told[arm], seed, budget)[0]
 
     def spent(self, arm: str, *, seed: int, budget: float) -> float:
         """Cost of these steps, in units of one stand-alone training: the budget up to half a step."""
-        return self._counted(self._sampling[arm], seed, budget)[1]
+        return self._counted(self._told[arm], seed, budget)[1]
 
-    def _count(self, sampling: str, seed: int, budget: float) -> tuple[int, float]:
-        sampler: Any = part({"sampling": json.loads(sampling)}, "sampling")
-        own = Budget(self._space, sampler, self._reference_steps, self._cost, seed)
+    def _count(self, told: str, seed: int, budget: float) -> tuple[int, float]:
+        sampler, objective = (part(json.loads(told), key) for key in ("sampling", "objective"))
+        own = Budget(self._space, sampler, self._reference_steps, self._cost, seed, objective)
         steps = own.steps(budget)
         return steps, own.spent(steps)

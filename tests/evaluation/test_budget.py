@@ -10,7 +10,7 @@ from hypernas.cost import flops
 from hypernas.data import digits
 from hypernas.evaluation import Budget, step_flops
 from hypernas.events import Stepped
-from hypernas.objectives import CrossEntropy, InPlaceDistillation
+from hypernas.objectives import CrossEntropy, FrozenLargest, InPlaceDistillation
 from hypernas.sampling import Delayed, Fixed, Progressive, Sandwich, Uniform
 from hypernas.spaces import conv2d, mlp
 from hypernas.spaces.attention import FUSED_QKV, SelfAttention
@@ -228,3 +228,36 @@ def test_of_a_sampler_that_draws_alike_at_each_step_a_budget_is_spent_up_to_half
         steps = budget.steps(2)
         ends = [abs(budget.spent(steps + i) - 2) for i in (-1, 0, 1)]
         assert ends[1] == min(ends)
+
+
+def test_a_frozen_teacher_costs_a_forward_pass_of_the_largest_at_each_step_that_it_teaches():
+    objective, seen = FrozenLargest(share=0.25), []
+
+    def look(run, event):
+        if isinstance(event, Stepped):
+            seen.append(objective.teacher is not None)
+
+    taught, alone = (
+        Budget.of(SPACE, DATA, Uniform(), reference_steps=20, objective=own)
+        for own in (objective, None)
+    )
+    assert_close(taught.spent(12) - alone.spent(12), 9 / 3 / 20)
+    steps = taught.steps(1)
+    assert steps < alone.steps(1)
+    assert abs(taught.spent(steps) - 1) < 1.34 / 20
+    Training(steps=12, batch_size=8).run(
+        generators.shared(SPACE),
+        Task(DATA, objective),
+        Strategy(sampler=Uniform(), optimizer=torch.optim.SGD),
+        callbacks=[look],
+        device="cpu",
+    )
+    assert seen[:-1].count(True) == 9  # the step after that at which it is kept is the first
+    flops_of = [
+        step_flops(
+            generators.shared(SPACE), DATA, sampler=Uniform(), objective=own, batch_size=8, num=12
+        )
+        for own in (objective, CrossEntropy())
+    ]
+    beside = 8 * flops(SPACE.build(SPACE.largest()), DATA.example(num=1)) * 9 / 12
+    assert_close(flops_of[0] - flops_of[1], beside, rtol=1e-6, atol=0)
