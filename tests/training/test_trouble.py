@@ -7,6 +7,7 @@ import random
 import re
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -222,11 +223,8 @@ def test_torch_saying_so_while_it_is_waited_for_is_no_error_of_its_own(monkeypat
             f"DataLoader worker (pid {multiprocessing.active_children()[0].pid}) exited unexpectedly"
         )
 
-    with (
-        monkeypatch.context() as patched,
-        pytest.raises(WorkerLost, match="data worker 0 .*reading batch 3"),
-    ):
-        patched.setattr("hypernas.data.workers.time.sleep", says)
+    monkeypatch.setattr("hypernas.data.workers.time", SimpleNamespace(sleep=says))
+    with pytest.raises(WorkerLost, match=r"data worker 0 .*reading batch 3"):
         _cut_off(EOFError())
 
 
