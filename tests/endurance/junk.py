@@ -46,7 +46,8 @@ RAW = (
     *(RecursionError, StopIteration, SystemError),
 )
 _COUNTS = ("warmup", "rounds", "steps", "counted")  # do as many as one asks for
-_LIMIT = 10  # seconds of a call
+_LIMIT = 10  # seconds that a call computes; on a busy machine it may last longer
+_WAIT = 120  # seconds that it lasts
 _NOT_CALLED = {  # start processes, measure for long, or wait for others
     *("hypernas.distributed.join", "hypernas.studies.measure_memory", "hypernas.search.run"),
     *("hypernas.studies.run_cell", "hypernas.search.tangle", "hypernas.latency.Predicted"),
@@ -183,7 +184,8 @@ def trial(function: Callable[..., Any], arguments: dict[str, Any]) -> BaseExcept
         for parameter in inspect.signature(function).parameters.values()
         if parameter.kind == parameter.POSITIONAL_ONLY and parameter.name in arguments
     ]
-    signal.setitimer(signal.ITIMER_REAL, _LIMIT)
+    signal.setitimer(signal.ITIMER_PROF, _LIMIT)
+    signal.setitimer(signal.ITIMER_REAL, _WAIT)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
@@ -193,6 +195,7 @@ def trial(function: Callable[..., Any], arguments: dict[str, Any]) -> BaseExcept
     except BaseException as error:
         return error
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
     return None
 
@@ -272,7 +275,8 @@ def main() -> None:
     parser.add_argument("--more", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    signal.signal(signal.SIGALRM, ring)
+    for clock in (signal.SIGALRM, signal.SIGPROF):
+        signal.signal(clock, ring)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         found = run(Samples(Path(folder)), **vars(options))
