@@ -6,6 +6,7 @@ import sys
 
 import hypernas
 from hypernas.runs.config_files import configs
+from hypernas.storage.streams import keep_standard_streams
 
 _COMMANDS = {  # name -> "module:function", imported when it is run; and what it does
     "train": ("hypernas.cli.train:train_command", "train a generator over a search space"),
@@ -40,6 +41,7 @@ HYPERNAS_TRACEBACK=1 to see where it arose.
 
 def main() -> None:
     """Run a command; refusals exit with status 2, Ctrl-C with 130, SIGTERM with 143."""
+    keep_standard_streams()
     command, *arguments = sys.argv[1:] or ["--help"]
     if command in ("--help", "-h", "help"):
         commands = "\n".join(f"  hypernas {c:<10} {about}" for c, (_, about) in _COMMANDS.items())
@@ -69,6 +71,7 @@ def _run(command: str, arguments: list[str]) -> None:
             from hypernas.cli.job import run
 
             run(command, arguments, getattr(importlib.import_module(module), name))
+        sys.stdout.flush()  # a full disk is told here, not by the interpreter's end
     except KeyboardInterrupt as stop:
         if os.environ.get("RANK", "0") == "0":
             print(f"\nhypernas: {stop or 'stopped'}", file=sys.stderr)
