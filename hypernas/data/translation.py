@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ _LARGEST = 2**30  # bytes of text
 _NO_PREDICTION = -100
 
 Pair = tuple[str, str]  # a source and its target
+Symbols = tuple[Sequence[int], Sequence[int]]  # of both, without those around them
 
 
 class Sentence(NamedTuple):
@@ -40,7 +42,7 @@ class Translation(Data):
 
     Attributes:
         subwords: the vocabulary of both languages.
-        sentences: by split, `validation` and `test`: each source once.
+        sentences: by split, `validation` and `test`: each source once, of the pairs that fit.
         num_dropped: by split: pairs that were left out, as one of both has more symbols than fit.
     """
 
@@ -52,9 +54,9 @@ class Translation(Data):
 class _Pairs(Dataset[tuple[Tensor, Tensor]]):
     """Source and target of each pair, of shapes (S,) and (T + 1,): with the symbols around them."""
 
-    def __init__(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> None:
-        self.sources = _rows([*row, END] for row in sources)
-        self.targets = _rows([START, *row, END] for row in targets)
+    def __init__(self, pairs: Sequence[Symbols]) -> None:
+        self.sources = _rows([*source, END] for source, _ in pairs)
+        self.targets = _rows([START, *target, END] for _, target in pairs)
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -120,7 +122,9 @@ def translation(
         )
     parts["train"] = train[:num_train]
     subwords = Subwords.learned((text for pair in parts["train"] for text in pair), vocabulary)
-    splits = {name: _encoded(part, subwords, length) for name, part in parts.items()}
+    encoded = {name: _encoded(part, subwords) for name, part in parts.items()}
+    fits = {name: [max(map(len, row)) < length for row in rows] for name, rows in encoded.items()}
+    splits = {name: _Pairs([*compress(rows, fits[name])]) for name, rows in encoded.items()}
     lengths = [len(s) + len(t) for s, t in splits["train"]]
     return Translation(
         path.name.partition(".")[0],
@@ -133,8 +137,10 @@ def translation(
         lengths=torch.tensor(lengths),
         preparation="\n".join(subwords.pieces).encode(),
         subwords=subwords,
-        sentences={name: _sentences(parts[name]) for name in ("validation", "test")},
-        num_dropped={name: len(parts[name]) - len(split) for name, split in splits.items()},
+        sentences={
+            name: _sentences(compress(parts[name], fits[name])) for name in ("validation", "test")
+        },
+        num_dropped={name: fit.count(False) for name, fit in fits.items()},
     )
 
 
@@ -193,13 +199,12 @@ def _split(pairs: Sequence[Pair], num: int) -> dict[str, list[Pair]]:
     return parts
 
 
-def _encoded(pairs: Sequence[Pair], subwords: Subwords, length: int) -> _Pairs:
+def _encoded(pairs: Sequence[Pair], subwords: Subwords) -> list[Symbols]:
     sources, targets = (subwords.encode([pair[side] for pair in pairs]) for side in (0, 1))
-    fits = [(s, t) for s, t in zip(sources, targets, strict=True) if max(len(s), len(t)) < length]
-    return _Pairs([s for s, _ in fits], [t for _, t in fits])
+    return [*zip(sources, targets, strict=True)]
 
 
-def _sentences(pairs: Sequence[Pair]) -> tuple[Sentence, ...]:
+def _sentences(pairs: Iterable[Pair]) -> tuple[Sentence, ...]:
     references: dict[str, list[str]] = {}
     for source, target in pairs:
         references.setdefault(source, []).append(target)

@@ -1,5 +1,6 @@
 """Quality of subnets' weights, against training them alone, with intervals."""
 
+from hypernas.evaluation.appraisal import Appraisal
 from hypernas.evaluation.budget import Budget, step_flops, training_overhead
 from hypernas.evaluation.comparison import baselines, compare, rank
 from hypernas.evaluation.estimate import Estimate, average, estimate, paired
@@ -11,10 +12,12 @@ from hypernas.evaluation.ranking import kendall_tau, precision_at_k, regret, spe
 from hypernas.evaluation.recipe import Recipe
 from hypernas.evaluation.references import References
 from hypernas.evaluation.subnets import Evaluation, evaluate, mean, write_csv
+from hypernas.evaluation.translation_quality import TranslationQuality
 from hypernas.evaluation.tuning import tuned_at
 
 __all__ = [
     "MEASURES",
+    "Appraisal",
     "Budget",
     "Estimate",
     "Evaluation",
@@ -24,6 +27,7 @@ __all__ = [
     "Prediction",
     "Recipe",
     "References",
+    "TranslationQuality",
     "absolute_gap",
     "attainable_tau",
     "average",

@@ -44,9 +44,11 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
             name="similarity_error", lower_is_better=True, scale=1.0, unit="of squared cosines"
         ),
         "cosine": Measure(name="cosine", lower_is_better=False, scale=1.0, unit="of the cosine"),
+        "bleu": Measure(name="bleu", lower_is_better=False, scale=1.0, unit="BLEU"),
+        "chrf": Measure(name="chrf", lower_is_better=False, scale=1.0, unit="chrF"),
         "loss": Measure(name="loss", lower_is_better=True, scale=1.0, unit="of the loss"),
     }
-)  # what `hypernas.objectives` measure
+)  # what objectives measure
 
 
 def gaps(

@@ -15,6 +15,7 @@ from hypernas.border import checked
 from hypernas.conditions import Condition
 from hypernas.cost import flops, num_parameters
 from hypernas.data import Data
+from hypernas.evaluation.appraisal import Appraisal
 from hypernas.generators import Generator
 from hypernas.objectives import Objective, assess
 from hypernas.space.architecture import Architecture
@@ -96,12 +97,11 @@ def evaluate(
     chosen = {label: generator.space.architecture(values) for label, values in subnets.items()}
     for label, architecture in chosen.items():
         statistics, model = _models(generator, architecture, condition, batches)
-        own = data.in_order(split, device=device)
-        inherited = assess(model(None), own, objective, rest=rest)
+        inherited = _measures(model(None), data, objective, split, device=device, rest=rest)
         calibrated = inherited
         if statistics:
-            own = data.in_order(split, device=device)
-            calibrated = assess(model(statistics), own, objective, rest=rest)
+            own = model(statistics)
+            calibrated = _measures(own, data, objective, split, device=device, rest=rest)
         plain = build_skeleton(generator.space, architecture)
         yield Evaluation(
             label,
@@ -111,6 +111,22 @@ def evaluate(
             inherited,
             calibrated,
         )
+
+
+def _measures(
+    model: Callable[..., Any],
+    data: Data,
+    objective: Objective,
+    split: str,
+    *,
+    device: torch.device,
+    rest: Callable[[Any], Any] | None,
+) -> dict[str, float]:
+    """Means over the predictions of a split, and what is measured of the whole of it."""
+    found = assess(model, data.in_order(split, device=device), objective, rest=rest)
+    if isinstance(objective, Appraisal):
+        found |= objective.appraise(model, data, split)
+    return found
 
 
 def _models(

@@ -14,7 +14,7 @@ from hypernas.studies.composer import Composer, Layer
 from hypernas.studies.jobs import Spec
 from hypernas.studies.rows import Row, Rows
 from hypernas.studies.settings import ALONE, check_comparable, study_settings
-from hypernas.studies.work import check_measure, parts_of
+from hypernas.studies.work import check_measures, parts_of
 from hypernas.training import check_teacher
 
 
@@ -57,7 +57,7 @@ class Plan:
         arms = {arm: self._arm_settings(arm, **first) for arm in {*self.arms, *self._tuners}}
         check_comparable(base, {**arms, "recipe": self._alone_settings(**first)})
         parts = parts_of(base)
-        check_measure(told["measure"], parts)
+        check_measures(told, parts)
         inputs = parts.data.example(num=1)
         self.subnets = stratified_subnets(
             parts.space,
@@ -82,7 +82,13 @@ class Plan:
             }
         unit = self._steps_alone * flops(parts.space.build(parts.space.largest()), inputs)
         self.rows = Rows(
-            parts.data.name, told["measure"], self.split, self._steps_alone, unit, subnets
+            parts.data.name,
+            told["measure"],
+            self.split,
+            self._steps_alone,
+            unit,
+            subnets,
+            told["tuned_by"],
         )
 
     def text(self) -> str:
@@ -123,7 +129,7 @@ class Plan:
             ValueError: if training diverged at every rate of an arm, with one seed or more.
         """
         chosen: dict[str, Row] = {}
-        score = MEASURES[self.rows.measure].score
+        score = MEASURES[self.rows.tuned_by].score
         for row in tuning:
             if math.isnan(row["validation"]):
                 continue

@@ -19,10 +19,12 @@ class Rows:
 
     Attributes:
         task: name of the data.
+        measure: of the results.
         split: on which subnets were measured.
         steps_alone: of stand-alone training; twice as many are for the plateau.
         unit: forward FLOPs of the largest subnet in a stand-alone training, an example a batch.
         subnets: label -> architecture (JSON), params, macs.
+        tuned_by: the measure by which learning rates are chosen.
     """
 
     task: str
@@ -31,6 +33,7 @@ class Rows:
     steps_alone: int
     unit: float
     subnets: Mapping[str, Row]
+    tuned_by: str
 
     def tuning(self, trials: Found) -> list[Row]:
         """Mean validation measure of each arm and learning rate; nan if one training diverged."""
@@ -38,11 +41,11 @@ class Rows:
         for spec, result in trials:
             found = values.setdefault((spec["arm"], spec["budget"], spec["lr"]), [])
             if spec["kind"] == "reference":
-                found.append(math.nan if result is None else result["validation"][self.measure])
+                found.append(math.nan if result is None else result["validation"][self.tuned_by])
             elif result["diverged"]:
                 found.append(math.nan)
             else:
-                found += [row["inherited"][self.measure] for row in result["rows"]]
+                found += [row["inherited"][self.tuned_by] for row in result["rows"]]
         return [
             {
                 "task": self.task,

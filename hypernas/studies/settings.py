@@ -10,7 +10,7 @@ ALONE = "standalone"  # the arm of stand-alone training, in tuning.csv
 _KEYS = (
     *("name", "measure", "settings", "supernet", "recipe", "arms", "learning_rates"),
     *("tuning", "budgets", "seeds", "subnets", "reference_steps", "plateau_subnets"),
-    *("last_budget", "crossed"),
+    *("last_budget", "crossed", "tuned_by"),
 )
 _ALIKE = (("data",), ("space",), ("training", "batch_size"))  # else arms cannot be compared
 
@@ -21,7 +21,7 @@ def study_settings(settings: Settings) -> dict[str, Any]:
     Raises:
         ValueError: naming everything that is wrong.
     """
-    told = {"crossed": {}, **settings["study"]}
+    told = {"crossed": {}, "tuned_by": settings["study"].get("measure"), **settings["study"]}
     scales = told.pop("scales", {"cpu": {}})
     if settings["scale"] not in scales:
         raise ValueError(f"scale must be one of {list(scales)}, got {settings['scale']!r}.")
@@ -64,8 +64,11 @@ def _tuned_as(crossed: Mapping[str, Any], arms: Mapping[str, Any]) -> dict[str, 
 def _wrong(told: Mapping[str, Any]) -> list[str]:
     """Faults of a study's file."""
     wrong = []
-    if told["measure"] not in MEASURES:
-        wrong.append(f"measure: expected one of {list(MEASURES)}, got {told['measure']!r}")
+    wrong += [
+        f"{key}: expected one of {list(MEASURES)}, got {told[key]!r}"
+        for key in ("measure", "tuned_by")
+        if told[key] not in MEASURES
+    ]
     if ALONE in told["arms"]:
         wrong.append(f"arms: {ALONE} is the name of stand-alone training; choose another")
     wrong += [

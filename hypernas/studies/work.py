@@ -3,14 +3,14 @@
 import dataclasses
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 
 from hypernas.data import Data
 from hypernas.distributed.device import pick_device
-from hypernas.evaluation import Recipe, References
+from hypernas.evaluation import Appraisal, Recipe, References
 from hypernas.runs.assembly import Parts, assemble, part, strategy_of, training_of
 from hypernas.runs.settings import Settings
 from hypernas.sampling import preview
@@ -31,8 +31,8 @@ def work(spec: dict[str, Any]) -> Any:
 
 
 @torch.no_grad()
-def check_measure(name: str, parts: Parts) -> None:
-    """Refuse a measure that the objective of a study does not give.
+def check_measures(told: Mapping[str, Any], parts: Parts) -> None:
+    """Refuse a measure of a study, or one to tune by, that its objective does not give.
 
     Raises:
         ValueError: naming those that it gives.
@@ -41,11 +41,13 @@ def check_measure(name: str, parts: Parts) -> None:
     given = Arguments.of(inputs if parts.condition is None else parts.condition.rest(inputs))
     module = parts.space.build(parts.space.smallest()).eval()
     found = parts.objective.measures(module(*given.positional, **given.keywords), targets)
-    if name not in found:
-        raise ValueError(
-            f"the study cannot be run:\n  measure: expected one of {list(found)}, of "
-            f"{type(parts.objective).__name__}, got {name!r}"
-        )
+    known = [*found, *(parts.objective.names if isinstance(parts.objective, Appraisal) else ())]
+    for key in ("measure", "tuned_by"):
+        if told[key] not in known:
+            raise ValueError(
+                f"the study cannot be run:\n  {key}: expected one of {known}, of "
+                f"{type(parts.objective).__name__}, got {told[key]!r}"
+            )
 
 
 def parts_of(settings: Settings) -> Parts:

@@ -163,6 +163,9 @@ def test_longer_pairs_are_left_out_and_counted(root):
         assert len(getattr(short, name)) + num == len(getattr(whole, name))
     assert short.num_dropped["train"] > 0
     assert all(len(row) <= 9 for s, t in short.train for row in (s, t[1:]))
+    left = {tuple(row[:-1].tolist()) for row, _ in short.test}
+    sources = [sentence.source for sentence in short.sentences["test"]]
+    assert {*map(tuple, short.subwords.encode(sources))} == left
 
 
 def test_a_packed_file_of_three_columns_and_the_other_direction(root, tmp_path):

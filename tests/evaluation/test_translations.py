@@ -5,10 +5,12 @@ import torch
 from torch.testing import assert_close
 from training_runs import fit, short
 
-from hypernas.data import translation
+from hypernas.data import digits, translation
 from hypernas.data.translation import Sentence
+from hypernas.evaluation import TranslationQuality, evaluate
 from hypernas.evaluation.translations import score, translations
 from hypernas.generators import shared
+from hypernas.objectives import CrossEntropy
 from hypernas.spaces import mlp, seq2seq
 
 WHO = {"Tom": "Tomás", "she": "ella", "he": "él", "Ann": "Ana", "Bob": "Beto"}
@@ -52,6 +54,34 @@ def test_a_subnet_learns_to_translate_sentences_that_it_never_saw(data, generato
     assert "version:" in found.signatures[0]
     again = translations(model, data, [s.source for s in reversed(sentences)], beam=3)
     assert score(again[::-1], sentences).bleu > 50
+
+
+def test_an_objective_measures_what_a_subnet_writes_beside_its_predictions(data, generator):
+    subnets = {"largest": generator.space.largest()}
+    objectives = (TranslationQuality(num=9, label_smoothing=0), CrossEntropy(label_smoothing=0))
+    (whole,), (plain,) = (
+        [*evaluate(generator, data, subnets, objective=o, split="test")] for o in objectives
+    )
+    sentences = data.sentences["test"][:9]
+    written = translations(
+        generator.export(generator.space.largest()), data, [s.source for s in sentences]
+    )
+    found = score(written, sentences)
+    assert whole.calibrated == {**plain.calibrated, "bleu": found.bleu, "chrf": found.chrf}
+    (trained,) = evaluate(generator, data, subnets, objective=objectives[0], split="train")
+    assert set(trained.calibrated) == set(plain.calibrated)
+    inputs, labels = next(data.in_order("test", batch_size=4))
+    outputs = generator.export(generator.space.largest())(*inputs)
+    losses = [objective.loss(outputs, labels) for objective in objectives]
+    assert_close(losses[0], losses[1], rtol=0, atol=0)
+    assert objectives[0].num_counted(labels) == (labels != -100).sum()
+
+
+def test_translations_are_measured_of_translators_only(data):
+    with pytest.raises(TypeError, match="modules that translate pairs of sentences"):
+        TranslationQuality().appraise(torch.nn.Linear(2, 2), digits(), "test")
+    with pytest.raises(ValueError, match="num and beam must be 1 or more, got 0 and 1"):
+        TranslationQuality(num=0)
 
 
 def test_every_reference_counts():

@@ -11,7 +11,7 @@ SUBNETS = {
     name: {"architecture": f'{{"width": {i}}}', "params": i, "macs": 2 * i}
     for i, name in enumerate(("small", "large"), 1)
 }
-ROWS = Rows("digits", "accuracy", "test", 10, 100.0, SUBNETS)
+ROWS = Rows("digits", "accuracy", "test", 10, 100.0, SUBNETS, "accuracy")
 
 
 class Counted:
@@ -148,7 +148,7 @@ def test_without_keeping_nothing_there_counts(tmp_path):
 
 def test_rows_of_other_subnets_or_another_length_are_refused(tmp_path):
     Ledger(tmp_path, ROWS, keep=False).refer(Counted(), "alone", [reference("small", 0)])
-    other = Rows("digits", "accuracy", "test", 11, 100.0, {"small": SUBNETS["large"]})
+    other = Rows("digits", "accuracy", "test", 11, 100.0, {"small": SUBNETS["large"]}, "accuracy")
     with pytest.raises(
         ValueError, match=r"(?s)another study: .*\['small'\] and after \[10\] steps"
     ):

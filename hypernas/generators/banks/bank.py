@@ -38,11 +38,12 @@ class PerParameterBank(Bank, StartableBank):
 
         with a base     B_0 = G,  B_k = spread (D_k - mean_j D_j)      K = 1 + experts
         without         B_k = G + spread (D_k - mean_j D_j)            K = experts
+        independent     B_k = D_k                                      K = experts
 
     Uniform gates thus give exactly G, so the variance of the mixed weights at the start does not
     depend on K, and what the builder sets to a constant (norm scales of 1) stays that constant.
     Published mixtures of experts draw each B_k independently, which shrinks the mixed weights by
-    1/√K; `spread=1` keeps experts as far apart as there, `spread=0` starts them as copies (without
+    1/√K where gates are uniform (`independent`); `spread=1` keeps experts as far apart as there, `spread=0` starts them as copies (without
     a base) or as zeros (beside one). Experts of matrices whose draws are all the same, up to rounding,
     start as normal noise of deviation spread/√fan_in: those that the builder loads from a file, and, beside
     a base, those of a constant and a single one. They would stay alike for ever, or they and gates of
@@ -54,10 +55,11 @@ class PerParameterBank(Bank, StartableBank):
         num_experts: parameter name -> number of experts; others get one entry.
         base: whether a shared entry stands before the experts.
         spread: how far experts start apart, in units of the initialisation's own deviation.
+        independent: draw experts independently, as published.
         seed: of all draws.
 
     Raises:
-        ValueError: if a parameter is to have less than one expert.
+        ValueError: if a parameter is to have less than one expert, or independent ones are to have a base or another spread than 1.
     """
 
     @checked
@@ -69,9 +71,15 @@ class PerParameterBank(Bank, StartableBank):
         num_experts: Mapping[str, int] | None = None,
         base: bool = False,
         spread: float = 1.0,
+        independent: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if independent and (base or spread != 1):
+            raise ValueError(
+                f"independent experts stand beside no base and have their own spread of 1, got base={base} and "
+                f"spread={spread}: leave independent out, or both of these."
+            )
         self.num_experts, self.base = dict(num_experts or {}), base
         if min(self.num_experts.values(), default=1) < 1:
             raise ValueError(
@@ -86,7 +94,10 @@ class PerParameterBank(Bank, StartableBank):
             if names is not None and name not in names:
                 continue
             entries = tensor[None]
-            if num := self.num_experts.get(name, 0):
+            num = self.num_experts.get(name, 0)
+            if num and independent:
+                entries = torch.stack([draw[name] for draw in draws[:num]])
+            elif num:
                 apart = _apart([draw[name] for draw in draws[:num]]) if spread else None
                 if apart is None:
                     apart = torch.zeros(num, *tensor.shape)

@@ -34,6 +34,7 @@ def mos(
     constant: bool = False,
     zero_bias: bool = False,
     spread: float = 1.0,
+    independent: bool = False,
     condition_dim: int = 0,
     seed: int = 0,
     start: Start | None = None,
@@ -45,8 +46,8 @@ def mos(
     one router for each transformer layer, that is for the modules around which one parent module
     stands; `mos_neuron` has gates for every output neuron and a router for each module.
 
-    We deviate in the encoding (by the space's own ranges) and the start (variance independent of K:
-    see `PerParameterBank`). Published: 6 experts in the translation script, 2 for BERT, and only
+    We deviate in the encoding (by the space's own ranges; but see `seq2seq`) and the start (variance independent of K, unless
+    experts are `independent`: see `PerParameterBank`). Published: 6 experts in the translation script, 2 for BERT, and only
     feed-forward layers have them.
 
     Args:
@@ -58,6 +59,7 @@ def mos(
             zero_bias=True for neurons, False for layers.
         balance: weight of a loss against idle experts (see `Mixture`); not published.
         spread: how far experts start apart; 0 starts them as copies, as published for BERT.
+        independent: start experts as independent draws, as published for translation: mixed weights are smaller by √K then.
         condition_dim: numbers the routers read beside the architecture (see `Generator`).
         seed: of the initialisation.
         start: a trained module that the largest subnet starts as (see `start_at`).
@@ -80,7 +82,11 @@ def mos(
     generator = Mixture(
         supernet,
         bank=PerParameterBank(
-            supernet, num_experts=dict.fromkeys(names, num_experts), spread=spread, seed=seed
+            supernet,
+            num_experts=dict.fromkeys(names, num_experts),
+            spread=spread,
+            independent=independent,
+            seed=seed,
         ),
         source=Router(
             supernet,
