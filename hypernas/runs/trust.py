@@ -16,6 +16,7 @@ _ROOMS = [  # of the parts of a run; the others write files, start processes and
     for room in (
         *("conditions", "cost", "data", "generators", "growth", "latency", "objectives"),
         *("predictors", "sampling", "schedules", "search", "spaces", "training"),
+        "evaluation.translation_quality",  # an objective that decodes
     )
 ]
 _ROLES = {  # what a part is, or the function that makes it returns, by where that is defined
