@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from hypernas import generators
     from hypernas.reports.report import report
     from hypernas.runs.evaluate import evaluate
-    from hypernas.runs.export import export
+    from hypernas.runs.export import export, export_translator
     from hypernas.runs.finetune import finetune
     from hypernas.runs.grow import grow
     from hypernas.runs.load import load
@@ -30,6 +30,7 @@ __all__ = [
     "check",
     "evaluate",
     "export",
+    "export_translator",
     "find",
     "finetune",
     "generators",
@@ -49,6 +50,7 @@ _LAZY = {  # name -> "module:name", or the module that it is, imported when it i
     "check": "hypernas.subnet.law:check",
     "evaluate": "hypernas.runs.evaluate:evaluate",
     "export": "hypernas.runs.export:export",
+    "export_translator": "hypernas.runs.export:export_translator",
     "find": "hypernas.runs.search:find",
     "finetune": "hypernas.runs.finetune:finetune",
     "generators": "hypernas.generators",

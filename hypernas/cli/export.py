@@ -1,13 +1,15 @@
 """hypernas export."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
 from hypernas.cli.plain import plain, trusted
 from hypernas.distributed.device import use_threads
-from hypernas.exports import refuse
-from hypernas.runs.export import export
+from hypernas.exports import refuse, refuse_translator
+from hypernas.runs.export import export, export_translator
 from hypernas.runs.load import load
 
 
@@ -16,6 +18,9 @@ def export_command(config: DictConfig) -> None:
     settings = plain(config)
     use_threads(settings["threads"])
     out = Path(settings["out"])
+    if settings["translator"] is not None:
+        _as_folder(settings, out, trusted(config))
+        return
     refuse(out, overwrite=settings["overwrite"])  # before anything is loaded
     written = export(
         load(settings["run"], trust=trusted(config)),
@@ -37,3 +42,19 @@ def export_command(config: DictConfig) -> None:
         print(
             f"examples that are all padding: differ by {written.padded:.1e}; read nothing of them"
         )
+
+
+def _as_folder(settings: dict[str, Any], out: Path, trust: Sequence[str]) -> None:
+    asked = settings["translator"]
+    formats = [asked] if isinstance(asked, str) else asked
+    if settings["inputs"] is not None:
+        raise ValueError("inputs= is for programs of other subnets: a translator has its own.")
+    refuse_translator(out, formats, overwrite=settings["overwrite"])
+    names = ("calibration_batches", "condition", "overwrite", "device")
+    options = {name: settings[name] for name in names}
+    run = load(settings["run"], trust=trust)
+    written = export_translator(run, settings["architecture"], out, formats=formats, **options)
+    differ = ", ".join(f"{value:.1e} ({name})" for name, value in written.difference.items())
+    print(
+        f"{written.path}: {written.architecture}\nchecked: logits differ from the generator's by at most {differ}"
+    )

@@ -2,5 +2,15 @@
 
 from hypernas.exports.file import SUFFIXES, Export, export_file, refuse
 from hypernas.exports.format import ExportError
+from hypernas.exports.translator import ExportedTranslator, export_translator, refuse_translator
 
-__all__ = ["SUFFIXES", "Export", "ExportError", "export_file", "refuse"]
+__all__ = [
+    "SUFFIXES",
+    "Export",
+    "ExportError",
+    "ExportedTranslator",
+    "export_file",
+    "export_translator",
+    "refuse",
+    "refuse_translator",
+]

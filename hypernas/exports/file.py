@@ -105,7 +105,7 @@ def export_file(
             raise ExportError(f"{path} could not be written: {error}") from error
         except ExportError as error:
             raise ExportError(f"{path} was not written: {error}") from error
-        _move(Path(aside), path)
+        move(Path(aside), path)
     others = left_out(expected) if path.suffix in (".pt2", ".onnx") else ()
     return Export(path, subnet.architecture, max(found.values()), tuple(others), padded)
 
@@ -196,7 +196,7 @@ def _record_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
-def _move(aside: Path, path: Path) -> None:
+def move(aside: Path, path: Path) -> None:
     """Move what was written aside to where a path is, whose older files it replaces."""
     whole = _is_folder(path)
     if whole:

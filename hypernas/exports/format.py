@@ -1,17 +1,20 @@
 """A format: one way to keep a plain module outside this library."""
 
 import contextlib
+import inspect
 import io
 import logging
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from hypernas.subnet.arguments import Arguments
+from hypernas.subnet.batch import batch_size
 
 
 class ExportError(ValueError):
@@ -44,6 +47,59 @@ class Format(ABC):
     @abstractmethod
     def run(self, path: Path, arguments: Arguments) -> Any:
         """The outputs of what was written, read again; their tensors come in the module's order."""
+
+
+class ProgramFormat(Format):
+    """A format whose files are programs of their own, for any batch size."""
+
+    any_batch = True
+
+    @abstractmethod
+    def export(
+        self,
+        module: nn.Module,
+        arguments: Arguments,
+        outputs: Any,
+        path: Path,
+        axes: Mapping[str, Any],
+    ) -> None:
+        """Write a module as `write` does.
+
+        Args:
+            axes: name of each argument -> which axes of its tensors may have any size, as `torch.export` wants to be told.
+        """
+
+    @abstractmethod
+    def load(self, path: Path) -> Callable[[Arguments], Any]:
+        """Read what was written, once for many runs."""
+
+    def write(self, module: nn.Module, arguments: Arguments, outputs: Any, path: Path) -> None:
+        self.export(module, arguments, outputs, path, batch_axes(module, arguments))
+
+    def run(self, path: Path, arguments: Arguments) -> Any:
+        return self.load(path)(arguments)
+
+
+def batch_axes(module: nn.Module, arguments: Arguments) -> dict[str, Any]:
+    """The axes of the inputs that may have any size, as `torch.export` wants to be told.
+
+    That is the first of every tensor that is as long there as the first tensor.
+    """
+    size = batch_size(arguments)
+    batch = torch.export.Dim("batch")
+
+    def axes(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return {0: batch} if value.dim() and len(value) == size else {}
+        if isinstance(value, Mapping):
+            return {key: axes(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(axes(item) for item in value)
+        return None
+
+    signature = inspect.signature(module.forward)
+    bound = signature.bind(*arguments.positional, **arguments.keywords).arguments
+    return {name: axes(value) for name, value in bound.items()}
 
 
 @contextlib.contextmanager

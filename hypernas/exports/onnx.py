@@ -1,24 +1,25 @@
 """An ONNX file, through onnxscript."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from hypernas.exports.format import ExportError, Format, quiet
+from hypernas.exports.format import ExportError, ProgramFormat, quiet
 from hypernas.exports.plain import plain_outputs
-from hypernas.exports.program import batch_axes, followed
+from hypernas.exports.program import followed
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.batch import batch_size
 from hypernas.subnet.structure import named_tensors
 
 # From 21 on, group norm is an operation of its own, whose variance onnxruntime 1.32 takes for E[x²] - E[x]²: at a mean
 # of 1,000 deviations its outputs are off by 0.2, at 10,000 by hundreds or NaN; up to 20 it is exact.
-_OPSET = 20
+OPSET = 20
 
 
-class ONNX(Format):
+class ONNX(ProgramFormat):
     """A graph for any batch size.
 
     Its inputs are named after the module's keyword arguments; positional ones are `inputs`, or
@@ -27,7 +28,6 @@ class ONNX(Format):
     """
 
     tolerance = 1e-4
-    any_batch = True
 
     def __init__(self) -> None:
         try:
@@ -38,7 +38,14 @@ class ONNX(Format):
                 f"export to .onnx needs {error.name}: pip install 'hypernas[onnx]'"
             ) from None
 
-    def write(self, module: nn.Module, arguments: Arguments, outputs: Any, path: Path) -> None:
+    def export(
+        self,
+        module: nn.Module,
+        arguments: Arguments,
+        outputs: Any,
+        path: Path,
+        axes: Mapping[str, Any],
+    ) -> None:
         with quiet(), followed(module), plain_outputs(module):
             torch.onnx.export(
                 module,
@@ -47,8 +54,8 @@ class ONNX(Format):
                 kwargs=dict(arguments.keywords),
                 dynamo=True,
                 external_data=False,
-                opset_version=_OPSET,
-                dynamic_shapes=batch_axes(module, arguments),
+                opset_version=OPSET,
+                dynamic_shapes=dict(axes),
                 input_names=list(feeds(arguments)),
                 output_names=[_name("outputs", name) for name, _ in named_tensors(outputs)],
                 verbose=False,
@@ -58,12 +65,18 @@ class ONNX(Format):
                 if x.shape[:1] == [size]:  # torch's exporter falls back to that without a word
                     raise ValueError(f"{x.name} would always be a batch of {size}.")
 
-    def run(self, path: Path, arguments: Arguments) -> Any:
-        found = feeds(arguments)
+    def load(self, path: Path) -> Callable[[Arguments], Any]:
         with quiet():
             session = _session(path)
-            read = {x.name: found[x.name] for x in session.get_inputs()}
-            return [torch.from_numpy(x) for x in session.run(None, read)]
+        names = [x.name for x in session.get_inputs()]
+
+        def run(arguments: Arguments) -> Any:
+            found = feeds(arguments)
+            with quiet():
+                outputs = session.run(None, {name: found[name] for name in names})
+            return [torch.from_numpy(x) for x in outputs]
+
+        return run
 
 
 def _session(path: Path) -> Any:

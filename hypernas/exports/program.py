@@ -1,43 +1,52 @@
 """A program of torch.export, as a .pt2 file."""
 
 import contextlib
-import inspect
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from hypernas.exports.format import ExportError, Format, quiet
+from hypernas.exports.format import ExportError, ProgramFormat, quiet
 from hypernas.exports.plain import plain_outputs
 from hypernas.subnet.arguments import Arguments
-from hypernas.subnet.batch import batch_size
 
 
-class Program(Format):
+class Program(ProgramFormat):
     """A `torch.export` program for any batch size; outputs that are objects become dictionaries."""
 
     tolerance = 1e-6
-    any_batch = True
 
-    def write(self, module: nn.Module, arguments: Arguments, outputs: Any, path: Path) -> None:
+    def export(
+        self,
+        module: nn.Module,
+        arguments: Arguments,
+        outputs: Any,
+        path: Path,
+        axes: Mapping[str, Any],
+    ) -> None:
         with quiet(), followed(module), plain_outputs(module):
             program = torch.export.export(
                 module,
                 arguments.positional,
                 dict(arguments.keywords),
-                dynamic_shapes=batch_axes(module, arguments),
+                dynamic_shapes=dict(axes),
             )
         whole = io.BytesIO()  # torch's own writer would abort the process on a full disk
         torch.export.save(program, whole)
         path.write_bytes(whole.getvalue())
 
-    def run(self, path: Path, arguments: Arguments) -> Any:
-        with quiet(), torch.no_grad():
+    def load(self, path: Path) -> Callable[[Arguments], Any]:
+        with quiet():
             module = torch.export.load(path).module()
-            return module(*arguments.positional, **arguments.keywords)
+
+        def run(arguments: Arguments) -> Any:
+            with quiet(), torch.no_grad():
+                return module(*arguments.positional, **arguments.keywords)
+
+        return run
 
 
 @contextlib.contextmanager
@@ -58,25 +67,3 @@ def followed(module: nn.Module) -> Iterator[None]:
             f"(write x.shape[0] for len(x)) or of a tensor's values; .safetensors holds weights alone and "
             f"needs nothing of it."
         ) from error
-
-
-def batch_axes(module: nn.Module, arguments: Arguments) -> dict[str, Any]:
-    """The axes of the inputs that may have any size, as `torch.export` wants to be told.
-
-    That is the first of every tensor that is as long there as the first tensor.
-    """
-    size = batch_size(arguments)
-    batch = torch.export.Dim("batch")
-
-    def axes(value: Any) -> Any:
-        if isinstance(value, Tensor):
-            return {0: batch} if value.dim() and len(value) == size else {}
-        if isinstance(value, Mapping):
-            return {key: axes(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return type(value)(axes(item) for item in value)
-        return None
-
-    signature = inspect.signature(module.forward)
-    bound = signature.bind(*arguments.positional, **arguments.keywords).arguments
-    return {name: axes(value) for name, value in bound.items()}

@@ -81,11 +81,7 @@ def translate(
         ValueError: if there are no sentences, or both, or one does not fit.
     """
     run = opened(run)
-    data = run.data
-    if not isinstance(data, Translation):
-        raise TypeError(
-            f"expected a run on pairs of sentences (data=translation), got one on {data.name!r}."
-        )
+    data = translations_of(run)
     texts = [texts] if isinstance(texts, str) else [*texts]
     if split not in (None, *SPLITS):
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, or None, got {split!r}.")
@@ -109,3 +105,16 @@ def translate(
             time.perf_counter() - begin,
             score(written, sentences) if split else None,
         )
+
+
+def translations_of(run: Run) -> Translation:
+    """The data of a run on pairs of sentences.
+
+    Raises:
+        TypeError: if it is on others.
+    """
+    if not isinstance(run.data, Translation):
+        raise TypeError(
+            f"expected a run on pairs of sentences (data=translation), got one on {run.data.name!r}."
+        )
+    return run.data
