@@ -2,6 +2,7 @@
 
 import io
 import itertools
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +57,15 @@ def test_a_split_is_measured_with_signatures_and_written_where_nothing_is_lost(
     assert table.count("\n") == 3
     assert run("translate", *given)[0] == 2
     assert (tmp_path / "bleu.csv").read_text() == table
+
+
+def test_translators_are_evaluated_and_reported_as_other_subnets_are(run, trained):
+    table = hypernas.evaluate(trained, subnets=0, device="cpu")
+    assert list(table["subnet"]) == ["smallest", "largest"]
+    assert (table[["cross_entropy", "mflops"]] > 0).all(axis=None)
+    status, _, error = run("report", trained, "--out", "page.html")
+    assert status == 0, error
+    assert "spa" in Path("page.html").read_text()
 
 
 def test_what_cannot_be_translated_is_refused(run, trained):

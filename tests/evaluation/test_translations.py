@@ -5,13 +5,15 @@ import torch
 from torch.testing import assert_close
 from training_runs import fit, short
 
+from hypernas.conditions import Condition
 from hypernas.data import digits, translation
 from hypernas.data.translation import Sentence
 from hypernas.evaluation import TranslationQuality, evaluate
 from hypernas.evaluation.translations import score, translations
-from hypernas.generators import shared
+from hypernas.generators import mos_layer, shared
 from hypernas.objectives import CrossEntropy
 from hypernas.spaces import mlp, seq2seq
+from hypernas.training.conditioned import ConditionedSubnet
 
 WHO = {"Tom": "Tomás", "she": "ella", "he": "él", "Ann": "Ana", "Bob": "Beto"}
 DOES = {"sees": "ve", "wants": "quiere", "has": "tiene", "buys": "compra", "sells": "vende"}
@@ -75,6 +77,31 @@ def test_an_objective_measures_what_a_subnet_writes_beside_its_predictions(data,
     losses = [objective.loss(outputs, labels) for objective in objectives]
     assert_close(losses[0], losses[1], rtol=0, atol=0)
     assert objectives[0].num_counted(labels) == (labels != -100).sum()
+
+
+class Crowdedness(Condition):
+    """The share of the source that is no padding."""
+
+    def __call__(self, inputs):
+        return (inputs[0] != 0).float().mean().view(1)
+
+    def rest(self, inputs):
+        return inputs
+
+
+def test_translators_follow_a_condition_of_their_batch(data, generator):
+    space, own = generator.space, {"objective": CrossEntropy(), "condition": Crowdedness()}
+    conditioned = mos_layer(space, num_experts=2, condition_dim=1)
+    fit(conditioned, short(2, batch_size=8), data=data, callbacks=[], **own)
+    (found,) = evaluate(conditioned, data, {"largest": space.largest()}, **own)
+    assert found.calibrated["cross_entropy"] > 0
+    subnets = [conditioned.subnet(space.largest(), torch.tensor([s])) for s in (0.2, 0.9)]
+    weights = conditioned.generate(subnets)
+    name = "encoder.0.feed_forward.expand.weight"
+    assert not torch.equal(weights[0][name], weights[1][name])
+    model = ConditionedSubnet(conditioned, space.largest(), own["condition"])
+    with pytest.raises(TypeError, match="got ConditionedSubnet"):  # a sentence is no batch
+        TranslationQuality().appraise(model, data, "test")
 
 
 def test_translations_are_measured_of_translators_only(data):
