@@ -152,6 +152,14 @@ def test_rankings_are_against_the_mean_over_seeds_and_stand_beside_those_by_size
     assert found["hypernas"][3].startswith("**0.00")
 
 
+def test_gaps_of_either_sign_add_up_in_their_mean_size_which_stands_beside_tau(study):
+    found = study(rows())
+    gap, tau = texts(found, "magnitude")["hypernas"]
+    assert texts(found, "gap")["hypernas"][1].strip("*").startswith("−0.50")
+    assert gap.strip("*").startswith("1.00 [")
+    assert tau.strip("*") == texts(found, "ranking")["hypernas"][0].strip("*")
+
+
 def test_by_nats_the_largest_is_still_taken_to_be_the_best(study):
     some = rows("cross_entropy")
     for row in some:
@@ -196,7 +204,7 @@ def test_the_other_tables_come_from_the_files_beside_the_results(tmp_path):
         ("ablation", "it is for results of one budget"),
         (
             "nonsense",
-            r"expected one of \['gap', 'differences', 'crossed', 'sizes', 'ablation', 'ranking'",
+            r"expected one of \['gap', 'differences', 'magnitude', 'crossed', 'sizes', 'ablation', 'ranking'",
         ),
     ],
 )
@@ -218,7 +226,7 @@ def test_tables_of_several_tasks_are_told_apart(study):
     ("change", "expected"),
     [
         ({"inherited": "high"}, "line 2, column inherited: expected a number, got 'high'"),
-        ({"measure": "bleu"}, r"line 2, column measure: expected one of \['accuracy', 'cross_"),
+        ({"measure": "rouge"}, r"line 2, column measure: expected one of \['accuracy', 'cross_"),
         ({"architecture": "8"}, "line 2, column architecture: expected a JSON object"),
         ({"standalone": 0.1}, "column standalone: expected one value for seed 0, subnet s0"),
         ({"subnet": "s1"}, "has two rows for task t, arm shared, seed 0, budget 1.0, subnet s1"),
