@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from hypernas.evaluation import MEASURES, absolute_gap, estimate, gaps, signed_gap
+from hypernas.evaluation import (
+    MEASURES,
+    TranslationQuality,
+    absolute_gap,
+    estimate,
+    gaps,
+    signed_gap,
+)
 from hypernas.objectives import Cosine, CrossEntropy, OwnLoss
 
 
@@ -47,7 +54,7 @@ def test_every_measure_of_the_objectives_has_a_direction():
     own = OwnLoss().measures(torch.zeros(()), None)
     taught = {"agreement", "relation_divergence", "similarity_error"}
     embedded = Cosine().measures(torch.ones(1, 2), torch.ones(1, 2))
-    assert {*measured, *own, *taught, *embedded} == set(MEASURES)
+    assert {*measured, *own, *taught, *embedded, *TranslationQuality.names} == set(MEASURES)
     assert all(measure.name == name for name, measure in MEASURES.items())
 
 
