@@ -4,10 +4,11 @@ from functools import partial
 
 import pytest
 import torch
+from torch import nn
 from torch.testing import assert_close
 from training_runs import ADAMW, blobs, fit, short
 
-from hypernas import generators
+from hypernas import SearchSpace, generators
 from hypernas.objectives import CrossEntropy
 from hypernas.sampling import Uniform
 from hypernas.spaces import mlp
@@ -53,8 +54,10 @@ def test_before_the_split_it_is_plain_sharing_and_after_it_groups_go_apart():
     fit(generator, short(10), sampler=Uniform(), callbacks=[SPLIT(at=0.5), before := Moment(4)])
     fit(plain, short(10), sampler=Uniform(), callbacks=[other := SharedMoment(4)])
     assert_close([p for p, _ in before.groups[0]], other.parameters, rtol=0, atol=0)
-    assert generator.groups.choice in ("depth", "width_0")
-    counts = torch.tensor(generator.groups.groups).bincount()
+    ((of, choice, groups),) = generator.groups.splits
+    assert of == 0
+    assert choice in ("depth", "width_0")
+    counts = torch.tensor(groups).bincount()
     assert int(counts.max() - counts.min()) <= 1
     one, two = (list(group.parameters()) for group in generator.generators)
     assert any(not torch.equal(*pair) for pair in zip(one, two, strict=True))
@@ -86,10 +89,45 @@ def test_a_split_leaves_no_trace_but_the_groups():
     assert all(p.grad is None for p in run.generator.parameters())
 
 
+def layers(architecture):
+    one, two = architecture["first"], architecture["second"]
+    return nn.Sequential(
+        nn.Linear(2, one), nn.ReLU(), nn.Linear(one, two), nn.ReLU(), nn.Linear(two, 3)
+    )
+
+
+def four(space):
+    return generators.few_shot(space, num_groups=4, grouping="gradient")
+
+
+def test_groups_are_split_again_each_by_a_choice_of_its_own():
+    space = SearchSpace({"first": [4, 8], "second": [6, 9, 12]}, layers)
+    generator, moments = four(space), [Moment(3), Moment(6)]
+    fit(generator, short(10), sampler=Uniform(), callbacks=[SPLIT(at=[0.3, 0.6]), *moments])
+    first, *later = generator.groups.splits
+    assert first[0] == 0
+    assert {*first[2]} == {0, 1}
+    assert [(of, {*groups}) for of, _, groups in later] == [(0, {0, 2}), (1, {1, 3})]
+    assert all(choice != first[1] for _, choice, _ in later)
+    groups = moments[1].groups
+    assert_close(groups[2], groups[0], rtol=0, atol=0)
+    assert_close(groups[3], groups[1], rtol=0, atol=0)
+    assert not torch.equal(groups[0][0][0], groups[1][0][0])
+    every = [generator.groups(a) for a in generator.space.enumerate()]
+    assert {*every} == {0, 1, 2, 3}
+    restored = four(space)
+    restored.load_state_dict(generator.state_dict())
+    assert [restored.groups(a) for a in generator.space.enumerate()] == every
+
+
 def test_what_cannot_be_split_is_refused_by_name():
     with pytest.raises(ValueError, match="grouping=gradient"):
         fit(generators.shared(made().space), short(4), callbacks=[SPLIT()])
     with pytest.raises(ValueError, match="always active"):
         fit(made(), short(4), callbacks=[SPLIT(choices=["width_1"])])
+    with pytest.raises(ValueError, match=r"make w\^2 groups, got 2"):
+        fit(made(), short(4), callbacks=[SPLIT(at=[0.3, 0.6])])
+    with pytest.raises(ValueError, match="rising if there are several"):
+        SPLIT(at=[0.6, 0.3])
     with pytest.raises(ValueError, match="shard_banks and"):
         fit(made(), short(4, shard_optimizer=True), callbacks=[SPLIT()])

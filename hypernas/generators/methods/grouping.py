@@ -87,40 +87,53 @@ class SizeGroups(Grouping):
 
 
 class ValueGroups(Grouping):
-    """By the value of one choice, which is decided while training goes on; until then all are in group 0.
+    """By the values of choices, which are decided while training goes on; until then all are in group 0.
 
-    Architectures in which the choice is not active stay there.
+    A group may be split again, by another choice. Architectures in which the choice is not active stay in the group.
 
     Attributes:
-        choice: by which groups are; empty before.
-        groups: of each of its values, by their order.
+        splits: those decided, in their order: the group, the choice, and the group of each of its values.
     """
 
     def __init__(self, space: SearchSpace, *, num: int) -> None:
         super().__init__(space, num=num)
-        self.choice, self.groups = "", [0]
+        self.splits: list[tuple[int, str, list[int]]] = []
 
-    def decide(self, choice: str, groups: Sequence[int]) -> None:
-        """Group by these from now on.
+    def decide(self, choice: str, groups: Sequence[int], *, of: int = 0) -> None:
+        """Divide a group by these from now on.
 
         Raises:
-            ValueError: if they are not one group, from 0 to `num` - 1, for each value.
+            ValueError: if they are not one group, from 0 to `num` - 1, for each value, or it was divided by that choice.
         """
         values = self.space.choices[choice].values
         if len(groups) != len(values) or not {*groups} <= {*range(self.num)}:
             raise ValueError(
                 f"the values {list(values)} of {choice} need a group each, 0 to {self.num - 1}, got {list(groups)}."
             )
-        self.choice, self.groups = choice, list(groups)
+        if choice in self.held(of):
+            raise ValueError(f"group {of} was divided by {choice} already: take another choice.")
+        self.splits.append((of, choice, list(groups)))
+
+    def held(self, group: int) -> dict[str, list[Any]]:
+        """Choice -> those of its values that a group has, of the choices that it was divided by."""
+        found: dict[int, dict[str, list[Any]]] = {}
+        for of, choice, groups in self.splits:
+            before, values = found.get(of, {}), self.space.choices[choice].values
+            for own in {*groups}:
+                mine = [v for v, g in zip(values, groups, strict=True) if g == own]
+                found[own] = {**before, choice: mine}
+        return found.get(group, {})
 
     def __call__(self, architecture: Mapping[str, Any]) -> int:
-        architecture = self.space.architecture(architecture)
-        if self.choice not in architecture:
-            return 0
-        return self.groups[self.space.choices[self.choice].values.index(architecture[self.choice])]
+        architecture, group = self.space.architecture(architecture), 0
+        for of, choice, groups in self.splits:
+            if of == group and choice in architecture:
+                values = self.space.choices[choice].values
+                group = groups[values.index(architecture[choice])]
+        return group
 
     def words(self) -> str:
-        return json.dumps({"num": self.num, "choice": self.choice, "groups": self.groups})
+        return json.dumps({"num": self.num, "splits": self.splits})
 
     def restore(self, words: str) -> None:
         """Become the grouping of some `words`.
@@ -131,7 +144,7 @@ class ValueGroups(Grouping):
         saved: dict[str, Any] = json.loads(words) if words.startswith("{") else {"num": None}
         if saved["num"] != self.num:
             raise ValueError(f"the state is of other groups: {words}; these are {self.words()}.")
-        self.choice, self.groups = saved["choice"], saved["groups"]
+        self.splits = [(of, choice, list(groups)) for of, choice, groups in saved["splits"]]
 
 
 class ChoiceGroups(Grouping):

@@ -1,7 +1,7 @@
 """The split of a supernet where the gradients of its shared weights disagree."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+import itertools
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -21,84 +21,128 @@ from hypernas.training.run import TrainingRun
 
 
 class Split(Callback):
-    """Splits a supernet into several, once, each for those values of one choice whose gradients agree.
+    """Splits a supernet into several, each for those values of one choice whose gradients agree, and these again.
 
     Few-shot NAS with gradient matching (GM-NAS, Hu et al., 2022, arXiv 2203.15207), for `generators.few_shot` with
     grouping=gradient: until then its first group is trained, as one supernet. For each value of each choice
     the gradients of all that is shared are taken, with the other choices drawn alike; the choice whose values fall
     best into balanced groups is the one that is split by. Every group goes on from the weights, statistics and optimizer state of the one
     supernet (there, weights are initialised anew after the last split).
+    Several splits are a recursion, as published: each group is split by a choice of its own that it was not split by before,
+    into as many as the first, so four groups are two splits into two.
 
-    We deviate: one split, not a recursion; distances are of generators' parameters; see also
-    `hypernas.generators.methods.partition`.
+    We deviate: distances are of generators' parameters; see also `hypernas.generators.methods.partition`.
 
     Args:
-        at: share of training after which to split.
+        at: share of training after which to split, or several that rise, each for a split of all groups there are.
         choices: of the space that may be split by; None for all that are always active.
         num_batches: over which distances are averaged; published: 100.
 
     Raises:
-        ValueError: if `at` is not in (0, 1), or there is no batch.
+        ValueError: if `at` is not in (0, 1) or does not rise, or there is no batch.
     """
 
     on_every_rank = True
 
     def __init__(
-        self, *, at: float = 0.3, choices: Sequence[str] | None = None, num_batches: int = 16
+        self,
+        *,
+        at: float | Sequence[float] = 0.3,
+        choices: Sequence[str] | None = None,
+        num_batches: int = 16,
     ) -> None:
-        if not 0 < at < 1 or num_batches < 1:
+        self.at = [at] if isinstance(at, int | float) else list(at)
+        bounds = [0.0, *self.at, 1.0]
+        rising = all(one < other for one, other in itertools.pairwise(bounds))
+        if not self.at or not rising or num_batches < 1:
             raise ValueError(
-                f"at must be in (0, 1) and num_batches 1 or more, got {at} and {num_batches}."
+                f"at must be in (0, 1), rising if there are several, and num_batches 1 or more, got {at} and {num_batches}."
             )
-        self.at, self.choices, self.num_batches = at, choices, num_batches
+        self.choices, self.num_batches = choices, num_batches
 
     def __call__(self, run: TrainingRun, event: Event) -> None:
         match event:
             case Begun():
                 self._split(run)  # refuses now
-            case Stepped(step=step, steps=steps) if step == max(1, round(self.at * steps)):
-                generator, groups = self._split(run)
-                parent, *others = children(generator.generators, Generator)
-                groups.decide(*self.decided(run, groups))
-                for child in others:
-                    child.load_state_dict(parent.state_dict())
-                    _inherit(run.groups.optimizer, child, parent)
+            case Stepped(step=step, steps=steps):
+                for level in [
+                    i for i, at in enumerate(self.at) if step == max(1, round(at * steps))
+                ]:
+                    self._divide(run, level)
 
-    def decided(self, run: TrainingRun, groups: ValueGroups) -> tuple[str, list[int]]:
-        """The choice to split by, and the group of each of its values."""
+    def _divide(self, run: TrainingRun, level: int) -> None:
+        """Split every group there is."""
+        generator, groups = self._split(run)
+        every, ways = children(generator.generators, Generator), self._ways(groups)
+        there = ways**level
+        for of in range(there):
+            choice, places = self.decided(run, groups, of)
+            groups.decide(choice, [of + there * place for place in places], of=of)
+            for place in range(1, ways):
+                child = every[of + there * place]
+                child.load_state_dict(every[of].state_dict())
+                _inherit(run.groups.optimizer, child, every[of])
+
+    def decided(self, run: TrainingRun, groups: ValueGroups, of: int = 0) -> tuple[str, list[int]]:
+        """The choice to split a group by, and the place of each of its values among the new ones."""
         best, most = ("", [0]), -float("inf")
-        for name in self._candidates(groups):
-            apart = self.distances(run, name)
-            found = balanced_partition(apart, groups.num)
+        for name in self._candidates(groups, but=groups.held(of)):
+            apart = self.distances(run, name, groups.held(of))
+            found = balanced_partition(apart, self._ways(groups))
             if (own := gain(apart, found)) > most:
                 places = {i: k for k, group in enumerate(found) for i in group}
                 best, most = (name, [places[i] for i in sorted(places)]), own
         return best
 
-    def distances(self, run: TrainingRun, choice: str) -> Tensor:  # shape: (V, V)
-        """The mean over batches of how far apart the gradients of a choice's values are."""
+    def distances(
+        self, run: TrainingRun, choice: str, held: Mapping[str, Sequence[Any]] | None = None
+    ) -> Tensor:  # shape: (V, V)
+        """The mean over batches of how far apart the gradients of a choice's values are.
+
+        Args:
+            held: other choice -> the values that it may have; None for all of every choice.
+        """
         space, rng = run.generator.space, torch.Generator().manual_seed(run.strategy.seed)
-        values = space.choices[choice].values
+        values, every = (
+            space.choices[choice].values,
+            {n: c.values for n, c in space.choices.items()},
+        )
+        every |= held or {}
         found = torch.zeros(len(values), len(values), dtype=torch.double)
         for batch in self._batches(run):
-            others = {n: c.values[below(rng, len(c.values))] for n, c in space.choices.items()}
+            others = {n: own[below(rng, len(own))] for n, own in every.items()}
             mine = [space.architecture({**others, choice: value}) for value in values]
             found += distances([_gradients(run, architecture, batch) for architecture in mine])
         return found / self.num_batches
 
     def _batches(self, run: TrainingRun) -> Iterator[tuple[Any, Any]]:
-        return islice(run.batches.starting_at(0), self.num_batches)
+        return itertools.islice(run.batches.starting_at(0), self.num_batches)
 
-    def _candidates(self, groups: ValueGroups) -> list[str]:
-        every = groups.space.choices
-        free = [n for n, c in every.items() if not c.when and len(c.values) >= groups.num]
+    def _candidates(self, groups: ValueGroups, but: Container[str] = ()) -> list[str]:
+        every, ways = groups.space.choices, self._ways(groups)
+        free = [n for n, c in every.items() if not c.when and len(c.values) >= ways]
         found = free if self.choices is None else list(self.choices)
-        if not found or (wrong := [name for name in found if name not in free]):
+        wrong = [name for name in found if name not in free]
+        if wrong or len(found) < len(self.at):
             raise ValueError(
-                f"a supernet is split into {groups.num} by a choice that is always active and has as many values, "
-                f"which are {free}, got {wrong if found else self.choices}."
+                f"a supernet is split into {ways} by a choice that is always active and has as many values, another one for each "
+                f"of {len(self.at)} splits, which are {free}, got {wrong or self.choices}."
             )
-        return found
+        return [name for name in found if name not in but]
+
+    def _ways(self, groups: ValueGroups) -> int:
+        """Groups that one becomes.
+
+        Raises:
+            ValueError: if as many splits do not make as many groups.
+        """
+        ways = round(groups.num ** (1 / len(self.at)))
+        if ways ** len(self.at) != groups.num:
+            raise ValueError(
+                f"{len(self.at)} splits into w groups each make w^{len(self.at)} groups, got {groups.num}: give "
+                f"generator.num_groups={2 ** len(self.at)}, say."
+            )
+        return ways
 
     def _split(self, run: TrainingRun) -> tuple[FewShot, ValueGroups]:
         """The generator and its groups.
