@@ -14,6 +14,7 @@ from pathlib import Path
 
 import measures
 import torch
+import translators
 from banks import banks
 from clock import Clock, Row
 from compiling import compiling
@@ -42,6 +43,7 @@ MEASURES = (
     "banks",
     "entries",
     "throughput",
+    "translators",
 )
 LONG = (
     "memory",
@@ -91,6 +93,9 @@ def main() -> None:
             entries(clock, next(task for task in targets if task.name == "transformer"))
         elif name == "throughput":
             throughput(clock)
+        elif name == "translators":
+            translators.decoding(clock)
+            translators.training(clock)
         elif name == "resolution":
             for task in targets:
                 measures.resolution(clock, task)
