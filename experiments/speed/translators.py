@@ -42,7 +42,7 @@ def decoding(clock: Clock) -> None:
             source = torch.randint(4, VOCABULARY, (batch, 12))
             arms = {"kept": kept, "target again": target_again, "all again": all_again}
             works = {arm: partial(_ready, decode, model, source) for arm, decode in arms.items()}
-            clock.measure("decoding_over_kept", f"{name}, batch {batch}", works, seconds=20)
+            clock.measure("decoding_over_kept", f"{name}, batch {batch}", works, seconds=15)
 
 
 def _ready(decode: Callable[[nn.Module, Tensor], object], model: nn.Module, source: Tensor, i: int):
@@ -136,7 +136,7 @@ def training(clock: Clock) -> None:
                 arms[f"{method}, {arm}, {fused}"] = _generated(
                     generator, update, architectures, batches
                 )
-        clock.measure("training_over_torch", name, arms, seconds=60)
+        clock.measure("training_over_torch", name, arms, seconds=45)
 
 
 def _batch(rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:

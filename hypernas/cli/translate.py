@@ -36,8 +36,9 @@ def translate_command(config: DictConfig) -> None:
         return
     rows = []
     for written in translate(run, split=split, **options):
-        rows.append(row := written.row())
-        print("  ".join(f"{name} {value}" for name, value in row.items()), flush=True)
+        for row in written.rows():
+            rows.append(row)
+            print("  ".join(f"{name} {value}" for name, value in row.items()), flush=True)
     if out is not None:
         print(f"written to {write_table(Path(out), rows, overwrite=settings['overwrite'])}")
 
@@ -57,9 +58,8 @@ def _sentences(text: str | list[str] | None) -> Iterator[list[str]]:
 def _tell(several: Iterable[Written]) -> None:
     """Translations alone on the standard output, a line each, and what they took beside it."""
     for written in several:
-        milliseconds = 1000 * written.seconds / len(written.texts)
         print(*written.texts, sep="\n", flush=True)
         print(
-            f"({written.label}, {written.num_parameters:,} parameters, {milliseconds:.1f} ms a sentence)",
+            f"({written.label}, {written.num_parameters:,} parameters, {written.milliseconds:.1f} ms a sentence)",
             file=sys.stderr,
         )

@@ -88,6 +88,25 @@ class Score:
     signatures: tuple[str, str]
 
 
+LENGTHS = ((1, 4), (5, 8), (9, 12), (13, None))  # words of a source, both ends included
+
+
+@checked
+def score_by_length(written: Sequence[str], sentences: Sequence[Sentence]) -> dict[str, Score]:
+    """The score of the sentences whose sources have as many words, such as "5-8"; of lengths that there are.
+
+    Words are what white space divides. BLEU of short sentences has few n-grams to count, so bins compare subnets, not lengths.
+    """
+    num_words = [len(sentence.source.split()) for sentence in sentences]
+    found = {}
+    for low, high in LENGTHS:
+        some = [i for i, num in enumerate(num_words) if low <= num <= (high or num)]
+        if some:
+            name = f"{low}-{high}" if high else f"{low}+"
+            found[name] = score([written[i] for i in some], [sentences[i] for i in some])
+    return found
+
+
 @checked
 def score(written: Sequence[str], sentences: Sequence[Sentence]) -> Score:
     """BLEU and chrF of translations over all of them (not means over sentences), against all references there are.

@@ -13,6 +13,9 @@ from hypernas.exports.format import ExportError
 from hypernas.subnet.arguments import Arguments
 
 _BATCH, _SOURCE, _WRITTEN = 2, 5, 3  # of the example, sizes that differ from each other
+SHORTEST = (
+    max(_SOURCE, _WRITTEN) + 1
+)  # symbols of a source and a target that there must be room for
 
 
 class Encoder(nn.Module):
@@ -66,9 +69,9 @@ def passes(translator: nn.Module, *, longest: int) -> tuple[Pass, Pass]:
     Raises:
         ExportError: if the size of an axis follows none of these.
     """
-    if longest <= max(_SOURCE, _WRITTEN):
+    if longest < SHORTEST:
         raise ExportError(
-            f"a translator is exported for {max(_SOURCE, _WRITTEN) + 1} symbols or more, got {longest}."
+            f"a translator is exported for {SHORTEST} symbols or more, got {longest}."
         )
     source, symbols = _symbols(_BATCH, _SOURCE), _symbols(_BATCH)
     state = _state(translator, _BATCH, _SOURCE, _WRITTEN)

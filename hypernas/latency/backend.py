@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from torch import nn
+from torch import Tensor, nn
 
 from hypernas.subnet.arguments import Arguments
 
@@ -41,3 +41,17 @@ class Backend(ABC):
     @abstractmethod
     def limited(self, threads: int) -> AbstractContextManager[None]:
         """A context within which what was prepared runs on that many threads."""
+
+
+class TranslatorBackend(Backend):
+    """A backend that runs translators symbol by symbol, too."""
+
+    @abstractmethod
+    def prepare_decoding(self, module: nn.Module, source: Tensor, *, num: int, threads: int) -> Run:
+        """Make a translator in evaluation mode ready to decode a source greedily, both on the CPU.
+
+        Args:
+            module: a `hypernas.decoding.Translator`.
+            source: shape (N, S), of symbols.
+            num: symbols that are written, whatever ends.
+        """

@@ -1,17 +1,18 @@
 """torch, as it is and compiled."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from hypernas.latency.backend import Backend, LatencyError, Run
+from hypernas.latency.backend import LatencyError, Run, TranslatorBackend
+from hypernas.latency.greedy import write
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.structure import map_tensors
 
 
-class Torch(Backend):
+class Torch(TranslatorBackend):
     """The module itself, called as it is or through `torch.compile`.
 
     Args:
@@ -39,7 +40,7 @@ class Torch(Backend):
         own = module.to(self.device)
         call = torch.compile(own, dynamic=False) if self.compiled else own
         given = map_tensors(lambda x: x.to(self.device), arguments)
-        wait = {"cuda": torch.cuda.synchronize, "mps": torch.mps.synchronize}.get(self.device.type)
+        wait = self._wait
 
         @torch.inference_mode()
         def run() -> None:
@@ -49,6 +50,27 @@ class Torch(Backend):
 
         run()  # compiles
         return run
+
+    def prepare_decoding(self, module: nn.Module, source: Tensor, *, num: int, threads: int) -> Run:
+        if self.compiled:
+            raise LatencyError(
+                "decoding is not compiled, as each symbol reads more than the one before it: give compiled=false."
+            )
+        own, given, wait = module.to(self.device), source.to(self.device), self._wait
+
+        @torch.inference_mode()
+        def run() -> None:
+            write(own, given, num)
+            if wait is not None:
+                wait()
+
+        run()
+        return run
+
+    @property
+    def _wait(self) -> Callable[[], None] | None:
+        """Wait until the device is done; None where it is at once."""
+        return {"cuda": torch.cuda.synchronize, "mps": torch.mps.synchronize}.get(self.device.type)
 
     @contextlib.contextmanager
     def limited(self, threads: int) -> Iterator[None]:

@@ -2,15 +2,15 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from hypernas.border import checked
 from hypernas.cost import num_parameters
 from hypernas.data import Translation
 from hypernas.distributed.device import pick_device
-from hypernas.evaluation.translations import Score, score, translations
+from hypernas.evaluation.translations import Score, score, score_by_length, translations
 from hypernas.runs.evaluate import Described, chosen_subnets
 from hypernas.runs.load import Run, opened
 from hypernas.space.architecture import Architecture
@@ -28,6 +28,7 @@ class Written:
         texts: a translation of each.
         seconds: of the wall, for all of them, after one was translated to warm up.
         score: against the references; None without any.
+        by_length: words of a source -> the score of such sentences: see `score_by_length`.
     """
 
     label: str
@@ -36,24 +37,34 @@ class Written:
     texts: list[str]
     seconds: float
     score: Score | None = None
+    by_length: Mapping[str, Score] = field(default_factory=dict)
 
-    def row(self) -> dict[str, Any]:
-        """Flat, for a table of measures; the architecture as JSON."""
+    @property
+    def milliseconds(self) -> float:
+        """Of the wall, for a sentence, on average."""
+        return 1000 * self.seconds / len(self.texts)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Flat, for a table of measures, the architecture as JSON: a row for all sentences, then one for each length."""
         found: dict[str, Any] = {
             "subnet": self.label,
             "architecture": self.architecture.to_json(),
             "parameters": self.num_parameters,
-            "sentences": len(self.texts),
-            "milliseconds": round(1000 * self.seconds / len(self.texts), 3),
+            "milliseconds": round(self.milliseconds, 3),
         }
-        if self.score is not None:
-            found |= {
-                "bleu": round(self.score.bleu, 4),
-                "chrf": round(self.score.chrf, 4),
-                "bleu_signature": self.score.signatures[0],
-                "chrf_signature": self.score.signatures[1],
+        scores = {} if self.score is None else {"all": self.score, **self.by_length}
+        return [
+            found
+            | {
+                "words": words,
+                "sentences": own.num,
+                "bleu": round(own.bleu, 4),
+                "chrf": round(own.chrf, 4),
+                "bleu_signature": own.signatures[0],
+                "chrf_signature": own.signatures[1],
             }
-        return found
+            for words, own in scores.items()
+        ]
 
 
 @checked
@@ -104,6 +115,7 @@ def translate(
             written,
             time.perf_counter() - begin,
             score(written, sentences) if split else None,
+            score_by_length(written, sentences) if split else {},
         )
 
 

@@ -5,6 +5,7 @@ import itertools
 from pathlib import Path
 
 import pytest
+from pandas import read_csv
 
 import hypernas
 
@@ -51,10 +52,13 @@ def test_a_split_is_measured_with_signatures_and_written_where_nothing_is_lost(
     given = [f"run={trained}", "device=cpu", "beam=1", "split=test", f"out={tmp_path}/bleu.csv"]
     status, out, _ = run("translate", *given, "architecture=[smallest,largest]")
     assert status == 0
-    assert out.count("bleu ") == 2
+    assert out.count("bleu ") == 4
     assert "|version:" in out
+    rows = read_csv(tmp_path / "bleu.csv")
+    assert rows["words"].tolist() == ["all", "1-4", "all", "1-4"]
+    lengths = rows.groupby(rows["words"] == "all")["sentences"].sum()
+    assert lengths[True] == lengths[False]
     table = (tmp_path / "bleu.csv").read_text()
-    assert table.count("\n") == 3
     assert run("translate", *given)[0] == 2
     assert (tmp_path / "bleu.csv").read_text() == table
 

@@ -9,7 +9,7 @@ from hypernas.conditions import Condition
 from hypernas.data import digits, translation
 from hypernas.data.translation import Sentence
 from hypernas.evaluation import TranslationQuality, evaluate
-from hypernas.evaluation.translations import score, translations
+from hypernas.evaluation.translations import score, score_by_length, translations
 from hypernas.generators import mos_layer, shared
 from hypernas.objectives import CrossEntropy
 from hypernas.spaces import mlp, seq2seq
@@ -120,6 +120,21 @@ def test_every_reference_counts():
     assert score(["un dos tres", "seis siete"], sentences).bleu < 100
     one = [Sentence("a", ("uno dos tres cuatro",)), sentences[1]]
     assert score(["un dos tres", "seis siete ocho nueve"], one).bleu < 100
+
+
+def test_lengths_divide_the_sentences_by_words_of_their_sources():
+    words = "uno dos tres cuatro"
+    sentences = [Sentence(" ".join("a" * num), (words,)) for num in (1, 4, 5, 12, 13, 40)]
+    found = score_by_length([words, words, "seis siete", words, words, "seis siete"], sentences)
+    assert {name: own.num for name, own in found.items()} == {
+        "1-4": 2,
+        "5-8": 1,
+        "9-12": 1,
+        "13+": 2,
+    }
+    assert_close([found["1-4"].bleu, found["9-12"].bleu], [100.0, 100.0])
+    assert found["5-8"].bleu == 0 < found["13+"].bleu < 100
+    assert {own.signatures for own in found.values()} == {score([words], sentences[:1]).signatures}
 
 
 def test_what_cannot_be_translated_or_compared_is_refused(data, generator):
