@@ -88,12 +88,12 @@ class Score:
     signatures: tuple[str, str]
 
 
-LENGTHS = ((1, 4), (5, 8), (9, 12), (13, None))  # words of a source, both ends included
+LENGTHS = ((1, 4), (5, 6), (7, 8), (9, 12), (13, None))  # words of a source, both ends included
 
 
 @checked
 def score_by_length(written: Sequence[str], sentences: Sequence[Sentence]) -> dict[str, Score]:
-    """The score of the sentences whose sources have as many words, such as "5-8"; of lengths that there are.
+    """The score of the sentences whose sources have as many words, such as "5-6"; of lengths that there are.
 
     Words are what white space divides. BLEU of short sentences has few n-grams to count, so bins compare subnets, not lengths.
     """

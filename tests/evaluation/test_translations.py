@@ -128,12 +128,12 @@ def test_lengths_divide_the_sentences_by_words_of_their_sources():
     found = score_by_length([words, words, "seis siete", words, words, "seis siete"], sentences)
     assert {name: own.num for name, own in found.items()} == {
         "1-4": 2,
-        "5-8": 1,
+        "5-6": 1,
         "9-12": 1,
         "13+": 2,
     }
     assert_close([found["1-4"].bleu, found["9-12"].bleu], [100.0, 100.0])
-    assert found["5-8"].bleu == 0 < found["13+"].bleu < 100
+    assert found["5-6"].bleu == 0 < found["13+"].bleu < 100
     assert {own.signatures for own in found.values()} == {score([words], sentences[:1]).signatures}
 
 

@@ -1,6 +1,6 @@
 """Greedy decoding is measured symbol by symbol, under torch and onnxruntime, and depends on the decoder."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -59,7 +59,7 @@ def test_graphs_are_those_of_both_passes():
     module = SPACE.build(SPACE.smallest()).eval()
     run = Decoding(OnnxRuntime(), num=3).prepare(module, Arguments.of(EXAMPLE), threads=1)
     Counting.passes.clear()
-    found = run()
+    found: Any = run()
     assert Counting.passes == []
     symbols = write(module, EXAMPLE[0], 3)
     assert found.tolist() == symbols.tolist()
