@@ -59,7 +59,7 @@ FAST = [  # the same run, as it is typed
     *("callbacks.validation.num_subnets=1", "callbacks.validation.every=6", "threads=1"),
     *("callbacks.checkpoints.every=2",),
 ]
-_GROWTH = [
+GROWTH = [
     *("space=mlp", "space.depths=[1,2]", "space.widths=[8,16]", "members=[smallest,smallest]"),
     *(
         "member_training.steps=4",
@@ -188,9 +188,13 @@ class Report(Command):
     def prepare(self, folder: Path) -> None:
         self.run = hypernas.train(_training("shared"), folder / "run").folder
 
-    def begin(self, folder: Path, *, resume: bool) -> None:
+    def copy(self, folder: Path) -> None:
+        """Make the copy, unless it is there."""
         if not folder.exists():
             shutil.copytree(self.run, folder)
+
+    def begin(self, folder: Path, *, resume: bool) -> None:
+        self.copy(folder)
         typed("report", str(folder), *(["--overwrite"] if resume else []))
 
     def end(self, folder: Path) -> dict[str, bytes]:
@@ -222,7 +226,7 @@ class Study(Command):
 COMMANDS: dict[str, Command] = {
     **{f"train {name}": Train(name) for name in _GENERATORS},
     "typed train": Typed("train", *FAST),
-    "typed grow": Typed("grow", *_GROWTH),
+    "typed grow": Typed("grow", *GROWTH),
     "grow": Grow(),
     "search": Search(),
     "study": Study(),

@@ -11,6 +11,8 @@ commands  whole commands with junk in their settings (a tenth as many)
 faults    EIO, ESTALE, ENOSPC or EROFS at a random call of the system, once or from then on (a tenth as many)
 memory    of --trials steps over thousands of architectures, its slope as the ratio
 launched  the same of ranks that torchrun starts
+outputs   commands whose output nobody reads, is closed or does not fit on a disk
+threads   --trials steps by 1, 2 and 4 threads: how far weights and losses drift apart
 
 In the table `silent` counts what differed without a word, and `raw` what was refused without saying which
 file it is, or was a dead end; both must be 0.
@@ -64,7 +66,9 @@ def main() -> int:
     import junk_commands
     import kills
     import memory
+    import outputs
     import ranks
+    import threads
     import torch
     import writers
     from commands import COMMANDS
@@ -83,6 +87,8 @@ def main() -> int:
         "commands": (junk_commands.trials, max(1, options.trials // 10)),
         "faults": (faults.trials, max(1, options.trials // 10)),
         "memory": (memory.trials, options.trials),
+        "outputs": (outputs.trials, max(1, options.trials // 10)),
+        "threads": (threads.trials, options.trials),
         "ranks": (partial(ranks.trials, kind="forked"), max(1, options.trials // 10)),
         "launched": (partial(ranks.trials, kind="launched"), max(1, options.trials // 10)),
     }
