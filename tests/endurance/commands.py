@@ -182,6 +182,21 @@ class Evaluate(Command):
         return {"table.csv": (folder / "table.csv").read_bytes()}
 
 
+class Export(Command):
+    """`hypernas export` of a run's smallest subnet, by its file."""
+
+    def prepare(self, folder: Path) -> None:
+        self.run = hypernas.train(_training("shared"), folder / "run").folder
+
+    def begin(self, folder: Path, *, resume: bool) -> None:
+        folder.mkdir(exist_ok=True)
+        own = ["architecture=smallest", f"out={folder}/net.safetensors"]
+        typed("export", f"run={self.run}", *own, f"overwrite={str(resume).lower()}")
+
+    def end(self, folder: Path) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in sorted(folder.glob("net.*"))}
+
+
 class Report(Command):
     """`hypernas report` of a copy of a run, by its figures, which tell the folder's name: by their names and ends."""
 

@@ -1,33 +1,34 @@
-"""File systems that begin to refuse: an error of the system at a random one of a command's calls, once or from then on.
+"""File systems that begin to refuse: an error of the system at one of a command's calls, once or from then on.
 
 Failing are calls that open, make, rename, link, list, remove and flush what lies in the command's folder, for reading
-or writing. The command may end with an error in words, or do without what failed; then the same command, on a file
+or writing: each error in each phase of a command, at a random call of it. Or the disk fills while a file is written. The command may end with an error in words, or do without what failed; then the same command, on a file
 system that is well again, must end as one that never failed.
 """
 
 import errno
+import json
 import os
 import random
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from commands import COMMANDS, Command, Evaluate, Report
+from commands import Command
+from disk import Disk
 from kills import begin
+from phases import FAILED, phases
 from process import Refused, forked
+
+from hypernas.training import checkpoint
 
 NUMBERS = (errno.EIO, errno.ESTALE, errno.ENOSPC, errno.EROFS)
 _EVENTS = {
     *("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "os.listdir", "os.scandir"),
     *("os.truncate", "shutil.rmtree"),
 }  # fmt: skip
-_NAMES = ("train hypernas", "typed train", "grow", "search", "study")
-FAILED: dict[str, Command] = {
-    **{name: COMMANDS[name] for name in _NAMES},
-    "evaluate": Evaluate(),
-    "report": Report(),
-}
+FULL = 5  # times that a disk fills, for each command
 
 
 def watched(folder: Path, act: Callable[[str], None]) -> None:
@@ -70,20 +71,23 @@ def failing(folder: Path, at: int, number: int, *, lasting: bool) -> None:
     watched(folder, fail)
 
 
-def calls(command: Command, folder: Path) -> int:
-    """The number of such calls of a whole command, which is done in a process of its own."""
+def calls(command: Command, folder: Path) -> tuple[list[str], int]:
+    """The paths of such calls of a whole command, done in a process of its own, and the bytes that it writes."""
     kept = folder.with_name(f"{folder.name}.calls")
 
     def work() -> None:
         seen: list[str] = []
+        disk = Disk(folder, float("inf"))
         watched(folder, seen.append)
         begin(command, folder)
-        kept.write_text(str(len(seen)))
+        kept.write_text(
+            json.dumps([[os.path.relpath(path, folder) for path in seen], disk.written])
+        )
 
     log = folder.with_name(f"{folder.name}.log")
     if os.waitpid(forked(work, log), 0)[1]:
         raise ChildProcessError(log.read_text())
-    return int(kept.read_text())
+    return tuple(json.loads(kept.read_text()))
 
 
 def outcome(command: Command, folder: Path, fault: Callable[[], None], number: int) -> str:
@@ -127,39 +131,72 @@ def _fault_of(error: Exception, number: int) -> str:
 
 
 def trials(
-    num: int, folder: Path, *, seed: int, commands: Mapping[str, Command] = FAILED
+    num: int,
+    folder: Path,
+    *,
+    seed: int,
+    commands: Mapping[str, tuple[Command, Callable[[Path], None]]] = FAILED,
 ) -> Iterator[dict[str, Any]]:
-    """A row for each command, of faults that together are `num` or a little more."""
-    drawn = random.Random(seed)
-    for name, command in commands.items():
-        place = (folder / name.replace(" ", "-")).resolve()
+    """A row for each command, of faults that together are `num` or a little more, and of a disk that fills.
+
+    Pairs of a phase and an error take turns, in an order that is drawn.
+    """
+    drawn, each = random.Random(seed), -(-num // len(commands))
+    for name, (command, lose) in commands.items():
+        place = (folder / name.replace(", ", "-").replace(" ", "-")).resolve()
         place.mkdir(parents=True)
         command.prepare(place)
-        many = calls(command, place / "whole")
-        expected = command.end(place / "whole")
-        found: list[str] = []
-        each = -(-num // len(commands))
+        whole, start = place / "whole", place / "start"
+        calls(command, whole)
+        expected = command.end(whole)
+        shutil.copytree(whole, start)
+        lose(start)
+
+        def put(run: Path, start: Path = start) -> list[int]:
+            if start.exists():
+                shutil.copytree(start, run)
+            return [kept.step for kept in checkpoint.saved(run / "checkpoints")]
+
+        begun = put(place / "counted")
+        paths, written = calls(command, place / "counted")
+        at = phases(paths, begun=begun)
+        pairs = [(phase, number) for phase in sorted(set(at)) for number in NUMBERS]
+        drawn.shuffle(pairs)
+        found: dict[str, str] = {}
         for trial in range(each):
-            run, number = place / f"failed{trial}", NUMBERS[trial % len(NUMBERS)]
-            at, lasting = drawn.randrange(many), bool(drawn.randrange(2))
-            told = outcome(
-                command,
-                run,
-                lambda run=run, at=at, number=number, lasting=lasting: failing(
-                    run, at, number, lasting=lasting
-                ),
-                number,
-            )
-            if told in ("told", "done") and command.end(run) != expected:
-                told = "differs"
-            found.append(told)
-        wrong = [told for told in found if told not in ("told", "done")]
-        yield {
-            "trial": f"faults: {name}, {many} calls",
-            "number": each,
-            "refused": found.count("told"),
-            "harmless": found.count("done"),
-            "silent": found.count("differs"),
-            "raw": len(wrong) - found.count("differs"),
-            "wrong": "; ".join(dict.fromkeys(wrong)),
-        }
+            phase, number = pairs[trial % len(pairs)]
+            run, lasting = place / f"failed{trial}", bool(drawn.randrange(2))
+            put(run)
+            call = drawn.choice([i for i, other in enumerate(at) if other == phase])
+
+            def fail(run: Path = run, call: int = call, number: int = number) -> None:
+                failing(run, call, number, lasting=lasting)  # noqa: B023, done in the loop
+
+            told = outcome(command, run, fail, number)
+            key = f"{phase}, {errno.errorcode[number]}, {'lasting' if lasting else 'once'}, {trial}"
+            found[key] = _compared(told, command, run, expected)
+        for trial in range(min(FULL, each)):
+            run, free = place / f"full{trial}", drawn.randrange(max(1, written))
+            put(run)
+            told = outcome(command, run, lambda run=run, free=free: Disk(run, free), errno.ENOSPC)
+            found[f"disk of {free} bytes, {trial}"] = _compared(told, command, run, expected)
+        yield _row(name, found, len(set(pairs[:each])), len(pairs))
+
+
+def _compared(told: str, command: Command, run: Path, expected: Mapping[str, bytes]) -> str:
+    fine = told in ("told", "done")
+    return "differs" if fine and command.end(run) != expected else told
+
+
+def _row(name: str, found: Mapping[str, str], hit: int, num: int) -> dict[str, Any]:
+    told = list(found.values())
+    wrong = {key: words for key, words in found.items() if words not in ("told", "done")}
+    return {
+        "trial": f"faults: {name}, {hit} of {num} pairs of a phase and an error",
+        "number": len(found),
+        "refused": told.count("told"),
+        "harmless": told.count("done"),
+        "silent": told.count("differs"),
+        "raw": len(wrong) - told.count("differs"),
+        "wrong": "; ".join(f"{key}: {words}" for key, words in wrong.items()),
+    }

@@ -147,8 +147,9 @@ def status_of(line: Line, folder: Path, way: Way | None, handles: tuple[int, ...
 
     def work() -> None:
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
-        for handle in handles if way else ():
-            way.put(handle)
+        if way is not None:
+            for handle in handles:
+                way.put(handle)
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
         try:
             line.begin(folder)
