@@ -8,7 +8,7 @@ cost      time of a checkpoint of 100 million weights against one without checks
 kills     SIGKILL at random moments of train, grow, search and study, and the same command again (a tenth as many)
 ranks     SIGKILL of one of two ranks, or of both, and the command again (a tenth as many)
 commands  whole commands with junk in their settings (a tenth as many)
-faults    EIO, ESTALE, ENOSPC or EROFS at a random call of the system, once or from then on (a tenth as many)
+faults    EIO, ESTALE, ENOSPC and EROFS in each phase of commands, once or from then on, and full disks (a tenth as many)
 memory    of --trials steps over thousands of architectures, its slope as the ratio
 launched  the same of ranks that torchrun starts
 outputs   commands whose output nobody reads, is closed or does not fit on a disk
@@ -56,7 +56,7 @@ def main() -> int:
         "--commands",
         default="",
         metavar="NAMES",
-        help='of kills, such as "train,study"; all of them',
+        help='of kills and faults, such as "train,study"; all of them',
     )
     options = parser.parse_args()
 
@@ -72,11 +72,15 @@ def main() -> int:
     import torch
     import writers
     from commands import COMMANDS
+    from phases import FAILED
 
     wanted = tuple(filter(None, options.commands.split(",")))
-    commands = {name: one for name, one in COMMANDS.items() if name.startswith(wanted or "")}
-    if not commands:
-        parser.error(f"--commands begin one of {list(COMMANDS)}, got {options.commands!r}")
+    commands, failed = (
+        {name: one for name, one in known.items() if name.startswith(wanted or "")}
+        for known in (COMMANDS, FAILED)
+    )
+    if not commands and not failed:
+        parser.error(f"--commands begin one of {[*COMMANDS, *FAILED]}, got {options.commands!r}")
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # of old formats, which damaged files may seem to be
     kinds = {
@@ -85,7 +89,7 @@ def main() -> int:
         "cost": (cost.trials, options.weights),
         "kills": (partial(kills.trials, commands=commands), max(1, options.trials // 10)),
         "commands": (junk_commands.trials, max(1, options.trials // 10)),
-        "faults": (faults.trials, max(1, options.trials // 10)),
+        "faults": (partial(faults.trials, commands=failed), max(1, options.trials // 10)),
         "memory": (memory.trials, options.trials),
         "outputs": (outputs.trials, max(1, options.trials // 10)),
         "threads": (threads.trials, options.trials),
