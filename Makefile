@@ -21,11 +21,14 @@ coverage: $(TESTS_INSTALLED)  ## lines and branches of the library that tests ru
 junk: $(TESTS_INSTALLED)  ## every public function with junk in one argument: minutes; a share of it is among the tests
 	OMP_NUM_THREADS=1 $(BIN)/python tests/endurance/junk.py
 
-endurance: $(TESTS_INSTALLED)  ## hours: kills, flips, writers, faults, junk, and properties of many more examples
+TRIALS ?= 1000
+PART ?= 1
+endurance: $(TESTS_INSTALLED)  ## hours, and with TRIALS=10 PART=500 EXAMPLES=10 minutes: kills, flips, writers, faults, junk
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_properties.py --hypothesis-profile long
-	OMP_NUM_THREADS=1 $(BIN)/python tests/endurance/run.py --only flips,writers,kills,ranks,launched,faults,commands
-	OMP_NUM_THREADS=1 $(BIN)/python tests/endurance/run.py --only memory --trials 20000
-	OMP_NUM_THREADS=1 $(BIN)/python tests/endurance/junk.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/endurance/run.py --trials $(TRIALS) --only flips,writers,kills,ranks,launched,faults,outputs,commands
+	OMP_NUM_THREADS=1 $(BIN)/python tests/endurance/run.py --trials $(TRIALS) --only threads
+	OMP_NUM_THREADS=1 $(BIN)/python tests/endurance/run.py --trials $(shell expr $(TRIALS) \* 20) --only memory
+	OMP_NUM_THREADS=1 $(BIN)/python tests/endurance/junk.py --part $(PART)
 
 lint: $(TESTS_INSTALLED)
 	$(BIN)/ruff check .

@@ -1,3 +1,4 @@
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,8 @@ UNTIMED = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.to
 hypothesis.settings.register_profile(
     "quick", max_examples=30, derandomize=True, database=None, **UNTIMED
 )
-hypothesis.settings.register_profile("long", max_examples=3000, database=None, **UNTIMED)
+EXAMPLES = int(os.environ.get("EXAMPLES", "3000"))  # of each property, where one asks for many
+hypothesis.settings.register_profile("long", max_examples=EXAMPLES, database=None, **UNTIMED)
 hypothesis.settings.load_profile("quick")
 
 

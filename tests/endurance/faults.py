@@ -90,7 +90,7 @@ def calls(command: Command, folder: Path) -> tuple[list[str], int]:
     return tuple(json.loads(kept.read_text()))
 
 
-def outcome(command: Command, folder: Path, fault: Callable[[], None], number: int) -> str:
+def outcome(command: Command, folder: Path, fault: Callable[[], object], number: int) -> str:
     """What came of a command that failed, and of the same again: done, told, or what was wrong.
 
     Args:
@@ -143,7 +143,7 @@ def trials(
     """
     drawn, each = random.Random(seed), -(-num // len(commands))
     for name, (command, lose) in commands.items():
-        place = (folder / name.replace(", ", "-").replace(" ", "-")).resolve()
+        place = (folder / name.replace(" ", "-")).resolve()
         place.mkdir(parents=True)
         command.prepare(place)
         whole, start = place / "whole", place / "start"

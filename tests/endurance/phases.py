@@ -74,10 +74,10 @@ FAILED: dict[str, tuple[Command, Callable[[Path], None]]] = {
         name: (COMMANDS[name], _lose_nothing)
         for name in ("train hypernas", "typed train", "grow", "search", "study")
     },
-    "train, resumed": (COMMANDS["train hypernas"], _lose_checkpoint),
-    "typed train, resumed": (COMMANDS["typed train"], _lose_checkpoint),
-    "search, resumed": (COMMANDS["search"], _lose_evaluations),
-    "study, resumed": (COMMANDS["study"], _lose_tables),
+    "resumed train": (COMMANDS["train hypernas"], _lose_checkpoint),
+    "resumed typed train": (COMMANDS["typed train"], _lose_checkpoint),
+    "resumed search": (COMMANDS["search"], _lose_evaluations),
+    "resumed study": (COMMANDS["study"], _lose_tables),
     "evaluate": (Evaluate(), _lose_nothing),
     "export": (Export(), _lose_nothing),
     "report": (Report(), _lose_nothing),

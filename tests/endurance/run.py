@@ -75,10 +75,8 @@ def main() -> int:
     from phases import FAILED
 
     wanted = tuple(filter(None, options.commands.split(",")))
-    commands, failed = (
-        {name: one for name, one in known.items() if name.startswith(wanted or "")}
-        for known in (COMMANDS, FAILED)
-    )
+    commands = {name: one for name, one in COMMANDS.items() if name.startswith(wanted or "")}
+    failed = {name: one for name, one in FAILED.items() if name.startswith(wanted or "")}
     if not commands and not failed:
         parser.error(f"--commands begin one of {[*COMMANDS, *FAILED]}, got {options.commands!r}")
     torch.set_num_threads(1)
