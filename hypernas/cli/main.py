@@ -3,7 +3,6 @@
 import importlib
 import os
 import sys
-import threading
 
 import hypernas
 from hypernas.runs.config_files import configs
@@ -43,8 +42,6 @@ HYPERNAS_TRACEBACK=1 to see where it arose.
 def main() -> None:
     """Run a command; refusals exit with status 2, Ctrl-C with 130, SIGTERM with 143."""
     keep_standard_streams()
-    if threading.excepthook is threading.__excepthook__:  # not one that another has put there
-        threading.excepthook = _tell_thread
     command, *arguments = sys.argv[1:] or ["--help"]
     if command in ("--help", "-h", "help"):
         commands = "\n".join(f"  hypernas {c:<10} {about}" for c, (_, about) in _COMMANDS.items())
@@ -59,12 +56,6 @@ def main() -> None:
         sys.exit(2)
     else:
         _run(command, arguments)
-
-
-def _tell_thread(error: threading.ExceptHookArgs) -> None:
-    """Tell of an error in a thread, but for those of event files, which the next call raises again."""
-    if not type(error.thread).__module__.startswith("tensorboard."):
-        threading.__excepthook__(error)
 
 
 def _run(command: str, arguments: list[str]) -> None:

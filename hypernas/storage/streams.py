@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import sys
+import threading
 from typing import Any, TextIO
 
 
@@ -15,14 +16,22 @@ def keep_standard_streams() -> None:
 
     A stream that is closed becomes one of nothing, so that no file that is opened later takes its number, and with it
     the words of libraries. The standard output still raises what keeps a result from a reader that is there, such as a
-    full disk; the standard error, which shows only how far the work is, drops that too.
+    full disk; the standard error, which shows only how far the work is, drops that too. Nor does it show errors of the
+    threads that write event files, which the next call to them raises again.
     """
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _tell_thread
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in order of numbers
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, for as long as the process lives
         elif mode == "w" and stream is getattr(sys, f"__{name}__"):  # not one that a test put there
             setattr(sys, name, _kept(stream, drops_all=name == "stderr"))
+
+
+def _tell_thread(error: threading.ExceptHookArgs) -> None:
+    if not type(error.thread).__module__.startswith("tensorboard."):
+        threading.__excepthook__(error)
 
 
 def _kept(stream: TextIO, *, drops_all: bool) -> TextIO:
