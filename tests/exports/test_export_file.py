@@ -11,6 +11,7 @@ from hypernas import SearchSpace, generators
 from hypernas.exports import ExportError, export_file
 from hypernas.exports.program import Program
 from hypernas.spaces import conv1d, conv2d, mlp
+from hypernas.spaces.changes import elastic_resolution
 
 SPACES = {
     "mlp": (mlp, (1, 8, 8)),
@@ -125,3 +126,15 @@ def test_without_onnx_the_error_says_what_to_install(tmp_path, monkeypatch):
     with pytest.raises(ExportError, match=r"pip install 'hypernas\[onnx\]'"):
         export_file(generator, generator.space.smallest(), tmp_path / "net.onnx", inputs=inputs)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_resizes_inputs_to_the_resolution_of_its_subnet(tmp_path):
+    plain = conv2d(input_shape=(1, 8, 8), num_classes=3, widths=[[4]], depths=[1], norm="layer")
+    generator = generators.shared(elastic_resolution(plain, scales=[0.5, 1])).eval()
+    inputs = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    export = export_file(
+        generator, generator.space.smallest(), tmp_path / "net.onnx", inputs=inputs
+    )
+    assert export.difference <= 1e-4
+    halved = generator.call(generator.space.smallest(), inputs)
+    assert not torch.allclose(halved, generator.call(generator.space.largest(), inputs))
