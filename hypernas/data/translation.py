@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 from hypernas.border import checked
 from hypernas.data.archive import read_unpacked
+from hypernas.data.catalogue import catalogue_pairs
 from hypernas.data.data import Batch, Data, DataNotFound
 from hypernas.data.near_duplicates import families
 from hypernas.data.subwords import END, PADDING, START, Subwords
@@ -88,6 +89,9 @@ def translation(
     A file of lines `source TAB target`, what follows a second tab left aside, is what manythings.org/anki makes of the sentences
     of tatoeba.org (CC BY 2.0), for many pairs of languages: `spa.txt` are 118,964 pairs of English and Spanish.
 
+    A file whose name ends with `.mo` is a catalogue of gettext, of messages and their translations (see `catalogue_pairs`); "*.mo" are all of a
+    folder, one after the other.
+
     Such corpora repeat themselves, so a random split leaks: pairs that are relatives (see `families`) are of one split.
     Families are shuffled, the first `num_held_out` pairs are for test, the next for validation, the rest for training; the
     split depends on the file alone. The vocabulary is learned from the training pairs that are used. Batches are of sentences of like lengths.
@@ -109,8 +113,10 @@ def translation(
         raise ValueError(
             f"length must be 2 or more and num_held_out 1 or more, got {length} and {num_held_out}."
         )
-    path = _found(root or os.environ.get("HYPERNAS_TRANSLATION"), file)
-    pairs = _read(path)
+    place = root or os.environ.get("HYPERNAS_TRANSLATION")
+    paths = _found(place, file)
+    path = paths[0]
+    pairs = catalogue_pairs(paths) if file.endswith(".mo") else _read(path)
     if reverse:
         pairs = [(target, source) for source, target in pairs]
     parts = _split(pairs, num_held_out)
@@ -155,11 +161,14 @@ def collated(pairs: Sequence[tuple[Tensor, Tensor]]) -> Batch:
     return (source, target), labels.where(labels != PADDING, _NO_PREDICTION)
 
 
-def _found(folder: str | os.PathLike[str] | None, file: str) -> Path:
+def _found(folder: str | os.PathLike[str] | None, file: str) -> list[Path]:
+    """The file, or the catalogues of a pattern."""
     paths = [Path(folder) / (file + end) for end in ("", ".xz", ".gz")] if folder else []
     for path in paths:
         if path.exists():
-            return path
+            return [path]
+    if folder and file.endswith(".mo") and (several := sorted(Path(folder).glob(file))):
+        return several
     where = f"no {file}, {file}.xz or {file}.gz in {folder}" if folder else "no folder was given"
     raise DataNotFound(
         f"translation: {where}. Get a pair of languages from www.manythings.org/anki (sentences of tatoeba.org, CC BY 2.0), "
