@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from hypernas.data import translation
+from hypernas.data import num_examples, translation
 from hypernas.data.catalogue import catalogue_pairs
 
 HEADER = {"": "Content-Type: text/plain; charset=UTF-8\nPlural-Forms: nplurals=2; plural=n != 1;\n"}
@@ -48,7 +48,7 @@ def test_a_folder_of_catalogues_is_data_whose_splits_share_no_message(tmp_path):
     data = translation(root=tmp_path, file="*.mo", vocabulary=320, num_held_out=8, length=40)
     held_out = [s.source for name in ("validation", "test") for s in data.sentences[name]]
     assert len(held_out) == len({*held_out}) == 16
-    assert len(data.train) == 72 - 16
+    assert num_examples(data.train) == 72 - 16
 
 
 def test_what_is_no_catalogue_is_told(tmp_path):
