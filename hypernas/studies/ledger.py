@@ -44,6 +44,8 @@ class Ledger:
         self._places: dict[tuple[Any, ...], int] = {}  # the first keys of a row -> of its job
         for name in _KEYS if keep else ():
             self._put(name, _read(out / f"{name}.csv"))
+        for row in self.rows("references"):
+            row.setdefault("lr", None)
         _check_same(out, rows, self.rows("references"))
 
     def rows(self, name: str) -> list[Row]:
@@ -62,14 +64,22 @@ class Ledger:
         self._fill(jobs, stage, [s for s in specs if _tuned(s) not in self._files["tuning"]], made)
 
     def refer(self, jobs: Jobs, stage: str, specs: Sequence[Spec]) -> list[str]:
-        """Fill references.csv; returns the labels of those that diverged."""
+        """Fill references.csv; returns the labels of those that diverged.
+
+        Those of another learning rate, as after a rate more was tried, are made again, and results are held against
+        the new ones.
+        """
+
+        def made(found: Found) -> dict[str, list[Row]]:
+            new = self._made.references(found)
+            known = [*self.rows("references"), *new]
+            return {"references": new, "results": self._made.compared(self.rows("results"), known)}
+
         self._plan([_referred(spec) for spec in specs])
-        self._fill(
-            jobs,
-            stage,
-            [spec for spec in specs if _referred(spec) not in self._files["references"]],
-            lambda found: {"references": self._made.references(found)},
-        )
+        missing = [spec for spec in specs if not self._is_referred(spec)]
+        for spec in missing:
+            self._files["references"].pop(_referred(spec), None)
+        self._fill(jobs, stage, missing, made)
         return [s["label"] for s in specs if _referred(s) not in self._files["references"]]
 
     def compare(self, jobs: Jobs, stage: str, specs: Sequence[Spec]) -> None:
@@ -112,6 +122,13 @@ class Ledger:
         for spec, result in zip(missing, jobs.run(stage, missing, each=take), strict=True):
             if all(spec is not other for other, _ in found):  # what jobs knew already
                 take(spec, result)
+
+    def _is_referred(self, spec: Spec) -> bool:
+        row = self._files["references"].get(_referred(spec))
+        return row is not None and row["lr"] in (
+            spec["lr"],
+            None,
+        )  # None: of a file that tells none
 
     def _ran(self, spec: Spec) -> bool:
         row = self._files["runs"].get((spec["arm"], spec["seed"], spec["budget"]))

@@ -68,6 +68,7 @@ class Rows:
                 "steps": _steps(spec),
                 "measure": self.measure,
                 "value": result[self.split][self.measure],
+                "lr": spec["lr"],
             }
             for spec, result in found
             if result is not None
@@ -75,12 +76,7 @@ class Rows:
 
     def results(self, found: Found, references: Sequence[Row]) -> list[Row]:
         """Every subnet of every cell beside its stand-alone training of the same seed."""
-        alone = {
-            (row["subnet"], row["seed"]): row["value"]
-            for row in references
-            if row["steps"] == self.steps_alone
-        }
-        return [
+        results = [
             {
                 **self._run(spec, result),
                 "subnet": row["subnet"],
@@ -89,11 +85,21 @@ class Rows:
                 "macs": row["macs"],
                 "measure": self.measure,
                 "inherited": row["inherited"][self.measure],
-                "standalone": alone.get((row["subnet"], spec["seed"])),
+                "standalone": None,
             }
             for spec, result in found
             for row in result["rows"]
         ]
+        return self.compared(results, references)
+
+    def compared(self, results: Sequence[Row], references: Sequence[Row]) -> list[Row]:
+        """Results beside these stand-alone trainings of the same subnet and seed; None beside none."""
+        alone = {
+            (row["subnet"], row["seed"]): row["value"]
+            for row in references
+            if row["steps"] == self.steps_alone
+        }
+        return [row | {"standalone": alone.get((row["subnet"], row["seed"]))} for row in results]
 
     def runs(self, found: Found) -> list[Row]:
         """Every cell."""

@@ -11,7 +11,7 @@ FILES = {
     "results": "task arm seed budget steps lr train_flops subnet architecture params macs measure "
     "inherited standalone",
     "runs": "task arm seed budget steps lr train_flops spent stored seconds diverged",
-    "references": "task subnet architecture params macs seed steps measure value",
+    "references": "task subnet architecture params macs seed steps measure value lr",
     "tuning": "task arm budget lr validation",
     "stability": "task arm seed budget step subnet value",
     "cost": "task arm stored step_ratio peak_memory_mb",

@@ -44,7 +44,7 @@ def result(spec):
     }
 
 
-def reference(subnet, seed, steps=10):
+def reference(subnet, seed, steps=10, lr=0.1):
     own = {
         "kind": "reference",
         "label": f"{subnet} {seed}",
@@ -53,7 +53,7 @@ def reference(subnet, seed, steps=10):
     }
     return {
         **own,
-        "lr": 0.1,
+        "lr": lr,
         "seed": seed,
         "subnet": subnet,
         "settings": {"training": {"steps": steps}},
@@ -125,6 +125,50 @@ def test_a_cell_at_another_learning_rate_is_computed_again_in_its_place(tmp_path
     Ledger(tmp_path, ROWS, keep=True).compare(jobs, "budget 1", [cell("shared", 0, lr=0.2)])
     assert jobs.done == ["shared 0"]
     assert [row["lr"] for row in lines(tmp_path, "runs")] == ["0.2"]
+
+
+class Better(Counted):
+    """Jobs whose accuracy is better by a tenth, but for one that diverged."""
+
+    def run(self, stage, specs, *, each):
+        for spec in specs:
+            self.done.append(spec["label"])
+            found = {"accuracy": 0.6 + 0.01 * spec["seed"]}
+            lost = spec["label"] == "large 1"
+            each(spec, None if lost else {"validation": found, "test": found})
+        return [None] * len(specs)
+
+
+def test_stand_alone_training_at_another_learning_rate_is_done_again_and_results_held_against_it(
+    tmp_path,
+):
+    pairs = [(subnet, seed) for seed in (0, 1) for subnet in SUBNETS]
+    cells = [cell("shared", seed) for seed in (0, 1)]
+    first = Ledger(tmp_path, ROWS, keep=False)
+    first.refer(Counted(), "alone", [reference(*pair) for pair in pairs])
+    first.compare(Counted(), "budget 1", cells)
+    second, jobs = Ledger(tmp_path, ROWS, keep=True), Better()
+    lost = second.refer(jobs, "alone", [reference(*pair, lr=0.2) for pair in pairs])
+    assert jobs.done == ["small 0", "large 0", "small 1", "large 1"]
+    assert lost == ["large 1"]
+    second.compare(jobs, "budget 1", cells)
+    assert len(jobs.done) == 4  # cells are as they were
+    assert [row["lr"] for row in lines(tmp_path, "references")] == 3 * ["0.2"]
+    assert [row["standalone"] for row in lines(tmp_path, "results")] == ["0.6", "0.6", "0.61", ""]
+
+
+def test_stand_alone_trainings_that_tell_no_learning_rate_are_kept(tmp_path):
+    Ledger(tmp_path, ROWS, keep=False).refer(Counted(), "alone", [reference("small", 0)])
+    (old,) = lines(tmp_path, "references")
+    with (tmp_path / "references.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [key for key in old if key != "lr"], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerow(old)
+    jobs = Counted()
+    both = [reference(subnet, 0) for subnet in SUBNETS]
+    Ledger(tmp_path, ROWS, keep=True).refer(jobs, "alone", both)
+    assert jobs.done == ["large 0"]
+    assert [row["lr"] for row in lines(tmp_path, "references")] == ["", "0.1"]
 
 
 def test_a_mean_over_seeds_waits_for_all_of_them(tmp_path):
