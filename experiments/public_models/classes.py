@@ -1,7 +1,9 @@
 """The law of slices on every model class of transformers' auto mappings that a small configuration can build.
 
-A process a class, at most a minute each; a row a class and kind of choice (inner width, heads; the outer width where
-there is no inner one) goes to `classes.csv` as soon as it is there, and rows that are there are kept.
+A process a class, at most 45 s of computing and 5 minutes by the clock each; a row a class and kind of choice (inner
+width, heads; the outer width where there is no inner one) goes to `classes.csv` as soon as it is there, and rows that are
+there are kept. One class of each model type comes first, its base class where it has one, in a random order; then all
+others in a random order.
 """
 
 import copy
@@ -9,6 +11,7 @@ import csv
 import multiprocessing
 import random
 import resource
+import signal
 import sys
 import time
 import warnings
@@ -30,10 +33,10 @@ from hypernas.subnet.law import examine, few
 
 RESULTS = Path(__file__).parent / "classes.csv"
 FIELDS = [
-    "class", "mapping", "kind", "choice", "state", "parameters", "layouts", "because",
+    "class", "mapping", "type", "kind", "choice", "state", "parameters", "layouts", "because",
     "apart", "outside", "idle", "wrong", "seconds",
 ]  # fmt: skip
-LIMIT, MEMORY = 45, 8 << 30  # seconds a class, bytes
+LIMIT, PATIENCE, MEMORY = 45, 300, 8 << 30  # seconds of computing and by the clock a class, bytes
 WIDTHS = ("hidden_size", "d_model", "n_embd", "dim", "embed_dim", "embedding_size", "hidden_sizes")
 LARGEST = 12_000_000  # parameters
 
@@ -45,34 +48,44 @@ def main() -> None:
     rows = list(csv.DictReader(RESULTS.open())) if RESULTS.exists() else []
     rows = [row for row in rows if row["class"] not in sys.argv[1:]]
     known = {row["class"] for row in rows}
+    types = {kind: of for kind, _, of in classes()}
     with RESULTS.open("w", newline="") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
-        order = list(classes())
-        random.Random(0).shuffle(order)  # so that those of a run that is stopped stand for all
-        for kind, mapping in order:
+        writer.writerows({**row, "type": types[row["class"]]} for row in rows)
+        for kind, mapping, of in ordered():
             if kind in known or (sys.argv[1:] and kind not in sys.argv[1:]):
                 continue
             for row in looked_at(kind):
-                full = {"class": kind, "mapping": mapping, **row}
+                full = {"class": kind, "mapping": mapping, "type": of, **row}
                 writer.writerow({key: full.get(key, "") for key in FIELDS})
                 file.flush()
                 print(full, flush=True)
 
 
-def classes() -> Iterator[tuple[str, str]]:
-    """Names of model classes, each with the first mapping that has it."""
+def ordered() -> list[tuple[str, str, str]]:
+    """All classes: the first of each model type, then the others, so that those of a run that is stopped stand for all."""
+    first, others, seen = [], [], set()
+    for one in classes():
+        (others if one[2] in seen else first).append(one)
+        seen.add(one[2])
+    random.Random(0).shuffle(first)
+    random.Random(0).shuffle(others)
+    return first + others
+
+
+def classes() -> Iterator[tuple[str, str, str]]:
+    """Names of model classes, each with the first mapping that has it and the model type there, base classes first."""
     seen = set()
     mappings = {k: v for k, v in vars(modeling_auto).items() if k.endswith("_MAPPING_NAMES")}
     for mapping, names in mappings.items():
         if mapping == "CONFIG_MAPPING_NAMES":
             continue
-        for value in names.values():
+        for of, value in names.items():
             for kind in [value] if isinstance(value, str) else value:
                 if kind not in seen:
                     seen.add(kind)
-                    yield kind, mapping.removesuffix("_MAPPING_NAMES").removeprefix("MODEL_")
+                    yield kind, mapping.removesuffix("_MAPPING_NAMES").removeprefix("MODEL_"), of
 
 
 def looked_at(kind: str) -> list[dict[str, Any]]:
@@ -84,15 +97,17 @@ def looked_at(kind: str) -> list[dict[str, Any]]:
     process.start()
     other.close()
     rows = []
-    while (left := LIMIT - (time.perf_counter() - started)) > 0 and mine.poll(left):
+    while (left := PATIENCE - (time.perf_counter() - started)) > 0 and mine.poll(left):
         try:
             rows.append(mine.recv())
         except EOFError:
             break
     else:
-        rows.append({"state": "not built", "because": f"more than {LIMIT} s"})
+        rows.append({"state": "not built", "because": f"more than {PATIENCE} s by the clock"})
     process.kill()
     process.join()
+    if process.exitcode == -signal.SIGXCPU:
+        rows.append({"state": "not built", "because": f"more than {LIMIT} s"})
     if not rows:
         rows = [{"state": "not built", "because": f"the process ended with {process.exitcode}"}]
     return rows
@@ -100,6 +115,7 @@ def looked_at(kind: str) -> list[dict[str, Any]]:
 
 def _report(kind: str, pipe: Any) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT + 5))
     try:
         for row in rows_of(kind):
             pipe.send(row)
