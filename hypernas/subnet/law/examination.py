@@ -9,6 +9,7 @@ import torch
 from hypernas.border import checked
 from hypernas.space import SearchSpace
 from hypernas.subnet.law.judge import Probe, judge
+from hypernas.subnet.law.origin import leanest
 from hypernas.subnet.law.verdict import Verdict, written
 
 
@@ -81,11 +82,18 @@ def check(space: SearchSpace, *, inputs: Any = None) -> Examination:
 
 @checked
 def few(space: SearchSpace) -> Iterator[Probe]:
-    """The smallest architecture and a random one: enough for what all subnets have wrong alike."""
+    """The smallest architecture and a random one: enough for what all subnets have wrong alike.
+
+    The values of a choice that are lists, say, have no order: that which makes the fewest numbers is looked at too.
+    """
     smallest = space.smallest()
     yield Probe(f"the smallest, {smallest}", smallest)
     other = space.sample(torch.Generator().manual_seed(0))
     yield Probe(str(other), other)
+    for name in space.choices:
+        architecture = leanest(space, name)
+        if architecture is not None and architecture not in (smallest, other):
+            yield Probe(f"{name}: {architecture[name]}", architecture)
 
 
 @checked

@@ -26,6 +26,7 @@ from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.law.classes import pattern_of
 from hypernas.subnet.law.inputs import guesses
 from hypernas.subnet.law.network import Network
+from hypernas.subnet.law.origin import origin
 from hypernas.subnet.law.padding import refusal_of_padding
 from hypernas.subnet.law.pair import Pair
 from hypernas.subnet.law.reach import take_alike, unreached
@@ -58,13 +59,20 @@ def judge(
 ) -> Verdict:
     """Put one architecture to the law, and look for layouts where it is broken.
 
+    It is compared with the largest network of the same values of categorical choices; where another value makes what it is cut
+    from larger still (lists of widths, names of sizes), with that of the other value.
+
     Args:
         layouts: those the user has written, which are not doubted but tested.
         inputs: of both networks: a tensor, a tuple of several, or a mapping of keywords; None to guess.
     """
-    architectures = space.largest_like(probe.architecture), probe.architecture
+    cut = origin(space, probe.architecture)
+    architectures = cut.architecture, probe.architecture
     networks = [Network(build_skeleton(space, a)) for a in architectures]
     large, small = networks
+    apart = [n for n in cut.apart if layout_of(n, layouts) is None]
+    if apart:
+        return Verdict(probe.subject, "undecided", _parted(apart), at_risk=tuple(apart))
     if architectures[0] == architectures[1]:
         return Verdict(probe.subject, "holds")
     slices, misfits = _slices(large.module, small.module, layouts, architectures)
@@ -96,6 +104,14 @@ def judge(
             if inputs is not None:
                 why = f"the network fails on the inputs: {_words(refusal)}"
     return Verdict(probe.subject, "undecided", why, at_risk=at_risk)
+
+
+def _parted(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if names[_MOST_NAMES:] else ""
+    return (
+        f"{', '.join(names[:_MOST_NAMES])}{more}: cut from networks of other values of a choice that are no numbers, or not "
+        f"ordered, and no value makes all parameters largest"
+    )
 
 
 def _words(error: Exception) -> str:
