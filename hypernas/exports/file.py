@@ -99,7 +99,7 @@ def export_file(
             record = {"architecture": dict(subnet.architecture), "weights": draft.name}
             _record_of(draft).write_text(json.dumps(record, indent=1) + "\n")
             found = differences(kind.run(draft, arguments), expected)
-            _check(found, kind.tolerance)
+            _check(found, kind.allowed(generator.dtype))
             padded = _probed(kind, draft, module, reference, arguments)
         except (OSError, SafetensorError) as error:
             raise ExportError(f"{path} could not be written: {error}") from error
@@ -134,7 +134,7 @@ def _probed(
         if probe.whole:
             padded = max(found.values())
         else:
-            _check(found, kind.tolerance, f" on {probe.of}")
+            _check(found, kind.allowed(reference.dtype), f" on {probe.of}")
     return padded
 
 

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.batch import batch_size
 
+_STEPS = 8  # between neighbouring numbers near 1
+
 
 class ExportError(ValueError):
     """A file that cannot be written, or does not compute what the generator does."""
@@ -25,12 +27,16 @@ class Format(ABC):
     """A way to write a module, and to run what was written.
 
     Attributes:
-        tolerance: allowed difference of outputs, in units of the largest of an output, or of 1.
+        tolerance: allowed difference of outputs in single precision, in units of the largest of an output, or of 1.
         any_batch: True if what is written is a program of its own, for any batch size.
     """
 
     tolerance: float
     any_batch: bool
+
+    def allowed(self, dtype: torch.dtype) -> float:
+        """The tolerance of outputs that are computed in a type: in half precision some of its own steps."""
+        return max(self.tolerance, _STEPS * torch.finfo(dtype).eps)
 
     @abstractmethod
     def write(self, module: nn.Module, arguments: Arguments, outputs: Any, path: Path) -> None:

@@ -46,6 +46,7 @@ class ONNX(ProgramFormat):
         path: Path,
         axes: Mapping[str, Any],
     ) -> None:
+        _refuse_bfloat16(module, arguments)
         with quiet(), followed(module), plain_outputs(module):
             torch.onnx.export(
                 module,
@@ -77,6 +78,22 @@ class ONNX(ProgramFormat):
             return [torch.from_numpy(x) for x in outputs]
 
         return run
+
+
+def _refuse_bfloat16(module: nn.Module, arguments: Arguments) -> None:
+    """Refuse what NumPy, and so onnxruntime from Python, has no type for.
+
+    Raises:
+        ExportError: if a number of the module or its inputs is of that type.
+    """
+    given = dict(named_tensors({"inputs": arguments.positional, **arguments.keywords}))
+    own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    found = [name for name, x in (own | given).items() if x.dtype == torch.bfloat16]
+    if found:
+        raise ExportError(
+            f"{', '.join(found[:3])}{' and others' if found[3:] else ''} are of bfloat16, which NumPy has not, and so cannot be "
+            f"given to onnxruntime. Export in float32: generator.float(), with inputs of float32; or write .pt2 or .safetensors."
+        )
 
 
 def _session(path: Path) -> Any:

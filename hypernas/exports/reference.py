@@ -31,6 +31,11 @@ class Reference:
             None if statistics is None else {name: x.cpu() for name, x in statistics.items()}
         )
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """That of the weights."""
+        return self._generator.dtype
+
     @torch.no_grad()
     def outputs(self, arguments: Arguments) -> Any:
         """The outputs in evaluation mode."""

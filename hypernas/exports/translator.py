@@ -105,10 +105,11 @@ def export_translator(
             for name in formats:
                 about[name], model = _written(name, both, draft)
                 found[name] = max(_compared(model, reference, x, longest) for x in sources)
-                if not found[name] <= FORMATS[name].tolerance:
+                allowed = FORMATS[name]().allowed(generator.dtype)
+                if not found[name] <= allowed:
                     raise ExportError(
                         f"logits of {name} differ from the generator's by {found[name]:.1e}, allowed is "
-                        f"{FORMATS[name].tolerance:.0e}."
+                        f"{allowed:.0e}."
                     )
             (draft / _VOCABULARY).write_bytes(data.subwords.model)
             (draft / _ABOUT).write_text(json.dumps(about, indent=1) + "\n")

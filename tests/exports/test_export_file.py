@@ -45,6 +45,25 @@ def test_files_compute_what_the_generator_does(name, suffix, tmp_path):
     assert export.path.exists()
 
 
+def test_files_of_half_precision_may_differ_by_some_of_its_own_steps(tmp_path):
+    generator, inputs = trained("mlp")
+    generator.half()
+    smallest = generator.space.smallest()
+    made = export_file(generator, smallest, tmp_path / "net.onnx", inputs=inputs.half())
+    assert 1e-6 < made.difference < 8e-3
+
+
+def test_bfloat16_is_refused_by_onnx_with_the_way_out(tmp_path):
+    generator, inputs = trained("mlp")
+    generator.bfloat16()
+    smallest, path = generator.space.smallest(), tmp_path / "net.onnx"
+    with pytest.raises(ExportError, match=r"of bfloat16, which NumPy .* generator\.float\(\)"):
+        export_file(generator, smallest, path, inputs=inputs.bfloat16())
+    assert not path.exists()
+    export_file(generator, smallest, path.with_suffix(".pt2"), inputs=inputs.bfloat16())
+    export_file(generator.float(), smallest, path, inputs=inputs)
+
+
 @pytest.mark.parametrize("suffix", [".pt2", ".onnx"])
 def test_programs_take_any_batch_size(suffix, tmp_path):
     generator, inputs = trained("conv1d", "layer")
