@@ -125,10 +125,11 @@ def classes_table(rows: DataFrame) -> DataFrame:
         told = {w: number((silent["wrong"] == v).sum(), 0) for w, v in WITNESS.items()}
         lines.append({"what is cut": word(kind), "classes": number(len(own), 0), **counts, **told})
     num, all_num = built["class"].nunique(), rows["class"].nunique()
+    num_types, all_types = built["type"].nunique(), rows["type"].nunique()
     return table(
         lines,
-        f"{num} of {all_num} model classes of transformers 5.24.0 that were tried could be built: verdicts of the law on one choice, and what a "
-        f"witness without the law says of those that hold or are cured.",
+        f"{num} of {all_num} model classes of transformers 5.24.0 that were tried could be built, of {num_types} of {all_types} model types: verdicts of the law on "
+        f"one choice, and what a witness without the law says of those that hold or are cured.",
     )
 
 
