@@ -25,7 +25,7 @@ DOES = {"sees": "ve", "wants": "quiere", "has": "tiene", "buys": "compra", "sell
 WHAT = {"a cat": "un gato", "bread": "pan", "it": "eso", "two cars": "dos coches", "tea": "té"}
 PAIRS = itertools.product(WHO.items(), DOES.items(), WHAT.items())
 LINES = [f"{a} {b} {c}.\t{x} {y} {z}." for (a, x), (b, y), (c, z) in PAIRS]
-RECIPE = Path(__file__).parents[2] / "docs" / "examples" / "exported_translator.py"
+RECIPE = Path(__file__).parents[2] / "docs" / "exported_translator.py"
 
 
 @pytest.fixture(scope="module")
