@@ -204,9 +204,11 @@ class Report(Command):
         self.run = hypernas.train(_training("shared"), folder / "run").folder
 
     def copy(self, folder: Path) -> None:
-        """Make the copy, unless it is there."""
+        """Make the copy, unless it is there, aside: it is no part of what is tried."""
         if not folder.exists():
-            shutil.copytree(self.run, folder)
+            aside = folder.with_name(f"{folder.name}.copy")
+            shutil.copytree(self.run, aside)
+            aside.rename(folder)
 
     def begin(self, folder: Path, *, resume: bool) -> None:
         self.copy(folder)
