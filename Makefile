@@ -13,7 +13,7 @@ demo: $(INSTALLED)  ## train a generator on embedded data, then print a table of
 	$(BIN)/hypernas evaluate run=$$(ls -dt runs/demo-* | head -n 1) subnets=10 threads=1
 
 test: $(TESTS_INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 coverage: $(TESTS_INSTALLED)  ## lines and branches of the library that tests run through, file by file
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term
