@@ -7,30 +7,24 @@ The run trains on the training split alone; its rate was chosen on validation; t
 """
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 import hypernas
 from hypernas.cost import num_parameters
-from hypernas.data.translation import Sentence
 from hypernas.evaluation import write_csv
-from hypernas.evaluation.translations import score, translations
+from hypernas.evaluation.translations import Score, score, score_by_length, translations
 
 HERE = Path(__file__).parent
-WORDS = {"all": (1, 10**6), "1 to 4": (1, 4), "5 to 6": (5, 6), "7 to 8": (7, 8), "9 to 12": (9, 12), "13 and more": (13, 10**6)}  # fmt: skip
 BEAMS = (1, 4)
 
 
-def row(written: Sequence[str], sentences: Sequence[Sentence], words: str) -> dict[str, object]:
-    """BLEU and chrF of those sentences whose source has so many words."""
-    low, high = WORDS[words]
-    some = [i for i, s in enumerate(sentences) if low <= len(s.source.split()) <= high]
-    found = score([written[i] for i in some], [sentences[i] for i in some])
+def row(words: str, found: Score) -> dict[str, object]:
+    """BLEU and chrF of the sentences whose source has so many words."""
     return {
         "words": words,
-        "sentences": len(some),
+        "sentences": found.num,
         "bleu": found.bleu,
         "chrf": found.chrf,
         "bleu_signature": found.signatures[0],
@@ -51,8 +45,9 @@ def main() -> None:
     for beam in BEAMS:
         written = translations(model, run.data, [s.source for s in sentences], beam=beam)
         head = {"steps": run.step, "parameters": num_parameters(model), "beam": beam}
-        rows += [head | row(written, sentences, words) for words in WORDS]
-        print(rows[-len(WORDS)], flush=True)
+        found = {"all": score(written, sentences), **score_by_length(written, sentences)}
+        rows += [head | row(words, one) for words, one in found.items()]
+        print(rows[-len(found)], flush=True)
     if arguments.split == "test":
         write_csv(HERE / "results.csv", rows)
 
