@@ -19,6 +19,7 @@ LAYERS = [  # each may import those after it
     {"exports", "growth"},
     {"training"},
     {"distributed"},
+    {"masks"},
     {"generators", "sampling", "objectives", "schedules", "conditions", "cost", "data", "spaces"},
     {"mixing", "events", "predictors", "decoding"},
     {"subnet"},
