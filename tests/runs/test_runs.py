@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+from tiny_study import Here
 from torch.testing import assert_close
 
 import hypernas
@@ -85,7 +86,8 @@ def test_a_subnet_is_exported(run, tmp_path):
     assert loaded(inputs).shape == (4, 10)
 
 
-def test_a_study_is_told_in_nested_values(tmp_path):
+def test_a_study_is_told_in_nested_values(tmp_path, monkeypatch):
+    monkeypatch.setattr("hypernas.studies.jobs.ProcessPoolExecutor", Here)
     told = {
         "name": "tiny",
         "measure": "accuracy",
