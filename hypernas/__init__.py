@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hypernas import generators
+    from hypernas.planning.plan import plan
     from hypernas.reports.report import report
     from hypernas.runs.evaluate import evaluate
     from hypernas.runs.export import export, export_translator
@@ -36,6 +37,7 @@ __all__ = [
     "generators",
     "grow",
     "load",
+    "plan",
     "replay",
     "report",
     "study",
@@ -56,6 +58,7 @@ _LAZY = {  # name -> "module:name", or the module that it is, imported when it i
     "generators": "hypernas.generators",
     "grow": "hypernas.runs.grow:grow",
     "load": "hypernas.runs.load:load",
+    "plan": "hypernas.planning.plan:plan",
     "replay": "hypernas.runs.replay:replay",
     "report": "hypernas.reports.report:report",
     "study": "hypernas.studies:study",

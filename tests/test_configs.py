@@ -15,8 +15,9 @@ from hypernas.spaces import mlp
 
 GROUPS = [
     *("data", "space", "generator", "growth", "sampling", "objective", "condition", "optimizer"),
-    *("schedule", "training", "cost"),
+    *("schedule", "training", "cost", "fabric", "collective"),
 ]
+COMMANDS = {"growth": "grow", "fabric": "plan", "collective": "plan"}
 FILES = [
     (group, path.stem)
     for group in GROUPS
@@ -33,7 +34,7 @@ def composed(*overrides: str, command: str = "train"):
 
 @pytest.mark.parametrize(("group", "name"), FILES)
 def test_a_config_gives_every_argument_its_default(group, name):
-    command = "grow" if group == "growth" else "train"
+    command = COMMANDS.get(group, "train")
     added = "+" if group == "cost" else ""  # which training has none of
     config = composed(f"{added}{group}={name}", command=command)[group]
     target = get_object(config._target_)
@@ -43,6 +44,7 @@ def test_a_config_gives_every_argument_its_default(group, name):
         assert set(given) <= set(parameters)
         return
     left_to_the_caller = {"space", "input_shape", "num_classes", "start", "example"}
+    left_to_the_caller |= {"num_ranks", "num_bytes"}
     assert set(given) == set(parameters) - left_to_the_caller
     for key, value in given.items():
         default = parameters[key].default

@@ -21,6 +21,7 @@ LAYERS = [  # each may import those after it
     {"distributed"},
     {"masks"},
     {"generators", "sampling", "objectives", "schedules", "conditions", "cost", "data", "spaces"},
+    {"planning"},
     {"mixing", "events", "predictors", "decoding"},
     {"subnet"},
     {"slicing"},

@@ -24,7 +24,7 @@ from hypernas.runs.trust import check_trusted
 
 _RUNS = ("train", "grow", "search")  # have a folder, and go on with it by resume=
 _SWEPT = ("train", "grow")  # of which a sweep goes on, job by job
-_SET_UP = ("train", "grow", "check", "study")  # the parts of a run by the user's own settings
+_SET_UP = ("train", "grow", "check", "plan", "study")  # the parts of a run by the user's own settings
 _OF_RANKS = ("train", "search")  # may be started by torchrun
 _SWEEP = {"--multirun", "-m"}
 _LONGEST = 120  # characters of a folder's name, of which systems of files allow 255 bytes

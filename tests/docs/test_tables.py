@@ -27,6 +27,13 @@ def test_the_table_of_what_ranks_send_is_worked_out_again():
     assert text.split(scale.BEGIN)[1].split(scale.END)[0].strip() == scale.table()
 
 
+def test_the_table_of_what_collectives_load_is_worked_out_again():
+    planning = script("planning")
+    page = PAGES["docs/planning.md"].read_text()
+    for line in planning.table(planning.of_ranks(64)).splitlines():
+        assert line in page.split(planning.BEGIN)[1].split(planning.END)[0]
+
+
 def test_every_generator_whose_costs_were_measured_is_still_configured():
     costs, rows = study("generators")
     measured = {row["generator"] for row in rows}
