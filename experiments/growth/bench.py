@@ -14,7 +14,7 @@ from hypernas import training
 from hypernas.data import Batches, Data, in_order
 from hypernas.evaluation import step_flops
 from hypernas.generators import Generator
-from hypernas.growth import Growth, Scratch
+from hypernas.growth import Growth, Scratch, Stages
 from hypernas.objectives import CrossEntropy, assess
 from hypernas.sampling import Fixed
 from hypernas.training import Callback, Diverged, Event, Strategy, Training, TrainingRun, Validated
@@ -78,7 +78,8 @@ class Bench:
     def __init__(self, name: str, *, steps: int | None, folder: Path) -> None:
         task = TASKS[name]
         self.name, self.folder = name, folder
-        self.task = replace(task, steps=steps or task.steps)
+        staged = task.stage_steps and min(task.stage_steps, steps or task.stage_steps)
+        self.task = replace(task, steps=steps or task.steps, stage_steps=staged)
         self.data = data_of(name) if steps is None else cut(data_of(name), 50)
         self.space = task.space(self.data)
         self.objective = CrossEntropy(label_smoothing=task.smoothing)
@@ -128,6 +129,20 @@ class Bench:
 
     def member(self, method: Growth, m: int, *, lr: float, seed: int) -> Generator:
         return method.member(self.space, self.task.small, seed=10 * seed + m)
+
+    def stages(
+        self, method: Growth, generators: list[Generator], *, lr: float, seed: int
+    ) -> tuple[list[Generator], float]:
+        """Trained stages of a method, none for most, and their FLOPs."""
+        if not isinstance(method, Stages):
+            return [], 0.0
+        steps, found, spent = self.task.stage_steps or 0, [], 0.0
+        for i in range(method.num_stages(self.space, self.task.small, to=self.task.large)):
+            stage = method.stage(i, generators, self.space, to=self.task.large, seed=seed)
+            self.train(stage, lr=lr, seed=10 * seed + i, steps=steps)
+            spent += self.a_step(stage) * steps
+            found.append(stage.eval())
+        return found, spent
 
     def grown_steps(self, arm: str, grown: Generator, spent: float) -> int:
         share = 1.0 if arm == "scratch" else SHARE

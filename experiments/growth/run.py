@@ -2,6 +2,7 @@
 
     python experiments/growth/run.py              train what is missing; results.csv and tuning.csv
     python experiments/growth/run.py --workers 2  in two processes of one thread
+    python experiments/growth/run.py --tasks fashion_mnist_deep    only these; rows of others stay
     python experiments/growth/run.py --quick      a few steps of everything; writes to a temporary folder
 
 Tiny Shakespeare is found by HYPERNAS_TINY_SHAKESPEARE. What is done is kept in experiments/growth/work;
@@ -28,7 +29,7 @@ from tasks import TASKS, Task, families
 from hypernas.data import Batches, DataNotFound
 from hypernas.evaluation import write_csv
 from hypernas.generators import Generator
-from hypernas.growth import Growth, recalibrate
+from hypernas.growth import Growth, Stages, recalibrate
 from hypernas.storage.files import write_whole
 from hypernas.training import memory_of
 from hypernas.training.optimizer import Memory
@@ -64,12 +65,17 @@ def grown_of(
     bench: Bench,
     method: Growth,
     generators: list[Generator],
+    stages: list[Generator],
     memories: list[Memory],
     *,
     seed: int,
 ) -> tuple[Generator, Memory]:
     """A grown network, its norms calibrated, and what its optimizer is to know."""
-    grown = method.grow(generators, bench.space, to=bench.task.large, seed=seed)
+    target = {"to": bench.task.large, "seed": seed}
+    if isinstance(method, Stages):
+        grown = method.assemble(generators, stages, bench.space, **target)
+    else:
+        grown = method.grow(generators, bench.space, **target)
     if generators:
         batches = Batches(bench.data.train, batch_size=128).starting_at(0)
         recalibrate(grown, (x for x, _ in islice(batches, 8)))
@@ -94,10 +100,11 @@ def tune(bench: Bench, family: str) -> list[dict[str, Any]]:
     for arm, method in kind.arms.items():
         if arm == "scratch":
             continue  # as scratch_70
-        for lr in task.grown_lrs if kind.num_members else task.lrs:
-            grown, memory = grown_of(bench, method, generators, memories, seed=TUNING_SEED)
-            steps = bench.grown_steps(arm, grown, spent)
-            tried(arm, lr, bench.train(grown, lr=lr, seed=1, steps=steps, memory=memory))
+        stages, more = bench.stages(method, generators, lr=lr, seed=TUNING_SEED)
+        for rate in task.grown_lrs if kind.num_members else task.lrs:
+            grown, memory = grown_of(bench, method, generators, stages, memories, seed=TUNING_SEED)
+            steps = bench.grown_steps(arm, grown, spent + more)
+            tried(arm, rate, bench.train(grown, lr=rate, seed=1, steps=steps, memory=memory))
     return rows
 
 
@@ -115,11 +122,12 @@ def measure(bench: Bench, family: str, seed: int, lrs: Mapping[str, float]) -> l
     )
     rows = []
     for arm, method in kind.arms.items():
-        grown, memory = grown_of(bench, method, generators, memories, seed=seed)
-        points = Points(task, bench.data, a_step=bench.a_step(grown), spent=spent)
+        stages, more = bench.stages(method, generators, lr=lrs.get("member", 0.0), seed=seed)
+        grown, memory = grown_of(bench, method, generators, stages, memories, seed=seed)
+        points = Points(task, bench.data, a_step=bench.a_step(grown), spent=spent + more)
         if generators:
             points.measure(0, grown)
-        steps = bench.grown_steps(arm, grown, spent)
+        steps = bench.grown_steps(arm, grown, spent + more)
         bench.train(grown, lr=lrs[arm], seed=seed, steps=steps, points=points, memory=memory)
         head = {"task": bench.name, "arm": arm, "seed": seed}
         head |= {"measure": task.measure, "unit": task.unit}
@@ -127,7 +135,7 @@ def measure(bench: Bench, family: str, seed: int, lrs: Mapping[str, float]) -> l
             "lr": lrs[arm],
             "member_lr": lrs.get("member", ""),
             "stored": grown.describe().num_stored,
-            "share": round((spent + steps * points.a_step) / bench.full, 4),
+            "share": round((spent + more + steps * points.a_step) / bench.full, 4),
         }
         before = (row for row in shared if row["train_flops"] < spent)  # else it is that of growing
         every = [*before, *(row | {"phase": "grown"} for row in points.rows)]
@@ -167,32 +175,47 @@ def rates(task: Task, name: str, family: str, folder: Path) -> dict[str, float]:
 
 
 def study(
-    folder: Path, out: Path, *, steps: int | None, seeds: tuple[int, ...], workers: int
+    folder: Path,
+    out: Path,
+    *,
+    tasks: list[str],
+    steps: int | None,
+    seeds: tuple[int, ...],
+    workers: int,
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    chosen = {name: TASKS[name] for name in tasks}
     try:
-        for name in TASKS:
+        for name in chosen:
             data_of(name)
     except DataNotFound as error:
         raise SystemExit(str(error)) from None
     tunings: list[Job] = [
         (name, family, None)
-        for name, task in TASKS.items()
+        for name, task in chosen.items()
         for family, kind in families(task).items()
         if kind.tuned_as is None
     ]
     jobs: list[Job] = [
         (name, family, seed)
-        for seed, (name, task) in itertools.product(seeds, TASKS.items())
+        for seed, (name, task) in itertools.product(seeds, chosen.items())
         for family in families(task)
     ]
     do = partial(work, steps=steps, folder=folder)
     for title, some, file in (("tuning", tunings, "tuning"), ("training", jobs, "results")):
-        rows: list[dict[str, Any]] = []
+        rows = others(out / f"{file}.csv", tasks)
         for i, path in enumerate(done(do, some, workers), start=1):
             rows += json.loads(path.read_text())
             write_csv(out / f"{file}.csv", rows)
             print(f"{title} {i}/{len(some)}: {path.stem}", flush=True)
+
+
+def others(path: Path, tasks: list[str]) -> list[dict[str, Any]]:
+    """The rows of other tasks that a table has."""
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return [row for row in csv.DictReader(file) if row["task"] not in tasks]
 
 
 def done(do: Callable[[Job], Path], jobs: list[Job], workers: int) -> Iterator[Path]:
@@ -207,15 +230,30 @@ def done(do: Callable[[Job], Path], jobs: list[Job], workers: int) -> Iterator[P
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
     parser.add_argument("--quick", action="store_true", help="a few steps, in a temporary folder")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if not arguments.quick:
-        study(HERE / "work", HERE, steps=None, seeds=SEEDS, workers=arguments.workers)
+        study(
+            HERE / "work",
+            HERE,
+            tasks=arguments.tasks,
+            steps=None,
+            seeds=SEEDS,
+            workers=arguments.workers,
+        )
         return
     with tempfile.TemporaryDirectory() as place:
         out = Path(place)
-        study(out / "work", out, steps=4, seeds=(0,), workers=arguments.workers)
+        study(
+            out / "work",
+            out,
+            tasks=arguments.tasks,
+            steps=4,
+            seeds=(0,),
+            workers=arguments.workers,
+        )
         with (out / "results.csv").open() as file:
             rows = list(csv.DictReader(file))
         print(f"{len(rows)} rows of {len({(r['task'], r['arm']) for r in rows})} arms")

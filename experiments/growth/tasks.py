@@ -7,7 +7,7 @@ from typing import Any
 
 from hypernas import SearchSpace
 from hypernas.data import Data, fashion_mnist, tiny_shakespeare
-from hypernas.growth import Growth, Net2Net, RandomGrowth, Recombine, Scratch
+from hypernas.growth import Growth, Incubate, Net2Net, RandomGrowth, Recombine, Scratch
 from hypernas.spaces import conv2d, transformer_lm
 
 
@@ -22,6 +22,7 @@ class Task:
         divided: what is divided so that logits are averaged.
         measure: that is the score, in `unit`, of which a measure of 1 has `scale`.
         smoothing: of labels in training.
+        stage_steps: of each module that is incubated; None where the large network is no deeper.
     """
 
     data: Callable[[], Data]
@@ -37,24 +38,21 @@ class Task:
     unit: str
     scale: float
     smoothing: float
+    stage_steps: int | None = None
 
     def gain(self, score: float) -> float:
         """More of it is better."""
         return score if self.measure == "accuracy" else -score
 
 
-def blocks(*widths: int) -> dict[str, int]:
-    """An architecture of `conv2d` of one block a stage."""
-    return {
-        key: value
-        for s, width in enumerate(widths)
-        for key, value in (
-            (f"width_{s}", width),
-            (f"depth_{s}", 1),
-            (f"kernel_{s}_0", 3),
-            (f"expansion_{s}_0", 1),
-        )
-    }
+def blocks(*widths: int, depth: int = 1) -> dict[str, int]:
+    """An architecture of `conv2d` of so many blocks a stage."""
+    found = {}
+    for s, width in enumerate(widths):
+        found |= {f"width_{s}": width, f"depth_{s}": depth}
+        for b in range(depth):
+            found |= {f"kernel_{s}_{b}": 3, f"expansion_{s}_{b}": 1}
+    return found
 
 
 def layers(depth: int, dim: int, heads: int) -> dict[str, int]:
@@ -112,6 +110,54 @@ TASKS = {
         scale=1.0,
         smoothing=0.0,
     ),
+    "fashion_mnist_deep": Task(
+        data=partial(fashion_mnist, num_train=10_000, num_validation=5000, num_test=10_000),
+        space=lambda data: conv2d(
+            input_shape=data.input_shape,
+            num_classes=data.num_classes,
+            widths=((8,), (16,)),
+            depths=(1, 4),
+            kernels=(3,),
+            expansions=(1,),
+            stem_stride=2,
+        ),
+        small=blocks(8, 16),
+        large=blocks(8, 16, depth=4),
+        steps=500,
+        batch_size=64,
+        lrs=(0.003, 0.01, 0.03),
+        grown_lrs=(0.001, 0.003, 0.01),
+        divided=True,
+        measure="accuracy",
+        unit="%",
+        scale=100.0,
+        smoothing=0.1,
+        stage_steps=125,
+    ),
+    "tiny_shakespeare_deep": Task(
+        data=partial(tiny_shakespeare, context=64, num_train=200_000),
+        space=lambda data: transformer_lm(
+            input_shape=data.input_shape,
+            num_classes=data.num_classes,
+            depths=(2, 6),
+            embed_dims=(48,),
+            heads=(3,),
+            head_dim=16,
+            ratios=(2,),
+        ),
+        small=layers(2, 48, 3),
+        large=layers(6, 48, 3),
+        steps=200,
+        batch_size=16,
+        lrs=(0.003, 0.006, 0.012),
+        grown_lrs=(0.0015, 0.003, 0.006),
+        divided=("norm.weight", "norm.bias"),
+        measure="cross_entropy",
+        unit="nats",
+        scale=1.0,
+        smoothing=0.0,
+        stage_steps=50,
+    ),
 }
 
 
@@ -132,6 +178,32 @@ class Family:
 
 
 def families(task: Task) -> dict[str, Family]:
+    return in_width(task) if task.stage_steps is None else in_depth(task)
+
+
+def in_depth(task: Task) -> dict[str, Family]:
+    """One small network, as wide as the large one; nothing is averaged."""
+    slow = partial(Recombine, num_templates=2, coefficient_lr_scale=0.1)
+    recombined = Incubate(layers="recombined", coefficients="zero", coefficient_lr_scale=0.1)
+    return {
+        "scratch": Family(Scratch(), 0, {"scratch_70": Scratch(), "scratch": Scratch()}),
+        "ordinary": Family(
+            Net2Net(),
+            1,
+            {"net2net": Net2Net(), "random_blocks": RandomGrowth(), "incubate": Incubate()},
+        ),
+        "templates_2_slow": Family(
+            slow(),
+            1,
+            {
+                **{f"{rule}_slow": slow(coefficients=rule) for rule in ("orthogonal", "zero")},
+                "incubate_recombined": recombined,
+            },
+        ),
+    }
+
+
+def in_width(task: Task) -> dict[str, Family]:
     mean = task.divided if isinstance(task.divided, bool) else list(task.divided)
     recombine = partial(Recombine, average=mean, coefficient_lr_scale=1.0)
     extra = () if isinstance(task.divided, bool) else list(task.divided)

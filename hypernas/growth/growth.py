@@ -6,6 +6,7 @@ from typing import Any
 
 from hypernas.border import checked
 from hypernas.generators import Generator, Mixture, shared
+from hypernas.growth.stages import Stages
 from hypernas.growth.subspace import subspace
 from hypernas.space import SearchSpace
 from hypernas.training.optimizer import Memory
@@ -89,19 +90,45 @@ def untrained(
         growth: the method.
         members: the small architectures.
         to: the large one.
-        phase: of which member, from 0; the number of members for the grown network.
+        phase: of which member, from 0; then of which stage, if the method has any; then of the grown
+            network.
         seed: as in the run.
 
     Raises:
         ValueError: if there is no such phase.
     """
-    if not 0 <= phase <= len(members):
+    num, stages = len(members), num_stages(space, growth=growth, members=members, to=to)
+    if not 0 <= phase <= num + stages:
         raise ValueError(
-            f"phase must be that of a member, 0 to {len(members) - 1}, or {len(members)} of the grown network, got {phase}."
+            f"phase must be that of a member or a stage, 0 to {num + stages - 1}, or {num + stages} of the "
+            f"grown network, got {phase}."
         )
-    if phase < len(members):
+    if phase < num:
         return growth.member(space, members[phase], seed=seed + phase)
     own = [growth.member(space, a, seed=seed + m) for m, a in enumerate(members)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about values that a checkpoint is to replace
+        if isinstance(growth, Stages) and phase < num + stages:
+            return growth.stage(phase - num, own, space, to=to, seed=seed)
         return growth.grow(own, space, to=to, seed=seed)
+
+
+def num_stages(
+    space: SearchSpace,
+    *,
+    growth: Growth,
+    members: Sequence[Mapping[str, Any] | str],
+    to: Mapping[str, Any] | str,
+) -> int:
+    """Number of stages between the members and the large network: 0 for most methods.
+
+    Raises:
+        ValueError: if the method has stages, and no member to begin with.
+    """
+    if not isinstance(growth, Stages):
+        return 0
+    if not members:
+        raise ValueError(
+            f"{type(growth).__name__} needs one member, got none: give its architecture in members."
+        )
+    return growth.num_stages(space, members[0], to=to)

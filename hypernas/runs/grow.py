@@ -1,15 +1,21 @@
 """Growth by settings: members are trained, a large network grows of them, and is trained on."""
 
+import multiprocessing
 import os
 import warnings
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from hypernas.border import checked
 from hypernas.distributed.device import pick_device, use_threads
 from hypernas.evaluation.budget import step_flops
 from hypernas.generators import Generator
-from hypernas.growth import Growth, recalibrate
+from hypernas.growth import Growth, Stages, num_stages, recalibrate
 from hypernas.objectives import assess
 from hypernas.runs import phases
 from hypernas.runs.assembly import (
@@ -114,8 +120,13 @@ class _Growing:
         self.device = pick_device(settings.get("device", "auto"))
         members = list(settings["members"])[: self.method.max_members]
         self.num_members = len(members)
-        self.names = [*(f"member_{m}" for m in range(len(members))), "grown"]
-        self.settings = phase_settings(settings, members)
+        self.num_stages = num_stages(
+            self.space, growth=self.method, members=members, to=settings["to"]
+        )
+        numbered = {"member": self.num_members, "stage": self.num_stages}
+        self.names = [f"{kind}_{i}" for kind, num in numbered.items() for i in range(num)]
+        self.names.append("grown")
+        self.settings = phase_settings(settings, members, self.num_stages)
         self.parts = [
             assemble(self._unless_begun(name, own), data=self.data)
             for name, own in zip(self.names, self.settings, strict=True)
@@ -138,28 +149,54 @@ class _Growing:
         """Go through the phases; those that are over take no time."""
         told = {phase.name: phase for phase in phases.read(self.folder)}
         spent = 0.0
-        for i, name in enumerate(self.names):
-            steps, a_step = self.trainings[i].steps, self._step_flops(i)
-            self.tell(
-                f"{name}: {steps} steps of {a_step:.3g} FLOPs\n{self.parts[i].generator.describe()}"
-            )
-            memory = self._memory() if name == "grown" and self.whole["keep_memory"] else None
-            spent += a_step * steps
-            begun = self._begun(name, self.settings[i])
-            before = told[name].before if begun else self._begin(i)
-            write_preparation(self.folder / name, self.data)
-            write_settings(self.folder / name, self.settings[i])
-            told[name] = Phase(name, steps, a_step, spent, before)
-            phases.write(self.folder, list(told.values()))
-            told[name].after = self._train(i, memory)
-            phases.write(self.folder, list(told.values()))
+        for group in self._groups():
+            memory = None
+            for i in group:
+                name, steps, a_step = self.names[i], self.trainings[i].steps, self._step_flops(i)
+                self.tell(
+                    f"{name}: {steps} steps of {a_step:.3g} FLOPs\n{self.parts[i].generator.describe()}"
+                )
+                if name == "grown" and self.whole["keep_memory"]:
+                    memory = self._memory()
+                spent += a_step * steps
+                begun = self._begun(name, self.settings[i])
+                before = told[name].before if begun else self._begin(i)
+                write_preparation(self.folder / name, self.data)
+                write_settings(self.folder / name, self.settings[i])
+                told[name] = Phase(name, steps, a_step, spent, before)
+                phases.write(self.folder, list(told.values()))
+            if len(group) > 1:
+                self._train_apart(group)
+            for i in group:
+                told[self.names[i]].after = self._train(i, memory)
+                phases.write(self.folder, list(told.values()))
         self.tell("\n".join(map(str, told.values())))
+
+    def _groups(self) -> list[list[int]]:
+        """The phases, together those that are trained at once: members, or stages, in several processes."""
+        every = list(range(len(self.names)))
+        if self.whole.get("workers", 1) == 1:
+            return [[i] for i in every]
+        ends = [0, self.num_members, self.num_members + self.num_stages, len(every)]
+        return [every[a:b] for a, b in pairwise(ends) if a < b]
+
+    def _train_apart(self, group: Sequence[int]) -> None:
+        """Train phases that have begun in processes of their own, up to the last checkpoint of each."""
+        train = partial(_train_one, self.whole, self.folder, self.fallback)
+        spawn = multiprocessing.get_context("spawn")  # a fork would share torch's threads
+        with ProcessPoolExecutor(self.whole["workers"], mp_context=spawn) as pool:
+            list(pool.map(train, group))
 
     def _begin(self, i: int) -> dict[str, float]:
         """Save a phase before its first step; returns the measures of its network then."""
         name, place, parts = self.names[i], self.folder / self.names[i], self.parts[i]
         if name == "grown" and self.num_members:
             self.parts[i] = parts = replace(parts, generator=self._grow())
+        elif i >= self.num_members and isinstance(self.method, Stages):
+            stage = self.method.stage(
+                i - self.num_members, self._trained()[0], self.space, **self._target
+            )
+            self.parts[i] = parts = replace(parts, generator=stage)
         network = parts.generator.export(parts.space.largest())
         batches = self.data.in_order("validation", device=self.device)
         measures = assess(network, batches, parts.objective)
@@ -174,17 +211,27 @@ class _Growing:
 
     def _grow(self) -> Generator:
         """The grown network, its norms calibrated; what there is to warn of is told."""
-        members = [parts.generator for parts in self.parts[:-1]]
+        members, stages = self._trained()
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
-            grown = self.method.grow(
-                members, self.space, to=self.whole["to"], seed=self.whole["seed"]
-            )
+            if isinstance(self.method, Stages):
+                grown = self.method.assemble(members, stages, self.space, **self._target)
+            else:
+                grown = self.method.grow(members, self.space, **self._target)
         for warning in told:
             self.tell(f"warning: {warning.message}")
         inputs = self.data.calibration(self.whole["calibration_batches"], device=self.device)
         recalibrate(grown, inputs)
         return grown
+
+    @property
+    def _target(self) -> dict[str, Any]:
+        return {"to": self.whole["to"], "seed": self.whole["seed"]}
+
+    def _trained(self) -> tuple[list[Generator], list[Generator]]:
+        """The generators of members, and of stages."""
+        every = [parts.generator for parts in self.parts[:-1]]
+        return every[: self.num_members], every[self.num_members :]
 
     def _memory(self) -> Memory:
         """The memory that optimizers kept of the members, by names of the grown generator."""
@@ -195,7 +242,7 @@ class _Growing:
                     self.parts[m].generator,
                     part(self.settings[m], "optimizer"),
                 )
-                for m, name in enumerate(self.names[:-1])
+                for m, name in enumerate(self.names[: self.num_members])
             ]
         )
 
@@ -221,3 +268,9 @@ class _Growing:
             batch_size=self.trainings[i].batch_size * self.trainings[i].accumulate,
             num=1,
         )
+
+
+def _train_one(settings: Settings, folder: Path, fallback: bool, i: int) -> None:
+    """Train a phase that has begun, in a process of its own."""
+    use_threads(settings.get("threads") or 1)
+    _Growing(settings, folder, fallback, silent)._train(i, None)

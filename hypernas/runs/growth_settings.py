@@ -30,9 +30,13 @@ def check(settings: Settings) -> None:
             f"members: expected a list of architectures such as '[smallest, smallest]', "
             f"got {settings['members']!r}"
         )
-    batches = settings["calibration_batches"]
-    if not is_whole(batches) or batches < 1:
-        wrong.append(f"calibration_batches: expected 1 or more, got {batches!r}")
+    counts = {"calibration_batches": settings["calibration_batches"]}
+    counts |= {"workers": settings.get("workers", 1)}
+    if settings.get("stage_steps") is not None:
+        counts["stage_steps"] = settings["stage_steps"]
+    for key, count in counts.items():
+        if not is_whole(count) or count < 1:
+            wrong.append(f"{key}: expected 1 or more, got {count!r}")
     starts = settings.get("starts")
     if starts is not None and (
         not isinstance(starts, list) or len(starts) > len(settings["members"])
@@ -42,13 +46,15 @@ def check(settings: Settings) -> None:
         raise ValueError("the growth cannot be set up:\n  " + "\n  ".join(wrong))
 
 
-def phase_settings(settings: Settings, members: Sequence[Any]) -> list[dict[str, Any]]:
-    """Settings as of `hypernas train` for each phase: those of the members, and the last."""
-    return [_of_phase(settings, members, phase) for phase in range(len(members) + 1)]
+def phase_settings(
+    settings: Settings, members: Sequence[Any], stages: int = 0
+) -> list[dict[str, Any]]:
+    """Settings as of `hypernas train` for each phase: those of members, of stages, and the last."""
+    kinds = ["member"] * len(members) + ["stage"] * stages + ["grown"]
+    return [_of_phase(settings, members, *pair) for pair in enumerate(kinds)]
 
 
-def _of_phase(settings: Settings, members: Sequence[Any], phase: int) -> dict[str, Any]:
-    kind = "member_" if phase < len(members) else ""
+def _of_phase(settings: Settings, members: Sequence[Any], phase: int, kind: str) -> dict[str, Any]:
     generator = {
         "_target_": "hypernas.growth.untrained",
         "_partial_": True,
@@ -61,6 +67,10 @@ def _of_phase(settings: Settings, members: Sequence[Any], phase: int) -> dict[st
     }
     kept = ("data", "space", "objective", "callbacks")
     starts = dict(enumerate(settings.get("starts") or ()))
+    named = "" if kind == "grown" else "member_"
+    own = {key: settings[f"{named}{key}"] for key in ("training", "optimizer", "schedule")}
+    if kind == "stage" and settings.get("stage_steps") is not None:
+        own["training"] = {**own["training"], "steps": settings["stage_steps"]}
     return {
         **{key: settings[key] for key in kept},
         "device": settings.get("device", "auto"),
@@ -68,7 +78,7 @@ def _of_phase(settings: Settings, members: Sequence[Any], phase: int) -> dict[st
         "generator": generator,
         **({"start": starts[phase]} if phase in starts else {}),
         "sampling": {"_target_": "hypernas.sampling.Fixed"},
-        **{key: settings[f"{kind}{key}"] for key in ("training", "optimizer", "schedule")},
+        **own,
         "seed": settings["seed"] + phase,
     }
 

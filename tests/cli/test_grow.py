@@ -147,6 +147,33 @@ def test_every_method_grows(run, growth, members):
     assert parts.space.largest() == {"depth": 2, "width_0": 16, "width_1": 16}
 
 
+class Here:
+    """A pool whose processes are this one."""
+
+    def __init__(self, workers, mp_context):
+        assert workers == 2
+        self.map = map
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+
+def test_modules_that_are_incubated_at_once_are_those_of_one_process(run, monkeypatch):
+    more = ["space=mlp", "space.widths=[8]", "space.depths=[2,3]", "growth=incubate"]
+    more += ["members=[{depth: 2, width_0: 8, width_1: 8}]", "stage_steps=2", *FAST[5:]]
+    monkeypatch.setattr("hypernas.runs.grow.ProcessPoolExecutor", Here)
+    for workers in (1, 2):
+        status, _, error = run("grow", *more, f"workers={workers}", f"hydra.run.dir=by_{workers}")
+        assert status == 0, error
+    names = [p["name"] for p in read_sealed(Path("by_2", "phases.json"))["phases"]]
+    assert names == ["member_0", "stage_0", "stage_1", "grown"]
+    assert load("by_2/stage_1").step == 2
+    assert_close(state("by_1/grown", 4), state("by_2/grown", 4), rtol=0, atol=0)
+
+
 def test_too_few_templates_are_warned_of_on_the_terminal(run):
     assert "cannot be orthogonal" not in run("grow", *FAST, "hydra.run.dir=enough")[2]
     _, _, error = run("grow", *FAST, "growth.num_templates=1", "hydra.run.dir=few")
@@ -167,7 +194,7 @@ def test_help_and_the_configuration_can_be_looked_at(run):
     status, out, _ = run("grow", "--help")
     assert status == 0
     assert "hypernas grow resume=runs/..." in out
-    assert "one of net2net, random, recombine, scratch," in out
+    assert "one of incubate, net2net, random, recombine," in out
     assert not [line for line in out.splitlines() if line.startswith(("generator:", "sampling:"))]
     assert "num_templates: 2" in run("grow", "--cfg", "job")[1]
 
