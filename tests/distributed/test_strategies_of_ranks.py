@@ -6,15 +6,11 @@ import torch
 from torch.testing import assert_close
 from training_on_ranks import ADAMW, blobs, made
 
-from hypernas import generators
 from hypernas.conditions import BatchStatistics
-from hypernas.data import Data, split_tensors
 from hypernas.distributed import ProcessGroup, share
 from hypernas.events import Observer, Stepped
-from hypernas.objectives import CrossEntropy, FrozenLargest, InPlaceDistillation
-from hypernas.sampling import Attentive, Progressive, Sampler, Sandwich, Shift, Weighted
-from hypernas.spaces import conv2d
-from hypernas.spaces.changes import elastic_resolution, identity_start
+from hypernas.objectives import CrossEntropy, FrozenLargest
+from hypernas.sampling import Progressive, Sampler, Weighted
 from hypernas.subnet.rows import num_rows
 from hypernas.training import Strategy, Task, Training
 from hypernas.training.callbacks import Average, Validation
@@ -77,48 +73,6 @@ def assert_as_one_process(pair, trained):
         assert_close(found, expected, rtol=1e-6, atol=1e-9)
 
 
-def contested(ranks):
-    generator = made("hypernas").double()
-    Training(steps=3, batch_size=16).run(
-        generator,
-        Task(blobs(torch.float64), CrossEntropy()),
-        Strategy(sampler=Attentive(num_random=1), optimizer=ADAMW),
-        device="cpu",
-        ranks=ranks,
-    )
-    return dict(generator.named_parameters())
-
-
-def test_ranks_decide_alike_after_a_look_at_candidates(pair):
-    assert_as_one_process(pair, contested)
-
-
-def big(ranks):
-    """Sandwiches of residual blocks that start as the identity, of two resolutions."""
-    small = conv2d(input_shape=(1, 2, 2), num_classes=3, widths=[[4, 6]], norm="layer")
-    small = elastic_resolution(identity_start(small), scales=[0.5, 1])
-    generator = generators.shared(small).double()
-    data = blobs(torch.float64)
-    images = split_tensors(
-        data.train.tensors[0].repeat(1, 2).view(-1, 1, 2, 2),
-        data.train.tensors[1],
-        (96, 32, 32),
-        seed=0,
-    )
-    Training(steps=3, batch_size=16, combine="sum").run(
-        generator,
-        Task(Data("images", *images, input_shape=(1, 2, 2), num_classes=3), InPlaceDistillation()),
-        Strategy(sampler=Sandwich(), optimizer=ADAMW),
-        device="cpu",
-        ranks=ranks,
-    )
-    return dict(generator.named_parameters())
-
-
-def test_two_ranks_take_the_steps_of_one_process_on_a_changed_space(pair):
-    assert_as_one_process(pair, big)
-
-
 def once_for_all(ranks, shard_banks=False):
     """Steps of the largest, then of two at once that it teaches as it was."""
     generator = made("shared").double()
@@ -137,22 +91,6 @@ def test_ranks_keep_the_same_teacher_and_refuse_to_where_none_holds_all(pair):
     assert_as_one_process(pair, once_for_all)
     for error in pair(once_for_all, True):
         assert "FrozenLargest looks at all of the generator" in str(error)
-
-
-def shifted(ranks):
-    generator = made("shared").double()
-    Training(steps=6, batch_size=16).run(
-        generator,
-        Task(blobs(torch.float64), CrossEntropy()),
-        Strategy(sampler=Shift(bins=3, every=2), optimizer=ADAMW),
-        device="cpu",
-        ranks=ranks,
-    )
-    return dict(generator.named_parameters())
-
-
-def test_ranks_shift_alike(pair):
-    assert_as_one_process(pair, shifted)
 
 
 class Named(NamedTuple):
