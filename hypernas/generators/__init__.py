@@ -11,6 +11,7 @@ from hypernas.generators.methods.by_name import ByName, by_name
 from hypernas.generators.methods.cafenet import cafenet, choose_channels, has_free_channels
 from hypernas.generators.methods.few_shot import FewShot, few_shot
 from hypernas.generators.methods.hypernas import hypernas
+from hypernas.generators.methods.layer_groups import layer_groups
 from hypernas.generators.methods.mip_hypernetwork import mip_hypernetwork
 from hypernas.generators.methods.mos import mos, mos_layer, mos_neuron
 from hypernas.generators.methods.ofa import ofa
@@ -61,6 +62,7 @@ __all__ = [
     "hmlp",
     "hypernas",
     "late_buffers",
+    "layer_groups",
     "mip_hypernetwork",
     "mos",
     "mos_layer",

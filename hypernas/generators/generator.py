@@ -86,7 +86,7 @@ class Generator(nn.Module, ABC):
         *,
         supernet: Supernet | None = None,
         condition_dim: int = 0,
-        num_remembered: int = 128,
+        num_remembered: int = 256,
     ) -> None:
         super().__init__()
         self.space = space

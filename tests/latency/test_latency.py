@@ -2,10 +2,12 @@
 
 import contextlib
 import sys
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from hypernas import SearchSpace
 from hypernas.cost import Parameters
@@ -22,9 +24,12 @@ from hypernas.latency import (
 )
 from hypernas.latency import latency as of_latency
 from hypernas.predictors import Pairwise, Ridge
+from hypernas.spaces import conv2d
+from hypernas.spaces.changes import elastic_resolution
 from hypernas.subnet.arguments import Arguments
 
 SHORT = Rounds(warmup=0, least=1, most=1, repeats=1)
+TICKING = {"backend": Torch(), "rounds": SHORT, "tolerated": 1e9}  # whatever else the machine does
 
 
 class Idle:
@@ -244,3 +249,20 @@ def test_a_small_space_is_measured_whole():
     cost = Predicted(SPACE, EXAMPLE, cost=Parameters, predictor=lambda s: Ridge(s, degree=1))
     cost.predictor.least = 3
     assert cost(EVERY) == pytest.approx(Parameters(SPACE)(EVERY), rel=0.1)
+
+
+def test_a_subnet_of_elastic_resolution_takes_as_long_as_on_inputs_of_its_size(monkeypatch):
+    """By a clock that ticks with every multiplication, as the time of a small module is not only that."""
+    plain = conv2d(input_shape=(1, 8, 8), num_classes=3, widths=[[4, 6]], depths=[1])
+    images, values = torch.randn(2, 1, 8, 8), dict(plain.largest())
+    found = []
+    with FlopCounterMode(display=False) as counter:
+        ticking = partial(of_latency.measure, clock=counter.get_total_flops)
+        monkeypatch.setattr(of_latency, "measure", ticking)
+        elastic = Latency(elastic_resolution(plain, scales=[0.5, 0.75, 1]), images, **TICKING)
+        for scale, size in ((0.5, 4), (0.75, 6), (1, 8)):
+            resized = nn.functional.interpolate(images, (size, size), mode="bilinear")
+            own = elastic([{"resolution": scale, **values}])
+            assert own == Latency(plain, resized, **TICKING)([plain.largest()])
+            found += own
+    assert found == sorted(set(found))

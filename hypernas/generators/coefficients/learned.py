@@ -40,6 +40,35 @@ class Free(CoefficientSource):
         return "learned coefficients" if self.learned else "fixed coefficients"
 
 
+class Soft(CoefficientSource):
+    """One vector of logits for each parameter, the same for every architecture: its coefficients are their softmax.
+
+    Args:
+        initial: parameter name -> logits at the start, shape (K,).
+        factors: parameter name -> what the softmax is multiplied by.
+    """
+
+    def __init__(self, initial: Mapping[str, Tensor], *, factors: Mapping[str, float]) -> None:
+        super().__init__()
+        self.names, self.factors = list(initial), dict(factors)
+        self.vectors = nn.ParameterDict(
+            {key(name): nn.Parameter(vector.clone()) for name, vector in initial.items()}
+        )
+
+    def logits(self, name: str) -> Tensor:  # shape: (K,)
+        return self.vectors[key(name)]
+
+    def forward(self, features: Tensor) -> list[dict[str, Coefficients]]:
+        own = {
+            name: Coefficients(experts=self.logits(name).softmax(0) * self.factors[name])
+            for name in self.names
+        }
+        return [own for _ in features]
+
+    def words(self, name: str) -> str:
+        return "learned softmax" if name in self.names else ""
+
+
 def orthogonal(
     sharing: Sequence[Sequence[str]],
     *,
