@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from hypernas import spaces
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "space"
-SHAPES = {"conv1d": (1, 16), "seq2seq": (12,), "transformer_lm": (12,)}
+SHAPES = {"conv1d": (1, 16), "ensem1d": (4, 16), "seq2seq": (12,), "transformer_lm": (12,)}
 NAMES = sorted({path.stem for path in CONFIGS.glob("*.yaml")} - {"own"})
 
 
