@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from hypernas import generators
     from hypernas.planning.plan import plan
     from hypernas.reports.report import report
+    from hypernas.runs.continual import learn
     from hypernas.runs.evaluate import evaluate
     from hypernas.runs.export import export, export_translator
     from hypernas.runs.finetune import finetune
@@ -36,6 +37,7 @@ __all__ = [
     "finetune",
     "generators",
     "grow",
+    "learn",
     "load",
     "plan",
     "replay",
@@ -57,6 +59,7 @@ _LAZY = {  # name -> "module:name", or the module that it is, imported when it i
     "finetune": "hypernas.runs.finetune:finetune",
     "generators": "hypernas.generators",
     "grow": "hypernas.runs.grow:grow",
+    "learn": "hypernas.runs.continual:learn",
     "load": "hypernas.runs.load:load",
     "plan": "hypernas.planning.plan:plan",
     "replay": "hypernas.runs.replay:replay",

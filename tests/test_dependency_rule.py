@@ -16,7 +16,7 @@ LAYERS = [  # each may import those after it
     {"search"},
     {"evaluation"},
     {"latency"},
-    {"exports", "growth"},
+    {"exports", "growth", "continual"},
     {"training"},
     {"distributed"},
     {"masks"},

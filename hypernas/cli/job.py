@@ -22,9 +22,9 @@ from hypernas.runs.overrides import called, stored_overrides
 from hypernas.runs.phases import growth_around
 from hypernas.runs.trust import check_trusted
 
-_RUNS = ("train", "grow", "search")  # have a folder, and go on with it by resume=
-_SWEPT = ("train", "grow")  # of which a sweep goes on, job by job
-_SET_UP = ("train", "grow", "check", "plan", "study")  # the parts of a run by the user's own settings
+_RUNS = ("train", "grow", "search", "continual")  # have a folder, and go on with it by resume=
+_SWEPT = ("train", "grow", "continual")  # of which a sweep goes on, job by job
+_PARTS = ("train", "grow", "check", "plan", "study", "continual")  # by the user's own settings
 _OF_RANKS = ("train", "search")  # may be started by torchrun
 _SWEEP = {"--multirun", "-m"}
 _LONGEST = 120  # characters of a folder's name, of which systems of files allow 255 bytes
@@ -106,7 +106,7 @@ def _resumed(command: str, arguments: Sequence[str]) -> list[str]:
 def _imports_own(command: str, arguments: Sequence[str]) -> bool:
     """True if settings of a command may import modules of the user: his own, or those he trusts."""
     given = [argument.partition("=")[0] for argument in arguments]
-    return "trust" in given or (command in _SET_UP and "resume" not in given)
+    return "trust" in given or (command in _PARTS and "resume" not in given)
 
 
 def _ranked(arguments: Sequence[str]) -> Sequence[str]:

@@ -27,6 +27,7 @@ _COMMANDS = {  # name -> "module:function", imported when it is run; and what it
     ),
     "grow": ("hypernas.cli.grow:grow_command", "grow a large network from trained small ones"),
     "plan": ("hypernas.cli.plan:plan_command", "tell the load of links when ranks train together"),
+    "continual": ("hypernas.cli.continual:continual_command", "learn one task after another"),
     "replay": ("hypernas.cli.replay:replay_command", "show where a step went wrong"),
     "study": ("hypernas.cli.study:study_command", "compare generators at equal compute"),
     "report": ("hypernas.cli.report:report", "make tables, figures and a page of studies and runs"),

@@ -3,10 +3,10 @@
 from hypernas.masks.exclusive import training_only
 from hypernas.masks.inference import infer_task
 from hypernas.masks.masked import Masked, make_signed
-from hypernas.masks.norms import TaskNorms
 from hypernas.masks.ownership import Ownership
 from hypernas.masks.packing import Packed
 from hypernas.masks.supermask import Supermask
+from hypernas.masks.task_tensors import TaskTensors
 from hypernas.masks.top import num_kept, top
 from hypernas.masks.transfer import neighbour_accuracy, transferred
 
@@ -15,7 +15,7 @@ __all__ = [
     "Ownership",
     "Packed",
     "Supermask",
-    "TaskNorms",
+    "TaskTensors",
     "infer_task",
     "make_signed",
     "neighbour_accuracy",

@@ -68,6 +68,7 @@ class Masked(Generator):
             seed=seed,
         )
         self._held: Mapping[str, Tensor] | None = None
+        self.to(generator.device)
 
     @property
     def generator(self) -> Generator:

@@ -24,7 +24,7 @@ class Ownership:
 
     def free(self, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """E_t = M_t and not (M_0 or ... or M_t-1): the entries that a task may train alone."""
-        return {name: mask.bool() & ~self.owned[name] for name, mask in masks.items()}
+        return {name: mask.bool().cpu() & ~self.owned[name] for name, mask in masks.items()}
 
     def take(self, masks: Mapping[str, Tensor]) -> None:
         """Give what masks have to their task, for good."""

@@ -1,6 +1,7 @@
 """Masks in memory and on disk: a bit an entry, or a code of the gaps between those that are kept."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -32,6 +33,7 @@ class Packed:
         flat = np.unpackbits(np.frombuffer(self.bits, np.uint8), count=self._num)
         return torch.from_numpy(flat).bool().view(self.shape)
 
+    @cached_property
     def code(self) -> bytes:
         """The mask in about its entropy: gaps between the rarer entries, in a code of Rice.
 

@@ -2,13 +2,13 @@
 
 import importlib.util
 
-from hypernas.reports import csv_file, curve, plain, ratios
+from hypernas.reports import continual, csv_file, curve, plain, ratios
 from hypernas.reports.gap import section as gap
 from hypernas.reports.section import Section
 from hypernas.reports.study import Study
 
 OWN = "section.py"
-_KINDS = (gap, curve, ratios, plain)  # the first of which the results have all COLUMNS
+_KINDS = (gap, curve, continual, ratios, plain)  # the first of which the results have all COLUMNS
 
 
 def section_of(study: Study, *, trust: bool = False) -> Section:

@@ -14,13 +14,24 @@ Trusted = str | Sequence[str] | None  # dotted names: of modules, or of what is 
 _ROOMS = [  # of the parts of a run; the others write files, start processes and read settings
     f"hypernas.{room}"
     for room in (
-        *("conditions", "cost", "data", "generators", "growth", "latency", "objectives"),
+        *(
+            "conditions",
+            "continual",
+            "cost",
+            "data",
+            "generators",
+            "growth",
+            "latency",
+            "objectives",
+        ),
         *("predictors", "sampling", "schedules", "search", "spaces", "training"),
         "evaluation.translation_quality",  # an objective that decodes
     )
 ]
 _ROLES = {  # what a part is, or the function that makes it returns, by where that is defined
     "hypernas.conditions.condition.Condition",
+    "hypernas.continual.method.Method",
+    "hypernas.continual.tasks.Tasks",
     "hypernas.cost.cost.Cost",
     "hypernas.data.data.Data",
     "hypernas.generators.banks.bank.Bank",

@@ -34,6 +34,13 @@ TO_GROW = [
     *("device=cpu", "calibration_batches=1", "hydra.run.dir=growth", "~callbacks.tensorboard"),
     *("callbacks.validation.num_subnets=1", "callbacks.validation.calibration_batches=1"),
 ]
+TO_LEARN = [
+    "tasks.num=1",
+    "course.steps=1",
+    "space.widths=[8]",
+    "device=cpu",
+    "hydra.run.dir=stream",
+]
 COMMANDS = {  # command -> arguments with which it opens what strangers gave; None if it opens nothing
     "train": ["resume=first", "training.steps=3"],
     "check": None,  # a space of the command line alone
@@ -44,6 +51,7 @@ COMMANDS = {  # command -> arguments with which it opens what strangers gave; No
     "translate": ["run=first", "text=a"],
     "grow": ["resume=growth", "training.steps=3"],
     "plan": None,  # parts of the command line alone
+    "continual": ["resume=stream"],
     "replay": ["run=first"],
     "study": ["--config-dir", "conf", "study=theirs", *TINY[1:]],
     "report": ["first"],
@@ -53,6 +61,7 @@ FUNCTIONS = {  # public name -> a call of it on a folder; None if it takes none,
     "evaluate": lambda: list(hypernas.evaluate("first")),
     "export": lambda: hypernas.export("first", "smallest", "net.safetensors"),
     "export_translator": lambda: hypernas.export_translator("first", "smallest", "net"),
+    "learn": None,
     "find": lambda: hypernas.find("first", objectives=["loss"]),
     "finetune": lambda: hypernas.finetune("first", "smallest"),
     "replay": lambda: hypernas.replay("first"),
@@ -80,13 +89,21 @@ def theirs(run, tmp_path, monkeypatch):
     """A run and a growth whose files name a stranger's function, whose module could be imported."""
     assert run("train", *FAST, "hydra.run.dir=first")[0] == 0
     assert run("grow", *TO_GROW)[0] == 0
+    assert run("continual", *TO_LEARN)[0] == 0
     (tmp_path / "stranger.py").write_text(STRANGER)
     monkeypatch.syspath_prepend(tmp_path)
     study = yaml.safe_load((configs() / "study" / "gap_conv1d.yaml").read_text())
     study["settings"] = ["data=own", "data._target_=stranger.data", "space=mlp"]
     (tmp_path / "conf" / "study").mkdir(parents=True)
     (tmp_path / "conf" / "study" / "theirs.yaml").write_text(yaml.safe_dump(study))
-    for folder in ("first", "growth", "growth/member_0", "growth/member_1", "growth/grown"):
+    for folder in (
+        "first",
+        "stream",
+        "growth",
+        "growth/member_0",
+        "growth/member_1",
+        "growth/grown",
+    ):
         corrupt(folder)
     yield tmp_path
     sys.modules.pop("stranger", None)

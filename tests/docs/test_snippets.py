@@ -26,6 +26,7 @@ FAST = {  # so that a command takes a second: appended settings win
     "grow": ["training.steps=2", "member_training.steps=2", "device=cpu", "calibration_batches=1"],
     "evaluate": ["subnets=2", "calibration_batches=1"],
     "finetune": ["course.steps=2", "course.seeds=[0]", "device=cpu"],
+    "continual": ["course.steps=2", "device=cpu"],
     "search": ["evaluations=3", "calibration_batches=1", "device=cpu"],
 }
 ELSEWHERE = ("torchrun", "pip", "make", "python")  # what shell blocks may hold beside hypernas
@@ -128,7 +129,7 @@ def test_an_example_script_runs_and_is_shown_on_a_page(script, monkeypatch, tmp_
 def test_every_choice_that_the_table_of_groups_names_has_a_configuration():
     text = PAGES["docs/commands.md"].read_text()
     rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", text, flags=re.MULTILINE)
-    assert len(rows) == 16
+    assert len(rows) == 18
     for group, row in rows:
         there = {path.stem for path in (ROOT / "configs" / group).glob("*.yaml")}
         assert set(re.findall(r"`(\w+)`", row)) <= there, group

@@ -39,11 +39,12 @@ _OWN: dict[str, list[str]] = {
     "export": [f"run={_RUN}", "architecture=smallest", "out=net.safetensors"],
     "finetune": [f"run={_RUN}", "architecture=smallest", "course.steps=2", "course.seeds=[0]"],
     "search": [f"run={_RUN}", "objectives=[parameters]", "evaluations=3", "search=random"],
+    "continual": ["space.widths=[8]", "tasks.num=2", "course.steps=2"],
     "replay": [f"run={_RUN}"],
     "study": ["study=gap_conv1d", "scale=none"],
     "report": [_RUN],
 }  # fmt: skip
-_FOLDERS = ("train", "grow", "search")
+_FOLDERS = ("train", "grow", "search", "continual")
 
 
 class Told(NamedTuple):

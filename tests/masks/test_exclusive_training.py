@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from hypernas import generators
-from hypernas.masks import Masked, Ownership, Supermask, TaskNorms, training_only
+from hypernas.masks import Masked, Ownership, Supermask, TaskTensors, training_only
 from hypernas.spaces import mlp
 
 SPACE = mlp(input_shape=(6,), num_classes=3, depths=[2], widths=[16], norm="batch")
@@ -18,7 +18,10 @@ OPTIMIZERS = {
 def trained_tasks(make, optimizer, *, exclusive: bool, num: int = 4):
     """The outputs of each task at its end and after the last one, and the free share of each."""
     masked = Masked(make(SPACE), density=0.3)
-    norms, bank = TaskNorms(masked), masked.parameters_masked
+    norms, bank = (
+        TaskTensors(lambda: generators.running_statistics(masked)),
+        masked.parameters_masked,
+    )
     owner = Ownership(masked.supermask.shapes)
     moving = OPTIMIZERS[optimizer]([*bank.values()])  # one for all tasks, so that it remembers
     largest, probe = SPACE.largest(), torch.randn(9, 6, generator=torch.Generator().manual_seed(9))
