@@ -1,7 +1,10 @@
 """torch, as it is and compiled."""
 
 import contextlib
+import inspect
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +13,14 @@ from hypernas.latency.backend import LatencyError, Run, TranslatorBackend
 from hypernas.latency.greedy import write
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.structure import map_tensors
+
+# By default all subnets of a class count as recompilations of one, and run uncompiled after eight; older torch
+# cannot tell them apart, and is given no limit.
+_APART = {
+    name: True
+    for name in ("isolate_recompiles",)
+    if name in inspect.signature(torch.compile).parameters
+}
 
 
 class Torch(TranslatorBackend):
@@ -23,7 +34,8 @@ class Torch(TranslatorBackend):
     def __init__(self, *, device: str = "cpu", compiled: bool = False) -> None:
         self.device, self.compiled = torch.device(device), compiled
         self.name = f"torch{' compiled' if compiled else ''} on {device}"
-        self.version = torch.__version__
+        self._torch = f"{torch.__version__}{', each subnet as a graph' if compiled else ''}"
+        self.version = self._torch
 
     def check(self) -> None:
         try:
@@ -34,11 +46,11 @@ class Torch(TranslatorBackend):
                 f"({str(error).splitlines()[0]}). Take device=cpu, or measure where there is one."
             ) from error
         if self.device.type == "cuda":
-            self.version = f"{torch.__version__}, {torch.cuda.get_device_name(self.device)}"
+            self.version = f"{self._torch}, {torch.cuda.get_device_name(self.device)}"
 
     def prepare(self, module: nn.Module, arguments: Arguments, *, threads: int) -> Run:
         own = module.to(self.device)
-        call = torch.compile(own, dynamic=False) if self.compiled else own
+        call = torch.compile(own, dynamic=False, **_APART) if self.compiled else own
         given = map_tensors(lambda x: x.to(self.device), arguments)
         wait = self._wait
 
@@ -48,7 +60,8 @@ class Torch(TranslatorBackend):
             if wait is not None:
                 wait()
 
-        run()  # compiles
+        with _unlimited():
+            run()  # compiles
         return run
 
     def prepare_decoding(self, module: nn.Module, source: Tensor, *, num: int, threads: int) -> Run:
@@ -80,3 +93,14 @@ class Torch(TranslatorBackend):
             yield
         finally:
             torch.set_num_threads(before)
+
+
+def _unlimited() -> AbstractContextManager[None]:
+    """A context in which nothing that is to be compiled runs as it is, however much was before."""
+    import torch._dynamo.config
+
+    return torch._dynamo.config.patch(
+        recompile_limit=sys.maxsize,
+        accumulated_recompile_limit=sys.maxsize,
+        fail_on_recompile_limit_hit=True,
+    )

@@ -22,7 +22,7 @@ from hypernas.mixing.mix import (
 from hypernas.mixing.part import Part, Run, is_plain, part_of
 from hypernas.mixing.place import Place, Places, whole_bank, whole_coefficients
 from hypernas.slicing import Slice
-from hypernas.subnet.transforms import transformed
+from hypernas.subnet.transforms import traced
 
 _NOTHING = (None, None, None, None)  # places of coefficients of a slice
 
@@ -63,7 +63,7 @@ def mix_all(
         bank: parameter name -> stack of K tensors; each name is read once.
         subnets: for each, the coefficients of the parameters that have any, and all the slices.
     """
-    if transformed():
+    if traced():
         stacks = {name: bank(name) for _, slices in subnets for name in slices}
         return [
             {n: mix(stacks[n], own.get(n, PLAIN), where) for n, where in slices.items()}

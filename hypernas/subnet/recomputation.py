@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
 
+import torch
 from torch.utils import checkpoint
 
 Holding = Callable[[], AbstractContextManager[None]]  # -> a module holds the tensors of a run
@@ -25,6 +26,9 @@ def recomputing(held: Callable[[], Holding]) -> Iterator[None]:
     Args:
         held: remembers the tensors of the moment, for the backward pass.
     """
+    if torch.compiler.is_compiling():  # which keeps the tensors of what it recomputes
+        yield
+        return
     token = _RUNNING.set(held)
     try:
         yield

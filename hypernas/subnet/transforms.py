@@ -11,6 +11,11 @@ def transformed() -> bool:
     return torch._C._are_functorch_transforms_active()
 
 
+def traced() -> bool:
+    """True where plain operations are wanted: within a transformation, and while torch.compile follows the code."""
+    return transformed() or torch.compiler.is_compiling()
+
+
 @contextlib.contextmanager
 def untransformed() -> Iterator[None]:
     """Within, modules are built as if no transformation were under way.

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from hypernas.subnet.transforms import transformed
+from hypernas.subnet.transforms import traced
 
 # Legend: N architectures, S that stand for the whole space, M emitted numbers, of which m are of the last
 # layer, H hidden units.
@@ -39,9 +39,9 @@ def emit(
     """Numbers: bias + weight scale (trunk(encoded) - mean trunk(space)), among ones.
 
     Its first derivatives are written out, as autograd takes longer to walk through small operations than they do;
-    those of a higher order are autograd's, and all are where something looks into the trunk (hooks, torch.func).
+    those of a higher order are autograd's, and all are where something looks into the trunk (hooks, torch.func, torch.compile).
     """
-    if transformed() or any(map(_hooked, trunk.modules())):
+    if traced() or any(map(_hooked, trunk.modules())):
         return _last(shape, trunk(_read(encoded, space)), len(encoded), bias, weight)
     layers = [own for layer in list(trunk)[::2] for own in (layer.weight, layer.bias)]
     return _Emission.apply(shape, encoded, space, bias, weight, *layers)
