@@ -38,7 +38,7 @@ def answer(questions: Mapping[int, Question], packages: str = "torch") -> None:
         print(*row, flush=True)
 
 
-def words(error: Exception, most: int = 200) -> str:
+def words(error: BaseException, most: int = 200) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:most]}"
 
 

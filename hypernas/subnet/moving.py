@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from hypernas.slicing import layout_of
 from hypernas.slicing.layout import owners
@@ -45,7 +45,8 @@ def _moving(space: SearchSpace, architecture: Architecture) -> Shapes:
     weights |= {name: p.detach() for name, p in target.fixed.parameters.items()}
     target.train(True)
     for given in guesses(module) if space.inputs is None else [Arguments.of(space.inputs)]:
-        before = target.versions(norms)
+        before = {n: module.get_buffer(n).clone() for n in target.buffers if n not in norms}
+        versions = target.versions(norms)
         try:
             with undisturbed():
                 target.run(weights, copied(given))
@@ -53,8 +54,25 @@ def _moving(space: SearchSpace, architecture: Architecture) -> Shapes:
             raise
         except Exception:  # of the user's module, which does not take these
             continue
-        return {name: buffer.shape for name, buffer in target.changed(before).items()}
+        written = target.changed(versions)
+        _check_counted({n: b for n, b in before.items() if n not in written}, module)
+        return {name: before[name].shape for name in written}
     return {}
+
+
+def _check_counted(before: Mapping[str, Tensor], module: nn.Module) -> None:
+    """Refuse buffers that are other ones although no write was counted: training would not find them.
+
+    torch's fake quantization, of modules that are prepared for training in it, writes so.
+    """
+    now = {name: module.get_buffer(name) for name in before}
+    wrong = [n for n, b in before.items() if now[n].shape != b.shape or not torch.equal(now[n], b)]
+    if wrong:
+        raise UnkeptBuffer(
+            f"while it trains, the target writes to the buffers {wrong} by operations of which torch counts no "
+            f"writes (as fake quantization does), so that nothing would keep them. Write them by counted operations, "
+            f"such as copy_, or quantize what was exported."
+        )
 
 
 def strays(

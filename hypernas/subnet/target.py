@@ -183,6 +183,11 @@ class Target:
             for _, p in anatomy.parts
             for kept in (p._parameters, p._buffers)
         ]
+        self._shortened = [
+            first[id(owner.weight)]
+            for _, owner in anatomy.parts
+            if isinstance(owner, nn.Embedding | nn.EmbeddingBag) and owner.max_norm is not None
+        ]
         self._attributes: list[tuple[Any, Any]] = []
         for _, tensor, place in anatomy.kept:
             if place is not None and id(tensor) in first:
@@ -214,6 +219,8 @@ class Target:
         if unknown := [name for name in buffers or () if name not in self.buffers]:
             raise ValueError(f"the module has no buffers {unknown}; it has {list(self.buffers)}.")
         given = Arguments.called(inputs, keywords)
+        if self._shortened:  # in place, what may be a part of a bank
+            weights = {**weights, **{n: weights[n].clone() for n in self._shortened}}
         with self._holding(weights, buffers or {}):
             held = [owner._buffers[leaf] for owner, leaf, _ in self._registered]
             outputs = self.module(*given.positional, **given.keywords)

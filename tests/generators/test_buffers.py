@@ -186,3 +186,27 @@ def test_vectors_of_spectral_norm_are_cut_as_the_weights_are_or_refused():
     generator.call({"width": 6}, torch.randn(3, 2))
     large, small = (generator.statistics({"width": w}).tensors[vector] for w in (6, 4))
     assert_close(small, large[[0, 1, 2, 3, 6, 7, 8, 9]])
+
+
+class Quantized(nn.Module):
+    """Fake quantization by torch's fused operation, which does not count its writes."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, width)
+        self.register_buffer("on", torch.ones(1))
+        self.register_buffer("zero", torch.zeros(1, dtype=torch.int))
+        for name, value in (("low", torch.inf), ("high", -torch.inf), ("scale", 1.0)):
+            self.register_buffer(name, torch.full((1,), value))
+
+    def forward(self, x: Tensor) -> Tensor:
+        ranges = self.low, self.high, self.scale, self.zero
+        hidden = self.layer(x)
+        return torch.fused_moving_avg_obs_fake_quant(
+            hidden, self.on, self.on, *ranges, 0.1, 0, 255, -1
+        )
+
+
+def test_buffers_that_are_written_to_without_a_count_are_refused():
+    with pytest.raises(ValueError, match=r"'zero', 'low', 'high', 'scale'.* nothing would keep"):
+        generators.shared(space(Quantized))

@@ -44,4 +44,6 @@ def test_generation_and_call_are_one_graph_with_the_same_gradients():
     torch.compiler.reset()
     torch.compile(loss, fullgraph=True, backend="eager")().backward()
     for name, parameter in generator.named_parameters():
-        torch.testing.assert_close(parameter.grad, expected[name], msg=lambda m, n=name: f"{n}: {m}")
+        torch.testing.assert_close(
+            parameter.grad, expected[name], msg=lambda m, n=name: f"{n}: {m}"
+        )

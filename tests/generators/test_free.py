@@ -22,6 +22,16 @@ def test_coefficients_of_few_sharers_are_orthonormal(num, dim, rng):
     assert_close(rows @ rows.T, torch.eye(num), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("num", [2, 7])
+def test_coefficients_are_of_the_default_type(num, rng):
+    """Templates are too, and torch multiplies no two types."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert evenly_spread(num, 6, rng).dtype is torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 def test_every_parameter_gets_a_row_of_the_length_it_wants():
     filled = orthogonal(
         [["a", "b", "c"], ["d"]],

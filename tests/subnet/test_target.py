@@ -210,3 +210,18 @@ def test_a_weight_that_is_parametrized_while_it_is_used_stays_a_parameter():
         assert_close(outputs, x @ weights["layer.weight"].T + weights["layer.bias"])
     assert not list(module.named_buffers())
     assert {name for name, _ in module.named_parameters()} == weights.keys()
+
+
+def test_what_an_embedding_shortens_for_itself_leaves_the_weights_alone():
+    """torch's max_norm writes to the table that it reads, which is a part of a bank here; gradients are torch's."""
+    torch.manual_seed(0)
+    embedding, ids = nn.Embedding(5, 4, max_norm=0.5), torch.tensor([0, 3])
+    weight = embedding.weight.detach().clone()
+    own = weight.clone().requires_grad_()
+    found = call(embedding, {"weight": own}, ids)
+    found.square().sum().backward()
+    assert_close(own.detach(), weight, rtol=0, atol=0)
+    expected = embedding(ids)
+    expected.square().sum().backward()
+    assert_close(found, expected)
+    assert_close(own.grad, embedding.weight.grad)

@@ -107,9 +107,10 @@ def evenly_spread(
     normal = torch.randn(dim, min(num, dim), generator=rng, dtype=torch.double)
     rotation = torch.linalg.qr(normal).Q
     if num <= dim:
-        return rotation.T.float()
+        return rotation.T.to(torch.get_default_dtype())
     order = torch.randperm(num, generator=rng)
     angles = 2 * math.pi / num * order[:, None] * torch.arange(1, dim // 2 + 1)
     waves = [angles.double().cos(), angles.double().sin()]
     waves += [torch.full((num, 1), math.sqrt(0.5), dtype=torch.double)] * (dim % 2)
-    return (torch.cat(waves, 1) * math.sqrt(2 / dim) @ rotation).float()
+    rows = torch.cat(waves, 1) * math.sqrt(2 / dim) @ rotation
+    return rows.to(torch.get_default_dtype())
