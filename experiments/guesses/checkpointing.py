@@ -57,7 +57,7 @@ def read_again(state: Callable[..., dict[str, Tensor]]) -> str:
             checkpoint.load(there, checkpoint_id=str(Path(folder, "saved")))
             other.load_state_dict(there)
         except (Exception, CheckpointException) as error:  # the latter is none of the former
-            return words(error, 300)
+            return f"{type(error).__name__}: {words(error, 2000)[-90:]}"
     true: nn.Module = made(seed=0)
     pairs = zip(true.named_parameters(), other.parameters(), strict=True)
     wrong = [name for (name, p), q in pairs if not torch.equal(p, q)]
@@ -65,7 +65,7 @@ def read_again(state: Callable[..., dict[str, Tensor]]) -> str:
 
 
 def divided():
-    found = {name: read_again(state) for name, state in (("state_dict", whole_state), ("what each rank holds", own_state))}  # fmt: skip
+    found = {name: read_again(state) for name, state in (("what each rank holds", own_state), ("state_dict of each", whole_state))}  # fmt: skip
     told = "; ".join(f"{name}: {wrong or 'to the last bit'}" for name, wrong in found.items())
     return not any(found.values()), told
 

@@ -5,6 +5,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from hypernas.subnet.structure import map_tensors
 
 # By default all subnets of a class count as recompilations of one, and run uncompiled after eight; older torch
 # cannot tell them apart, and is given no limit.
-_APART = {
+_APART: dict[str, Any] = {
     name: True
     for name in ("isolate_recompiles",)
     if name in inspect.signature(torch.compile).parameters
