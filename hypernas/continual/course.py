@@ -81,7 +81,7 @@ def learn(
     optimizer: MakeOptimizer,
     sampler: Sampler | None = None,
     seed: int = 0,
-    begin: int = 0,
+    begin: int | None = None,
 ) -> Iterator[Learned]:
     """Learn the tasks of a stream, telling of each as it ends; before the first, of the network as it is.
 
@@ -91,13 +91,14 @@ def learn(
     Args:
         optimizer: groups of parameters, each with its learning rate's factor as `lr_scale`, are made groups of it.
         sampler: of the architectures of a step; None for the largest.
-        begin: tasks that were learned already.
+        begin: number of tasks that were learned already; None measures the network first.
 
     Raises:
         ValueError: if the objective has no such measure.
     """
     run = _Run(method, tasks, objective, course, optimizer, sampler or Fixed())
-    if begin == 0:
+    if begin is None:
+        begin = 0
         yield Learned(0, run.measured(range(tasks.num)), {}, 0.0)
     seen = [tasks.task(i) for i in range(begin)] if isinstance(method, Rehearsing) else []
     for task in range(begin, tasks.num):

@@ -200,7 +200,7 @@ def _course(stream: Stream, settings: Settings) -> Iterator[Learned]:
         optimizer=part(settings, "optimizer"),
         sampler=stream.sampler,
         seed=stream.seed,
-        begin=stream.learned if stream.scores else 0,
+        begin=stream.learned if stream.scores else None,
     )
 
 

@@ -37,16 +37,20 @@ def rows(path: str) -> list[dict[str, str]]:
 def test_a_stream_that_was_stopped_ends_as_one_that_was_not_and_is_reported(run, monkeypatch):
     assert run("continual", *TINY, "hydra.run.dir=whole")[0] == 0
 
+    stops = iter((0, 1))
+
     def stopping(*args, **settings):
+        stop = next(stops)
         for found in course(*args, **settings):
             yield found
-            if found.task == 1:
+            if found.task == stop:
                 raise KeyboardInterrupt
 
     monkeypatch.setattr(continual, "course_of", stopping)
     status, _, error = run("continual", *TINY, "hydra.run.dir=parts")
     assert status == 130
     assert "hypernas continual resume=parts" in error
+    assert run("continual", "resume=parts")[0] == 130
     assert len(rows("parts/tasks.csv")) == 1
     monkeypatch.undo()
     status, _, error = run("continual", *TINY, "hydra.run.dir=parts")

@@ -57,7 +57,7 @@ def outputs(method, task: int) -> torch.Tensor:
         return generator.eval().call(SPACE.largest(), INPUTS[:20])
 
 
-def learned(name: str, *, begin=0, until=3, method=None, steps=4, **more):
+def learned(name: str, *, begin=None, until=3, method=None, steps=4, **more):
     """A method after some tasks, its matrix, and the outputs of each task as it was learned."""
     make, generator = METHODS[name]
     method = method or make(generator(SPACE), num_tasks=3)
