@@ -10,7 +10,8 @@ from hypernas.data import Data
 class Appraisal(ABC):
     """A second interface of objectives: what is measured by using a model, beside its predictions of batches.
 
-    `evaluate`, and so references and studies, ask for it; validation during training and searches do not.
+    `evaluate`, and so references and studies, ask for it, and searches by one of its measures; validation during training
+    does not.
 
     Attributes:
         names: of the measures that `appraise` gives.

@@ -22,8 +22,9 @@ from hypernas.space.architecture import Architecture
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-# an architecture: choices, largest, smallest, JSON, or FRONT.json:POINT
+# an architecture: choices, largest, smallest, JSON, or FRONT.json:POINT; of choices under which LIKE names one, the others are its
 Described = Mapping[str, Any] | str
+LIKE = "like"
 _NUMBER = re.compile(r"_\d+$")
 SPLITS = ("train", "validation", "test")
 
@@ -88,6 +89,8 @@ def chosen_subnets(
 def described(run: Run, architecture: Described) -> Architecture:
     """An architecture of a run, as a mapping, a word, the JSON that tables hold, or a front's point.
 
+    A mapping such as {"like": "largest", "depth": 1} is another architecture but for the choices that it has.
+
     Raises:
         ValueError: if it is none.
         FileNotFoundError: if a front's file is not there.
@@ -96,6 +99,9 @@ def described(run: Run, architecture: Described) -> Architecture:
         return point_of(run.space, architecture)
     if isinstance(architecture, str) and architecture.lstrip().startswith("{"):
         return run.space.architecture(Architecture.from_json(architecture))
+    if isinstance(architecture, Mapping) and LIKE in {*architecture} - {*run.space.choices}:
+        changed = {name: value for name, value in architecture.items() if name != LIKE}
+        return run.space.architecture({**described(run, architecture[LIKE]), **changed})
     return run.space.named(architecture)
 
 

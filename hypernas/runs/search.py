@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from hypernas.cost import Cost
 from hypernas.distributed import ProcessGroup
 from hypernas.distributed.device import use_threads
+from hypernas.evaluation.appraisal import Appraisal
 from hypernas.runs.assembly import part
 from hypernas.runs.console import next_steps
 from hypernas.runs.folder import check_resumed, write_settings
@@ -22,9 +24,10 @@ from hypernas.runs.trust import Trusted
 from hypernas.search import Front, History, Linas, Measure, Problem, Search
 from hypernas.search import run as searched
 from hypernas.search.aim import Aim, problem_of
+from hypernas.search.judge import Judge
 from hypernas.search.measure import Uncertain
 from hypernas.search.progress import Progress, Watch, reference_point
-from hypernas.search.quality import Quality, Verdicts
+from hypernas.search.quality import Quality, Usage, Verdicts
 from hypernas.search.ranks import RankJudging
 from hypernas.storage.lock import held
 from hypernas.storage.seal import read_sealed, write_sealed
@@ -70,7 +73,7 @@ def find(
     kinds = {cost.name: type(cost).__qualname__ for cost in costs}
     with judges.begun(judge, run, ProcessGroup()) as judging:
         found = {cost.name: cost for cost in [*counts(run), *costs]}
-        measures = {**qualities(judging, judge.measures()), **found}
+        measures = {**qualities(judging, judge), **found}
         begun = method(problem_of(run.space, aim, measures))
         with held(place):
             if place is not None:
@@ -140,7 +143,7 @@ def search(
         num_at_once=settings["at_once"],
     )
     with judges.begun(judge, run, ranks) as judging:
-        measures = Measures(qualities(judging, judge.measures()), settings["costs"], run)
+        measures = Measures(qualities(judging, judge), settings["costs"], run)
         aim = measures.named(aim)
         method = part(settings, "search")(problem_of(run.space, aim, measures))
         with held(folder):
@@ -252,10 +255,20 @@ class Hunt:
         return found
 
 
-def qualities(judging: Any, names: Iterable[str]) -> dict[str, Measure]:
-    """The measures of a run's objective, by name."""
-    verdicts = Verdicts(judging)
-    return {name: Quality(name, verdicts) for name in names}
+def qualities(judging: Any, judge: Judge) -> dict[str, Measure]:
+    """The measures of a run's objective, by name.
+
+    Those of an `Appraisal`, such as BLEU, are taken in this process, whoever judges the others.
+
+    Args:
+        judging: the judge, or several that share its work.
+    """
+    verdicts, objective = Verdicts(judging), judge.task.objective
+    found: dict[str, Measure] = {name: Quality(name, verdicts) for name in judge.measures()}
+    if isinstance(objective, Appraisal) and judge.task.condition is None:
+        appraise = cache(judge.appraise)
+        found |= {name: Usage(name, appraise) for name in objective.names}
+    return found
 
 
 def _check(settings: Settings, folder: Path, resume: bool, overrides: Sequence[str]) -> None:

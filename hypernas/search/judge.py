@@ -10,6 +10,7 @@ import torch
 from hypernas.conditions import Condition
 from hypernas.data import num_examples
 from hypernas.data.data import Batch
+from hypernas.evaluation.appraisal import Appraisal
 from hypernas.generators import Generator
 from hypernas.objectives import Moments, moments
 from hypernas.search.hurdle import Hurdle, Interval
@@ -100,6 +101,21 @@ class Judge:
     ) -> list[Verdict]:
         pairs = zip(architectures, hurdles or [None] * len(architectures), strict=True)
         return [self._judge(architecture, hurdle) for architecture, hurdle in pairs]
+
+    @torch.no_grad()
+    def appraise(self, architecture: Architecture) -> dict[str, float]:
+        """What is found by using a subnet on the validation split, of an objective that is an `Appraisal`.
+
+        The mean over generators of what `hypernas.evaluation.evaluate` finds.
+        """
+        task, found = self.task, []
+        if not isinstance(task.objective, Appraisal):
+            return {}
+        for generator in self.generators:
+            statistics = generator.calibrate(architecture, self._calibration)
+            model = generator.export(architecture, statistics=statistics)
+            found.append(task.objective.appraise(model, task.data, "validation"))
+        return {name: sum(own[name] for own in found) / len(found) for name in found[0]}
 
     def measures(self) -> list[str]:
         """The names of what is measured, by a look at a few predictions of the smallest subnet."""

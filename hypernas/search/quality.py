@@ -1,6 +1,6 @@
 """Qualities: what a judge measures, as measures of a search."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from hypernas.search.hurdle import Hurdle
 from hypernas.search.judge import Judging
@@ -62,3 +62,20 @@ class Quality:
         """The mean of each, less and more 1.96 standard errors over the predictions of the split."""
         found = [verdict[self.name] for verdict in self._verdicts(architectures)]
         return [(m.mean - 1.96 * m.error, m.mean + 1.96 * m.error) for m in found]
+
+
+class Usage:
+    """One measure of an `Appraisal`, such as BLEU, on the validation split: a `Measure` without an interval.
+
+    Args:
+        name: of the measure.
+        appraise: tells all of them of a subnet, and remembers them.
+    """
+
+    def __init__(
+        self, name: str, appraise: Callable[[Architecture], Mapping[str, float]], *, unit: str = ""
+    ) -> None:
+        self.name, self.unit, self._appraise = name, unit, appraise
+
+    def __call__(self, architectures: Sequence[Architecture]) -> list[float]:
+        return [self._appraise(architecture)[self.name] for architecture in architectures]

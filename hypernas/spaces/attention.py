@@ -6,7 +6,9 @@ from torch.nn.functional import scaled_dot_product_attention
 
 # Legend: N examples, T positions that attend, S positions attended to, D and M channels.
 
-Past = tuple[Tensor, Tensor]  # keys and values of positions, each of shape (N, heads, S, head_dim)
+Memory = tuple[
+    Tensor, Tensor
+]  # keys and values of positions, each of shape (N, heads, S, head_dim)
 
 # heads of fixed size are sliced whole, from each of the three matrices;
 # the input axis of `project` needs no layout then: it is a prefix of whole heads
@@ -39,20 +41,20 @@ class SelfAttention(nn.Module):
 
     def advance(
         self,
-        x: Tensor,  # shape: (N, 1, D), of the next position
-        past: Past,  # of all positions before it
-    ) -> tuple[Tensor, Past]:  # shape: (N, 1, D), and the past of the position after it
+        x: Tensor,  # shape: (N, D), of the next position
+        past: Tensor,  # shape: (N, 2, heads, T, head_dim), keys and values of all positions before it
+    ) -> tuple[Tensor, Tensor]:  # shape: (N, D), and the past of the position after it
         """The output of `forward` at the next position, where every position sees those before it."""
-        q, k, v = self._split(x)
-        k, v = torch.cat([past[0], k], dim=2), torch.cat([past[1], v], dim=2)
-        attended = scaled_dot_product_attention(q, k, v)
-        return self.project(attended.transpose(1, 2).flatten(2)), (k, v)
+        own = self.qkv(x).unflatten(-1, (3, self.heads, 1, -1))
+        past = torch.cat([past, own[:, 1:]], dim=3)
+        k, v = past.unbind(1)
+        attended = scaled_dot_product_attention(own[:, 0], k, v)
+        return self.project(attended.flatten(1)), past
 
-    def no_past(self, num: int) -> Past:
+    def no_past(self, num: int) -> Tensor:  # shape: (num, 2, heads, 0, head_dim)
         """The past of the first position of `num` examples."""
         head_dim = self.project.in_features // self.heads
-        none = self.qkv.weight.new_zeros(num, self.heads, 0, head_dim)
-        return none, none
+        return self.qkv.weight.new_zeros(num, 2, self.heads, 0, head_dim)
 
     def _split(self, x: Tensor) -> Tensor:  # shape: (3, N, heads, T, head_dim)
         return self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
@@ -82,14 +84,25 @@ class CrossAttention(nn.Module):
     ) -> Tensor:  # shape: (N, T, D)
         return self.attend(x, self.remember(memory), mask)
 
-    def remember(self, memory: Tensor) -> Past:
+    def remember(self, memory: Tensor) -> Memory:
         """The keys and values of what is attended to."""
         k, v = self.kv(memory).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
         return k, v
 
-    def attend(self, x: Tensor, past: Past, mask: Tensor | None = None) -> Tensor:
+    def attend(self, x: Tensor, memory: Memory, mask: Tensor | None = None) -> Tensor:
         """The output of `forward`, from what `remember` gave of the memory."""
         q = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        k, v = past
-        attended = scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        attended = scaled_dot_product_attention(q, *memory, attn_mask=mask)
         return self.project(attended.transpose(1, 2).flatten(2))
+
+    def advance(
+        self,
+        x: Tensor,  # shape: (N, D), of one position
+        memory: Memory,
+        mask: Tensor
+        | None = None,  # shape: (N, 1, 1, S), as `attend` takes it or added to what it compares
+    ) -> Tensor:  # shape: (N, D)
+        """The output of `attend` at one position."""
+        q = self.query(x).unflatten(-1, (self.heads, 1, -1))
+        attended = scaled_dot_product_attention(q, *memory, attn_mask=mask)
+        return self.project(attended.flatten(1))

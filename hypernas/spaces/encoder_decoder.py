@@ -6,7 +6,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from hypernas.spaces.attention import CrossAttention, Past, SelfAttention
+from hypernas.spaces.attention import CrossAttention, Memory, SelfAttention
 from hypernas.spaces.transformer_block import FeedForward, TransformerBlock
 
 # Legend: N pairs of a source of S symbols and a target of T symbols, V symbols in the vocabulary,
@@ -51,28 +51,31 @@ class DecoderBlock(nn.Module):
         memories: Sequence[Tensor],  # of the encoder's layers, each of shape (N, S, E)
         mask: Tensor | None,  # shape: (N, 1, 1, S), True where a position may be seen
     ) -> Tensor:  # shape: (N, T, D)
-        mask = None if mask is None else mask.repeat(1, 1, 1, self.attend)
+        if mask is not None and self.attend > 1:
+            mask = torch.cat([mask] * self.attend, dim=3)
         x = x + self.dropout(self.attention(self.attention_norm(x)))
         attended = self.cross_attention.attend(self.cross_norm(x), self.remember(memories), mask)
         x = x + self.dropout(attended)
         return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
 
-    def remember(self, memories: Sequence[Tensor]) -> Past:
+    def remember(self, memories: Sequence[Tensor]) -> Memory:
         """The keys and values of the encoder's layers that are attended to."""
         return self.cross_attention.remember(torch.cat(list(memories[-self.attend :]), dim=1))
 
     def advance(
         self,
-        x: Tensor,  # shape: (N, 1, D), of the next position
-        past: Past,  # of the target
-        memory: Past,  # of the source
-        mask: Tensor | None,  # shape: (N, 1, 1, S)
-    ) -> tuple[Tensor, Past]:  # shape: (N, 1, D), and the past of the position after it
+        x: Tensor,  # shape: (N, D), of the next position
+        past: Tensor,  # of the target: see `SelfAttention.advance`
+        memory: Memory,  # of the source
+        unseen: Tensor
+        | None,  # shape: (N, 1, 1, S times the layers attended to, or more): see `EncoderDecoder.start`
+    ) -> tuple[Tensor, Tensor]:  # shape: (N, D), and the past of the position after it
         """The output of `forward` at the next position, without dropout."""
-        mask = None if mask is None else mask.repeat(1, 1, 1, self.attend)
+        if unseen is not None:
+            unseen = unseen[..., : memory[0].shape[2]]
         attended, past = self.attention.advance(self.attention_norm(x), past)
         x = x + attended
-        x = x + self.cross_attention.attend(self.cross_norm(x), memory, mask)
+        x = x + self.cross_attention.advance(self.cross_norm(x), memory, unseen)
         return x + self.feed_forward(self.feed_forward_norm(x)), past
 
 
@@ -125,19 +128,21 @@ class EncoderDecoder(nn.Module):
         x = self.decoder_dropout(x + self.target_positions[: target.shape[1]])
         for block in self.decoder:
             x = block(x, memories, mask)
-        return self._logits(x)
+        return self._logits(x, self._columns(self.decoder_dim))
 
     def start(self, source: Tensor) -> tuple[Tensor, ...]:
         """The state of decoding before the first symbol: see `hypernas.decoding.Translator`.
 
         Returns:
-            the source, of shape (N, S), then of each decoder layer the keys and values of the target, of no positions yet, and
-            those of the encoder's layers.
+            where there is padding, what is added to how much each position of the sources is attended to, 0 or minus infinity, of
+            shape (N, 1, 1, S times the most layers that are attended to); then of each decoder layer the keys and values of
+            the target in one, of no positions yet, and the keys and the values of the encoder's layers.
         """
-        memories = self.encode(source, self._seen(source))
-        state = [source]
+        seen = self._seen(source)
+        memories = self.encode(source, seen)
+        state = [] if seen is None else [self._unseen(seen)]
         for block in self._blocks:
-            state += [*block.attention.no_past(source.shape[0]), *block.remember(memories)]
+            state += [block.attention.no_past(source.shape[0]), *block.remember(memories)]
         return tuple(state)
 
     def advance(self, symbols: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
@@ -149,16 +154,19 @@ class EncoderDecoder(nn.Module):
         Returns:
             logits of shape (N, V), then the state as `start` gives it.
         """
-        source, *kept = state
-        mask, position = self._seen(source), kept[0].shape[2]
-        x = self._embedded(symbols[:, None], self.decoder_dim)
-        x = x + self.target_positions.narrow(0, position, 1)
-        after = [source]
+        num = 0 if self.padding is None else 1
+        unseen = state[0] if num else None
+        columns = self._columns(
+            self.decoder_dim
+        )  # read once, so that an exported step holds them once
+        x = nn.functional.embedding(symbols, columns) * self.decoder_dim**0.5
+        x = x + self.target_positions[state[num].shape[3]]
+        after = [*state]
         for i, block in enumerate(self._blocks):
-            k, v, keys, values = kept[4 * i : 4 * i + 4]
-            x, past = block.advance(x, (k, v), (keys, values), mask)
-            after += [*past, keys, values]
-        return self._logits(x)[:, 0], *after
+            place = num + 3 * i
+            past, keys, values = state[place : place + 3]
+            x, after[place] = block.advance(x, past, (keys, values), unseen)
+        return self._logits(x, columns), *after
 
     @property
     def _blocks(self) -> Sequence[DecoderBlock]:
@@ -177,12 +185,22 @@ class EncoderDecoder(nn.Module):
     def _seen(self, source: Tensor) -> Tensor | None:  # shape: (N, 1, 1, S)
         return None if self.padding is None else (source != self.padding)[:, None, None, :]
 
+    def _unseen(self, seen: Tensor) -> Tensor:
+        """The mask as it is added, once for all symbols and layers, which may attend to several of the encoder's."""
+        added = torch.zeros_like(seen, dtype=self.embedding.weight.dtype)
+        added = added.masked_fill(~seen, -torch.inf)
+        return added.repeat(1, 1, 1, max(block.attend for block in self._blocks))
+
     def _embedded(self, symbols: Tensor, dim: int) -> Tensor:  # shape: (..., dim)
         return self.embedding(symbols)[..., :dim] * dim**0.5
 
-    def _logits(self, x: Tensor) -> Tensor:  # shape: (N, T, V)
-        head = self.embedding.weight[:, : self.decoder_dim]
-        return nn.functional.linear(self.decoder_norm(x), head)
+    def _columns(self, dim: int) -> Tensor:  # shape: (V, dim)
+        """The embedding's columns for a side."""
+        whole = self.embedding.weight
+        return whole if whole.shape[1] == dim else whole[:, :dim]
+
+    def _logits(self, x: Tensor, columns: Tensor) -> Tensor:  # shape: (..., D) -> (..., V)
+        return nn.functional.linear(self.decoder_norm(x), columns)
 
 
 def _sines(length: int, dim: int) -> Tensor:  # shape: (length, dim)

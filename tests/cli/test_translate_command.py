@@ -25,6 +25,7 @@ def trained(run, tmp_path):
     (tmp_path / "spa.txt").write_text("\n".join(lines))
     data = ["data=translation", f"data.root={tmp_path}", "data.vocabulary=320", "data.length=20"]
     options = ["data.num_held_out=8", "training.steps=3", "training.batch_size=8", "device=cpu"]
+    options += ["objective=translation_quality"]
     status, _, error = run("train", *data, *options, *SPACE, f"hydra.run.dir={tmp_path}/it")
     assert status == 0, error
     return tmp_path / "it"
@@ -44,6 +45,14 @@ def test_sentences_come_back_a_line_each_with_what_they_took(run, trained, monke
     assert len(several) == 4
     whole = [*hypernas.translate(trained, "Tom has bread.", beam=2, device="cpu")]
     assert out.splitlines() == whole[0].texts == several[2:3]
+
+
+def test_an_architecture_may_be_like_another_but_for_some_choices(trained):
+    given = [{"like": "largest", "decoder_depth": 1}, "largest"]
+    one, largest = hypernas.translate(trained, "it", architectures=given, beam=1, device="cpu")
+    assert one.architecture["decoder_depth"] == 1
+    assert largest.architecture["decoder_depth"] == 2
+    assert one.architecture.items() - largest.architecture.items() == {("decoder_depth", 1)}
 
 
 def test_a_split_is_measured_with_signatures_and_written_where_nothing_is_lost(
@@ -92,3 +101,15 @@ def test_a_run_on_other_data_is_refused(run, tmp_path):
     status, _, error = run("translate", f"run={folder}", "text=Tom")
     assert status == 2
     assert "expected a run on pairs of sentences" in error
+
+
+def test_subnets_are_searched_by_what_they_write(run, trained, tmp_path):
+    given = [f"run={trained}", "device=cpu", "objectives=[chrf,parameters]", "search=random"]
+    status, _, error = run("search", *given, "evaluations=3", f"hydra.run.dir={tmp_path}/found")
+    assert status == 0, error
+    front = tmp_path / "found" / "front.json"
+    told = read_csv(tmp_path / "found" / "search.csv").set_index("architecture")["chrf"]
+    options = {"subnets": 0, "split": "validation", "device": "cpu"}
+    table = hypernas.evaluate(trained, architectures=[str(front)], **options)
+    assert table["chrf"].tolist() == pytest.approx(told[table["architecture"]].tolist())
+    assert table["chrf"].min() > 0

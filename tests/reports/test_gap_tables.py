@@ -154,10 +154,13 @@ def test_rankings_are_against_the_mean_over_seeds_and_stand_beside_those_by_size
 
 def test_gaps_of_either_sign_add_up_in_their_mean_size_which_stands_beside_tau(study):
     found = study(rows())
-    gap, tau = texts(found, "magnitude")["hypernas"]
+    gap, tau, ratio = texts(found, "magnitude")["hypernas"]
     assert texts(found, "gap")["hypernas"][1].strip("*").startswith("−0.50")
     assert gap.strip("*").startswith("1.00 [")
     assert tau.strip("*") == texts(found, "ranking")["hypernas"][0].strip("*")
+    own, shared = (np.abs(GAP[arm, 2]).mean() for arm in ("hypernas", "shared"))
+    assert ratio.startswith(f"{own / shared:.2f} [")
+    assert texts(found, "magnitude")["shared"][2] == "–"
 
 
 def test_by_nats_the_largest_is_still_taken_to_be_the_best(study):

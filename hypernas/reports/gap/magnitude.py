@@ -11,6 +11,7 @@ from hypernas.reports.gap.estimates import METHOD, sizes, trainings
 from hypernas.reports.gap.tables import shown
 from hypernas.reports.gap.task import Task
 from hypernas.reports.section import Missing
+from hypernas.reports.style import BASELINE
 from hypernas.reports.table import embolden, word
 
 
@@ -21,17 +22,20 @@ def magnitude_tables(task: Task) -> list[DataFrame]:
     budget, unit = task.budgets[-1], task.measure.unit
     sizes_of_gaps = [shown(task, magnitude(task, arm, budget)) for arm in task.longest]
     ranks = [shown(task, estimates.correlation(task, arm, budget), 2) for arm in task.longest]
-    made = DataFrame(
-        {
-            "arm": [word(arm, code=True) for arm in task.longest],
-            f"mean absolute gap ({unit})": embolden(sizes_of_gaps),
-            "Kendall τ-b": embolden(ranks, highest=True),
-        },
-        dtype=object,
-    )
+    columns = {
+        "arm": [word(arm, code=True) for arm in task.longest],
+        f"mean absolute gap ({unit})": embolden(sizes_of_gaps),
+        "Kendall τ-b": embolden(ranks, highest=True),
+    }
+    ratios = [relative(task, arm, budget) for arm in task.longest]
+    if told := any(ratios):
+        columns[f"gap (× `{BASELINE}`)"] = [shown(task, each, 2) for each in ratios]
+    made = DataFrame(columns, dtype=object)
     made.attrs["caption"] = (
         f"Mean size of the gap in {task.quality}, whatever its sign, and order of subnets at a budget of {trainings([budget])}, as Mixture-of-Supernets reports "
         f"them. Gap: mean [{METHOD}]; noise of stand-alone training adds to it. τ: [95 % interval over subnets for these very seeds, bootstrap]. {sizes(task)}; best in bold."
+        + f" ×: in units of the gap of `{BASELINE}` under the same strategy, on the same seeds and subnets, as the gap."
+        * told
     )
     return [made]
 
@@ -43,3 +47,25 @@ def magnitude(task: Task, arm: str, budget: float) -> Estimate | None:
         return None
     size = partial(absolute_gap, lower_is_better=task.measure.lower_is_better)
     return estimate(size, *there).beyond_seeds().times(task.measure.scale)
+
+
+def relative(task: Task, arm: str, budget: float) -> Estimate | None:
+    """The mean absolute gap of an arm over that of weight sharing; of arms `generator.strategy`, under the same strategy."""
+    _, dot, strategy = arm.partition(".")
+    base = f"{BASELINE}{dot}{strategy}"
+    if arm == base or base not in task.longest:
+        return None
+    there = estimates.common(
+        task.inherited(arm, budget), task.inherited(base, budget), task.standalone
+    )
+    if there is None:
+        return None
+    lower = task.measure.lower_is_better
+
+    def ratio(own: np.ndarray, other: np.ndarray, alone: np.ndarray) -> np.ndarray:
+        base = np.asarray(absolute_gap(other, alone, lower_is_better=lower))
+        none = np.full_like(base, np.nan)  # where the other has no gap at all
+        size = absolute_gap(own, alone, lower_is_better=lower)
+        return np.divide(size, base, out=none, where=base > 0)
+
+    return estimate(ratio, *there).beyond_seeds()
