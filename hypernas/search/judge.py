@@ -104,7 +104,7 @@ class Judge:
 
     @torch.no_grad()
     def appraise(self, architecture: Architecture) -> dict[str, float]:
-        """What is found by using a subnet on the validation split, of an objective that is an `Appraisal`.
+        """Appraise a subnet in use on the validation split, where the objective is an `Appraisal`.
 
         The mean over generators of what `hypernas.evaluation.evaluate` finds.
         """
