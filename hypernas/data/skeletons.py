@@ -75,7 +75,8 @@ def skeletons(
     labels = torch.arange(sum(sizes)) % len(_ACTIONS)
     values = [_series(int(label), length, noise, rng) for label in labels]
     parts = split_tensors(padded(values, length), labels, sizes, seed=seed)
-    return Data("skeletons", *parts, (3 * len(_BONES) + 1, length), num_classes=len(_ACTIONS))
+    shape = (3 * len(_BONES) + 1, length)
+    return Data("skeletons", *parts, input_shape=shape, num_classes=len(_ACTIONS))
 
 
 def pose(
