@@ -2,6 +2,7 @@
 
 from hypernas.spaces.convolutional import conv1d, conv2d
 from hypernas.spaces.ensem1d import ensem1d
+from hypernas.spaces.local_vit import local_vit
 from hypernas.spaces.mlp import mlp
 from hypernas.spaces.mobilenet import mobilenet
 from hypernas.spaces.resnet import resnet
@@ -13,6 +14,7 @@ __all__ = [
     "conv1d",
     "conv2d",
     "ensem1d",
+    "local_vit",
     "mlp",
     "mobilenet",
     "resnet",
