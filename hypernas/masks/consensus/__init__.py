@@ -1,0 +1,1 @@
+"""Gates by input that come to agree: layers, channels or experts, and one smaller network in the end."""
