@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hypernas.runs.evaluate import evaluate
     from hypernas.runs.export import export, export_translator
     from hypernas.runs.finetune import finetune
+    from hypernas.runs.freeze import freeze
     from hypernas.runs.grow import grow
     from hypernas.runs.load import load
     from hypernas.runs.replay import replay
@@ -35,6 +36,7 @@ __all__ = [
     "export_translator",
     "find",
     "finetune",
+    "freeze",
     "generators",
     "grow",
     "learn",
@@ -57,6 +59,7 @@ _LAZY = {  # name -> "module:name", or the module that it is, imported when it i
     "export_translator": "hypernas.runs.export:export_translator",
     "find": "hypernas.runs.search:find",
     "finetune": "hypernas.runs.finetune:finetune",
+    "freeze": "hypernas.runs.freeze:freeze",
     "generators": "hypernas.generators",
     "grow": "hypernas.runs.grow:grow",
     "learn": "hypernas.runs.continual:learn",

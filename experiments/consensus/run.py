@@ -1,9 +1,8 @@
 """Do gates by input, trained with polarization, become one smaller network that is as good?
 
-    python experiments/consensus/run.py                 go on with what results.csv lacks
+    python experiments/consensus/run.py                 go on with what cells.csv lacks
     python experiments/consensus/run.py --latency       time the networks that were made, all in turns, into latency.csv
     python experiments/consensus/run.py --quick         a few steps, to see that it works; writes nothing
-    hypernas report experiments/consensus --trust       make the tables of both
 
 A small residual network on Fashion-MNIST, with gates of the hidden channels of its blocks or of whole blocks, beside
 the same network without gates by the same recipe. Gates are decided on validation; test is read once, after that.
@@ -36,7 +35,7 @@ from hypernas.training import Training
 
 HERE = Path(__file__).parent
 NETWORKS = Path("networks")  # of the working folder: what is timed
-STEPS, BATCH, LR = 1000, 64, 0.01
+STEPS, BATCH, LR = 600, 64, 0.01
 SEEDS = (0, 1, 2)
 TARGET = 0.5
 MODULES = {"channel": "*.expand_norm", "layer": "*.blocks.?"}
@@ -89,7 +88,7 @@ def accuracy(model: Callable[..., Any], split: str) -> float:
 
 
 def cell(arm: str, seed: int, *, steps: int = STEPS) -> tuple[dict[str, Any], nn.Module]:
-    """A row of results.csv, and the network that is left."""
+    """A row of cells.csv, and the network that is left."""
     started = time.process_time()
     row: dict[str, Any] = {"arm": arm, "seed": seed}
     plain = CrossEntropy(label_smoothing=0.0)
@@ -121,7 +120,7 @@ def cell(arm: str, seed: int, *, steps: int = STEPS) -> tuple[dict[str, Any], nn
 
 def go_on() -> None:
     """Do the cells that the table lacks, adding each as it is done."""
-    path = HERE / "results.csv"
+    path = HERE / "cells.csv"
     rows = list(csv.DictReader(path.open())) if path.exists() else []
     done = {tuple(row[name] for name in KEY) for row in rows}
     NETWORKS.mkdir(exist_ok=True)
@@ -141,7 +140,8 @@ def time_networks() -> None:
     names = [f"{arm}-{seed}" for arm in ARMS for seed in SEEDS]
     made = {name: torch.load(NETWORKS / f"{name}.pt", weights_only=False) for name in names}
     own = SearchSpace(
-        {"network": Choice(names, ordered=False)}, lambda architecture: made[architecture["network"]]
+        {"network": Choice(names, ordered=False)},
+        lambda architecture: made[architecture["network"]],
     )
     latency = Latency(own, data().example(num=1), rounds=Rounds(most=200, seconds=50))
     latency([own.architecture({"network": name}) for name in names])

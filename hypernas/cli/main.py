@@ -21,6 +21,7 @@ _COMMANDS = {  # name -> "module:function", imported when it is run; and what it
         "train a subnet on, and beside it alone",
     ),
     "export": ("hypernas.cli.export:export_command", "write one subnet as a plain module"),
+    "freeze": ("hypernas.cli.freeze:freeze_command", "make gates by input one smaller network"),
     "translate": (
         "hypernas.cli.translate:translate_command",
         "translate sentences by subnets of a run",

@@ -22,6 +22,7 @@ _ROOMS = [  # of the parts of a run; the others write files, start processes and
             "generators",
             "growth",
             "latency",
+            "masks",
             "objectives",
         ),
         *("predictors", "sampling", "schedules", "search", "spaces", "training"),

@@ -25,6 +25,7 @@ FAST = {  # so that a command takes a second: appended settings win
     ],
     "grow": ["training.steps=2", "member_training.steps=2", "device=cpu", "calibration_batches=1"],
     "evaluate": ["subnets=2", "calibration_batches=1"],
+    "freeze": ["latency=false", "calibration_batches=1"],
     "finetune": ["course.steps=2", "course.seeds=[0]", "device=cpu"],
     "continual": ["course.steps=2", "device=cpu"],
     "search": ["evaluations=3", "calibration_batches=1", "device=cpu"],

@@ -13,9 +13,7 @@ class Channels(Level):
         self, layer: nn.Module, name: str, *, hidden_dim: int, bias: float, axis: int
     ) -> None:
         dim, num = input_dim(layer, name), output_dim(layer, name)
-        gate = Gate(
-            dim, num, hidden_dim=hidden_dim, bias=bias, axis=axis, never_none=True
-        )
+        gate = Gate(dim, num, hidden_dim=hidden_dim, bias=bias, axis=axis, never_none=True)
         super().__init__(gate, axis=axis)
         self.name = name
 

@@ -23,9 +23,7 @@ class Experts(Level):
         self, layer: nn.Module, name: str, *, num: int, hidden_dim: int, bias: float, axis: int
     ) -> None:
         dim = input_dim(layer, name)
-        gate = Gate(
-            dim, num, hidden_dim=hidden_dim, bias=bias, axis=axis, never_none=True
-        )
+        gate = Gate(dim, num, hidden_dim=hidden_dim, bias=bias, axis=axis, never_none=True)
         super().__init__(gate, axis=axis)
         self.others = nn.ModuleList(copy.deepcopy(layer) for _ in range(num - 1))
         for part in self.others.modules():

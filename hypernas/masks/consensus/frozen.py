@@ -54,6 +54,8 @@ def frozen(
             )
     if calibration:
         own = dict(found.named_buffers())
-        for name, statistic in calibrate(found, dict(found.named_parameters()), calibration).items():
+        for name, statistic in calibrate(
+            found, dict(found.named_parameters()), calibration
+        ).items():
             own[name].copy_(statistic)
     return found

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -80,9 +80,7 @@ class GatedNetwork(nn.Module):
 
     def level_of(self, name: str) -> Level:
         """The gates of a layer."""
-        found = self.gates[key(name)]
-        assert isinstance(found, Level)
-        return found
+        return cast(Level, self.gates[key(name)])
 
     def forward(self, *inputs: Any, **keywords: Any) -> GatedOutputs:
         found: dict[str, Tensor] = {}

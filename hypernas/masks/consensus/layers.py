@@ -13,9 +13,7 @@ class Layers(Level):
         self, layer: nn.Module, name: str, *, hidden_dim: int, bias: float, axis: int
     ) -> None:
         dim = input_dim(layer, name)
-        gate = Gate(
-            dim, 1, hidden_dim=hidden_dim, bias=bias, axis=axis, never_none=False
-        )
+        gate = Gate(dim, 1, hidden_dim=hidden_dim, bias=bias, axis=axis, never_none=False)
         super().__init__(gate, axis=axis)
         self.name = name
 

@@ -61,9 +61,13 @@ def _left(network: nn.Module, arguments: Arguments) -> dict[str, list[Tensor]]:
     probe = copy.deepcopy(network).double().eval()
     rng = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        for parameter in probe.parameters():
+        for name, parameter in probe.named_parameters():
             parameter.requires_grad_().uniform_(0.5, 1.5, generator=rng)
-            parameter.div_(max(1, parameter[0].numel() if parameter.dim() > 1 else 1))
+            # small enough that nothing saturates, such as the gates of squeeze-and-excitation
+            if parameter.dim() > 1:
+                parameter.div_(2 * parameter[0].numel())
+            elif not name.endswith("weight"):
+                parameter.mul_(0.01)
         for name, buffer in norm_statistics(probe).items():
             buffer.fill_(0.0 if name.endswith("mean") else 1.0)
 
@@ -125,7 +129,8 @@ def _cut(network: nn.Module, name: str, axes: list[Tensor]) -> None:
             setattr(layer, buffer, values[axes[0].to(values.device)].clone())
     groups = getattr(layer, "groups", 1)
     if groups > 1 and groups == len(whole):  # depthwise
-        layer.groups = groups = len(smaller)
+        groups = len(smaller)
+        setattr(layer, "groups", groups)  # noqa: B010 - whose type torch does not tell
     for attribute, axis in _SIZES.items():
         if isinstance(getattr(layer, attribute, None), int) and smaller.dim() > axis:
             setattr(layer, attribute, smaller.shape[axis] * (groups if axis else 1))
@@ -139,9 +144,7 @@ def _check(network: nn.Module, smaller: nn.Module, arguments: Arguments) -> None
         expected = network.eval()(*arguments.positional, **arguments.keywords)
         found = smaller.eval()(*arguments.positional, **arguments.keywords)
         pairs = zip(tensors(expected), tensors(found), strict=True)
-        differences = [
-            ((x - y).abs().max() / x.abs().max().clamp(min=1)).item() for x, y in pairs
-        ]
+        differences = [((x - y).abs().max() / x.abs().max().clamp(min=1)).item() for x, y in pairs]
         if max(differences, default=0.0) < 1e-4:
             return
         why = f"outputs differ by {max(differences):.1e} of their largest"

@@ -36,14 +36,14 @@ def gated(
     choices = {
         name: Choice([value], ordered=space.choices[name].ordered) for name, value in own.items()
     }
-    options = dict(
-        modules=modules,
-        level=level,
-        num_experts=num_experts,
-        hidden_dim=hidden_dim,
-        bias=bias,
-        axis=axis,
-    )
+    options = {
+        "modules": modules,
+        "level": level,
+        "num_experts": num_experts,
+        "hidden_dim": hidden_dim,
+        "bias": bias,
+        "axis": axis,
+    }
     layouts = {f"network.{name}": layout for name, layout in space.layouts.items()}
     build = partial(_built, space, options)
     build(own)  # refuses patterns and layers now
