@@ -69,6 +69,8 @@ def marks(folder: Path) -> list[str]:
 
 def test_the_files_of_configs_name_nothing_that_would_have_to_be_trusted():
     for path in sorted(configs().rglob("*.yaml")):
+        if path.parent.name in ("collective", "fabric"):
+            continue  # of `hypernas plan`, whose settings are typed and in no folder
         settings = yaml.safe_load(path.read_text()) or {}
         settings.pop("hydra", None)  # of the command line alone, in no folder of a run
         assert needed(settings) == [], path
