@@ -53,6 +53,11 @@ def test_a_generator_has_three_methods_to_write():
     assert source.count("@abstractmethod") == 3
 
 
+def test_no_two_files_of_tests_have_one_name():
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert len(names) == len(set(names))  # else pytest leaves one of them out
+
+
 def test_the_command_line_is_thin():
     assert lines_of("cli") <= 1320
 
