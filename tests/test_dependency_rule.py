@@ -14,6 +14,7 @@ LAYERS = [  # each may import those after it
     {"studies"},
     {"runs"},
     {"search"},
+    {"certification"},
     {"evaluation"},
     {"latency"},
     {"exports", "growth", "continual"},

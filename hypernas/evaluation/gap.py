@@ -46,6 +46,10 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
         "cosine": Measure(name="cosine", lower_is_better=False, scale=1.0, unit="of the cosine"),
         "bleu": Measure(name="bleu", lower_is_better=False, scale=1.0, unit="BLEU"),
         "chrf": Measure(name="chrf", lower_is_better=False, scale=1.0, unit="chrF"),
+        "certified_error": Measure(
+            name="certified_error", lower_is_better=True, scale=100.0, unit="points"
+        ),
+        "pgd_error": Measure(name="pgd_error", lower_is_better=True, scale=100.0, unit="points"),
         "loss": Measure(name="loss", lower_is_better=True, scale=1.0, unit="of the loss"),
     }
 )  # what objectives measure

@@ -10,6 +10,7 @@ from torch import Tensor
 from hypernas.border import checked
 from hypernas.objectives.objective import Objective
 from hypernas.objectives.taught import Taught
+from hypernas.objectives.widening import measured_on
 from hypernas.subnet.arguments import Arguments
 
 
@@ -91,7 +92,7 @@ def moments(
     """
     sums: dict[str, Tensor] = {}  # name -> total, squares and number, shape (3,)
     for inputs, targets in batches:
-        given = Arguments.of(inputs)
+        given = Arguments.of(measured_on(objective, inputs))
         outputs = model(*given.positional, **given.keywords)
         values = objective.measures(outputs, targets)
         if isinstance(objective, Taught):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from hypernas.certification import ibp
 from hypernas.conditions import Condition
 from hypernas.data import Data
 from hypernas.generators import Generator, start_at
@@ -12,6 +13,8 @@ from hypernas.runs.instantiate import instantiate, named
 from hypernas.runs.settings import Settings
 from hypernas.space import SearchSpace
 from hypernas.training import Strategy, Task, Training, check_teacher
+
+_IBP = "ibp"  # a start that is no file
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,12 @@ def assemble(settings: Settings, *, data: Data | None = None) -> Parts:
 
     A `space` that is a function is given the data's `input_shape` and `num_classes`; one that is
     a `SearchSpace` is taken as it is. The generator is given `space`, and begins at the module in the
-    file that `start` names, if it does.
+    file that `start` names, if it does; `ibp` is the start of certified training.
     """
     own: Data = part(settings, "data") if data is None else data
     generator = part(settings, "generator")(space=space_of(settings, own))
-    start_at(generator, settings.get("start"))
+    start = settings.get("start")
+    start_at(generator, ibp(generator.space, own.example(num=2)) if start == _IBP else start)
     objective, condition = part(settings, "objective"), part(settings, "condition")
     return Parts(own, generator.space, generator, objective, condition)
 

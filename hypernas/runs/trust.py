@@ -27,6 +27,7 @@ _ROOMS = [  # of the parts of a run; the others write files, start processes and
         ),
         *("predictors", "sampling", "schedules", "search", "spaces", "training"),
         "evaluation.translation_quality",  # an objective that decodes
+        "certification.objective",  # an objective that attacks
     )
 ]
 _ROLES = {  # what a part is, or the function that makes it returns, by where that is defined

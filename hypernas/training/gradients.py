@@ -17,6 +17,7 @@ from hypernas.generators import (
     has_free_channels,
 )
 from hypernas.objectives import Counted, Objective, teacher_of
+from hypernas.objectives.widening import trained_on
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.structure import map_tensors
 from hypernas.training.blame import blame
@@ -199,7 +200,7 @@ class _Pass:
         weights: Mapping[str, Tensor],
         statistics: Mapping[str, Tensor] | None = None,
     ) -> Any:
-        given = Arguments.of(inputs)
+        given = Arguments.of(trained_on(self.objective, inputs))
         return self.generator.call(
             self.part.subnets[i], given, weights=weights, statistics=statistics
         )

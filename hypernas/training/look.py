@@ -7,6 +7,7 @@ import torch
 from hypernas.distributed import Placement
 from hypernas.generators import create_late_parameters
 from hypernas.objectives import Objective, teacher_of
+from hypernas.objectives.widening import trained_on
 from hypernas.space.architecture import Architecture
 from hypernas.subnet.arguments import Arguments
 from hypernas.training.part import Part
@@ -47,7 +48,10 @@ class Look:
             with torch.random.fork_rng(devices=devices):
                 torch.manual_seed(self._seed)
                 outputs = generator.call(
-                    part.subnets[i], Arguments.of(inputs), weights=weights[i], statistics=copies
+                    part.subnets[i],
+                    Arguments.of(trained_on(self._objective, inputs)),
+                    weights=weights[i],
+                    statistics=copies,
                 )
             teacher = teacher_of(self._objective, inputs)
             found.append(float(self._objective.loss(outputs, targets, teacher)))
