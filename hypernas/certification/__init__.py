@@ -3,7 +3,7 @@
 from hypernas.certification.attack import attacked
 from hypernas.certification.bounds import Bounds
 from hypernas.certification.initialization import ibp
-from hypernas.certification.interval import Interval, interval
+from hypernas.certification.interval import interval
 from hypernas.certification.objective import Certified
 from hypernas.certification.rules import Unbounded
 from hypernas.certification.specification import margins
@@ -11,7 +11,6 @@ from hypernas.certification.specification import margins
 __all__ = [
     "Bounds",
     "Certified",
-    "Interval",
     "Unbounded",
     "attacked",
     "ibp",

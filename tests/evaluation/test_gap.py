@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from hypernas.certification import Certified
 from hypernas.evaluation import (
     MEASURES,
     TranslationQuality,
@@ -54,7 +55,8 @@ def test_every_measure_of_the_objectives_has_a_direction():
     own = OwnLoss().measures(torch.zeros(()), None)
     taught = {"agreement", "relation_divergence", "similarity_error"}
     embedded = Cosine().measures(torch.ones(1, 2), torch.ones(1, 2))
-    assert {*measured, *own, *taught, *embedded, *TranslationQuality.names} == set(MEASURES)
+    usage = {*TranslationQuality.names, "certified_error", *Certified.names}
+    assert {*measured, *own, *taught, *embedded, *usage} == set(MEASURES)
     assert all(measure.name == name for name, measure in MEASURES.items())
 
 
