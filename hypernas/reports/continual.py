@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame, concat
 
 from hypernas.continual import Matrix
 from hypernas.reports import csv_file
-from hypernas.reports.figure import Figure, canvas, multiples, of_arm
+from hypernas.reports.figure import Figure, canvas
+from hypernas.reports.lines import Line, lines, words
 from hypernas.reports.section import Part, Section
 from hypernas.reports.study import Study
-from hypernas.reports.style import FAINT, Look, looks
+from hypernas.reports.style import Look, looks
 from hypernas.reports.table import Cell, number, over_seeds, table, word
 
 _PARSERS = {
@@ -42,7 +42,6 @@ _COSTS = {
 }
 COLUMNS = set(_PARSERS)
 _KEY = ("stream", "arm", "seed", "subnet")
-_TOGETHER = 6  # arms in one panel at most
 
 
 @dataclass(frozen=True)
@@ -184,52 +183,23 @@ def _costs(costs: DataFrame | None, arm: str) -> dict[str, Cell]:
 
 
 def _curve_figure(stream: Stream, arms: Mapping[str, Look]) -> Figure:
-    apart = len(stream.arms) > _TOGETHER
-    panels = " Each arm has a panel; grey are the others." if apart else ""
+    seeds = stream.rows["seed"].nunique()
     return Figure(
         f"continual-{stream.name.replace(' ', '-')}",
         f"{stream.measure.capitalize()} of all tasks so far, {stream.name}",
-        f"{stream.name}: mean {stream.measure} of all tasks learned so far, after each. Lines are means over "
-        f"{stream.rows['seed'].nunique()} seeds, bands their lowest and highest.{panels}",
-        partial(_apart if apart else _in_one, stream, arms),
+        f"{stream.name}: mean {stream.measure} of all tasks learned so far, after each. "
+        f"{words(seeds, len(stream.arms))}",
+        partial(_draw_curve, stream, arms),
     )
 
 
-def _in_one(stream: Stream, arms: Mapping[str, Look], width: float) -> Canvas:
-    drawing = canvas(width, 3.4 if width > 5 else 3.2)
-    axes = drawing.add_subplot()
-    for arm in stream.arms:
-        _line(axes, stream, arm, arms[arm])
-    axes.set_xlabel("tasks learned")
-    axes.set_ylabel(stream.measure)
-    drawing.legend(loc="outside lower center", ncols=4 if width > 5 else 2)
-    return drawing
-
-
-def _apart(stream: Stream, arms: Mapping[str, Look], width: float) -> Canvas:
-    means = {arm: stream.curve(arm).mean(0) for arm in stream.arms}
-
-    def draw(axes: Axes, arm: str) -> None:
-        for other, mean in means.items():
-            if other != arm:
-                axes.plot(range(1, len(mean) + 1), mean, color=FAINT, linewidth=0.8)
-        _line(axes, stream, arm, arms[arm])
-
-    return multiples(
-        stream.arms, draw, width, lambda rows, columns: 0.4 + 1.35 * rows,
-        across="tasks learned", up=stream.measure,
-    )  # fmt: skip
-
-
-def _line(axes: Axes, stream: Stream, arm: str, look: Look) -> None:
-    scores = stream.curve(arm)
-    tasks = range(1, scores.shape[1] + 1)
-    every = max(1, len(tasks) // 8)
-    (line,) = axes.plot(tasks, scores.mean(0), label=arm, markevery=every, **look.line())
-    band = axes.fill_between(
-        tasks, scores.min(0), scores.max(0), color=look.colour, alpha=0.13, linewidth=0
-    )
-    of_arm(arm, line, band)
+def _draw_curve(stream: Stream, arms: Mapping[str, Look], width: float) -> Canvas:
+    scores = {arm: stream.curve(arm) for arm in stream.arms}
+    own = {
+        arm: Line(np.arange(1, x.shape[1] + 1), x.mean(0), x.min(0), x.max(0))
+        for arm, x in scores.items()
+    }
+    return lines(own, arms, width, across="tasks learned", up=stream.measure)
 
 
 def _matrix_figure(stream: Stream) -> Figure:

@@ -1,20 +1,20 @@
 """Curves: a measure against the training compute spent so far."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from pandas import DataFrame
 
 from hypernas.reports import csv_file
-from hypernas.reports.figure import Figure, canvas, multiples, of_arm
+from hypernas.reports.figure import Figure
+from hypernas.reports.lines import Line, lines, words
 from hypernas.reports.section import Part, Section
 from hypernas.reports.study import Study
-from hypernas.reports.style import FAINT, INK, Look, looks
-from hypernas.reports.table import figure, number, spread, table, word
+from hypernas.reports.style import Look, looks
+from hypernas.reports.table import number, spread, table, word
 
 _PARSERS = {
     "task": csv_file.word,
@@ -26,7 +26,6 @@ _PARSERS = {
     "score": csv_file.finite,
 }
 COLUMNS = set(_PARSERS)
-_TOGETHER = 6  # arms in one panel at most, as many as there are hues; more have a panel each
 
 
 def section(study: Study) -> Section:
@@ -121,56 +120,16 @@ def _table(task: _Task) -> DataFrame:
 
 
 def _figure(task: _Task, arms: Mapping[str, Look]) -> Figure:
-    apart = len(task.lines) > _TOGETHER
-    panels = (
-        " Each arm has a panel, with its mean at the end; grey are the others." if apart else ""
-    )
     return Figure(
         f"curve-{task.name}",
         f"{task.measure.capitalize()} against training compute, {task.name}",
-        f"{task.name}: {task.measure} in {task.unit} against the training FLOPs spent so far. Lines "
-        f"are means over {task.seeds} seeds, bands their lowest and highest.{panels}",
-        partial(_apart if apart else _together, task, arms),
+        f"{task.name}: {task.measure} in {task.unit} against the training FLOPs spent so far. "
+        f"{words(task.seeds, len(task.lines))}",
+        partial(_draw, task, arms),
     )
 
 
-def _together(task: _Task, arms: Mapping[str, Look], width: float) -> Canvas:
-    """All arms in one panel."""
-    drawing = canvas(width, 3.4 if width > 5 else 3.2)
-    axes = drawing.add_subplot()
-    for arm in task.lines:
-        _line(axes, task, arm, arms[arm])
-    axes.set_xlabel(f"training compute ({task.scale[1]})")
-    axes.set_ylabel(f"{task.measure} ({task.unit})")
-    drawing.legend(loc="outside lower center", ncols=4 if width > 5 else 2)
-    return drawing
-
-
-def _apart(task: _Task, arms: Mapping[str, Look], width: float) -> Canvas:
-    """A panel an arm, the others in grey behind it."""
-    means = {arm: task.over_seeds(arm)[:2] for arm in task.lines}
-    every = np.concatenate([mean for _, mean in means.values()])
-
-    def draw(axes: Axes, arm: str) -> None:
-        for flops, mean in (means[other] for other in means if other != arm):
-            axes.plot(flops, mean, color=FAINT, linewidth=0.8)
-        _line(axes, task, arm, replace(arms[arm], dash="-"))
-        final = means[arm][1][-1]
-        high = final > (every.min() + every.max()) / 2  # where curves end, there is no room
-        axes.annotate(
-            figure(final, 2), (0.97, 0.05 if high else 0.95), xycoords="axes fraction",
-            ha="right", va="bottom" if high else "top", fontsize=8.5, color=INK,
-        )  # fmt: skip
-
-    return multiples(
-        list(task.lines), draw, width, lambda rows, columns: 0.4 + 1.35 * rows,
-        across=f"training compute ({task.scale[1]})", up=f"{task.measure} ({task.unit})",
-    )  # fmt: skip
-
-
-def _line(axes: Axes, task: _Task, arm: str, look: Look) -> None:
-    flops, mean, low, high = task.over_seeds(arm)
-    every = max(1, len(flops) // 8)
-    (line,) = axes.plot(flops, mean, label=arm, markevery=every, **look.line())
-    band = axes.fill_between(flops, low, high, color=look.colour, alpha=0.13, linewidth=0)
-    of_arm(arm, line, band)
+def _draw(task: _Task, arms: Mapping[str, Look], width: float) -> Canvas:
+    own = {arm: Line(*task.over_seeds(arm)) for arm in task.lines}
+    across, up = f"training compute ({task.scale[1]})", f"{task.measure} ({task.unit})"
+    return lines(own, arms, width, across=across, up=up)
