@@ -1,6 +1,7 @@
 """Imports go down the layers only, and the library needs neither Hydra nor TensorBoard."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,15 @@ def rooms() -> dict[Path, str]:
 
 def test_every_module_has_a_layer():
     assert set(rooms().values()) == set(RANK)
+
+
+def test_the_page_of_the_method_names_every_room_from_above_to_below():
+    page = (ROOT.parent / "docs" / "method.md").read_text().split("## Rooms")[1]
+    rows = re.findall(r"^\|[^|]*\|((?: `[\w/]+`,?)+) \|$", page, flags=re.MULTILINE)
+    named = [re.findall(r"`(\w+)`", row) for row in rows]  # a folder within a room is no room
+    ranks = [RANK[room] for row in named for room in row]
+    assert ranks == sorted(ranks)
+    assert {room for row in named for room in row} == set(RANK)
 
 
 def test_imports_go_to_lower_layers_only():
