@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from hypernas.certification.bounds import box
+
 
 @torch.enable_grad()
 def attacked(
@@ -27,8 +29,7 @@ def attacked(
     Args:
         low, high: between which all inputs are.
     """
-    lower = (inputs - radius).clamp(min=low) if low is not None else inputs - radius
-    upper = (inputs + radius).clamp(max=high) if high is not None else inputs + radius
+    lower, upper = box(inputs, radius, low=low, high=high)
     with torch.no_grad():
         wrong = model(inputs).argmax(1) != labels
         noise = torch.rand(inputs.shape, generator=rng).to(inputs)

@@ -35,6 +35,10 @@ def ibp(space: SearchSpace, inputs: Tensor, *, seed: int = 0) -> dict[str, Tenso
     module = build_seeded(space, space.largest(), seed=seed).eval()
     with torch.no_grad():
         reached = module(interval(inputs, _LEAST)).trace.affine
+        if not reached:
+            raise ValueError(
+                "start=ibp draws linear layers and convolutions, and the module has none on its way: take another start."
+            )
         names = {id(p): p for p in module.parameters()}
         layers = {id(one.weight): one for one in reached if id(one.weight) in names}
         rng = torch.Generator().manual_seed(seed)

@@ -65,6 +65,8 @@ class Certified(Objective, Widening, Observer, Appraisal):
                 f"radius, regularization and attack_steps must be 0 or more and tolerance in (0, 1], got "
                 f"{radius}, {regularization}, {attack_steps} and {tolerance}."
             )
+        if low is not None and high is not None and low >= high:
+            raise ValueError(f"low must be below high, got {low} and {high}.")
         self.radius, self.low, self.high, self.attack_steps = radius, low, high, attack_steps
         self.ramp, self.weight, self.tolerance = Ramp(wait, rise), regularization, tolerance
         self._share = 1.0  # of the radius, at the step that comes next
@@ -81,7 +83,11 @@ class Certified(Objective, Widening, Observer, Appraisal):
 
     def loss(self, outputs: Any, targets: Tensor, teacher: Any = None) -> Tensor:
         if not isinstance(outputs, Interval):
-            return F.cross_entropy(outputs, targets)
+            raise ValueError(
+                f"objective certified needs the bounds of outputs, got {type(outputs).__name__} without: the module made "
+                f"its outputs otherwise than by functions of torch on its input, or inputs were given without their box "
+                f"(`objective.trained(inputs)`)."
+            )
         found = F.cross_entropy(-margins(outputs, targets), targets)
         weight = self.weight * (1 - self._share)
         if weight:

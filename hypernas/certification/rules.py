@@ -20,25 +20,32 @@ def never_falling(function: Callable[..., Tensor], x: Any, *args: Any, **options
     others = [*args, *options.values()]
     if not isinstance(x, Bounds) or any(isinstance(one, Bounds) for one in others):
         raise refusal(function, "of an interval behind another argument")
-    if any(isinstance(options.get(key), int | float) and options[key] < 0 for key in _SLOPES):
-        raise refusal(function, "that falls somewhere")
     return x.each(lambda one: function(one, *args, **options))
 
 
-def bent(
-    function: Callable[..., Tensor],
-    x: Bounds,
-    slope: float | None = None,
-    *args: Any,
-    **options: Any,
-) -> Bounds:
+def bent(function: Callable[..., Tensor], x: Bounds, *args: float, **options: float) -> Bounds:
     """Of an activation that never falls unless its number, a slope or a size, is below 0."""
-    named = [options[key] for key in ("negative_slope", "alpha", "beta") if key in options]
-    number = slope if slope is not None else next(iter(named), 1.0)
-    if number < 0:
-        raise refusal(function, f"that falls, as with {number}")
-    given = args if slope is None else (slope, *args)
-    return never_falling(function, x, *given, **options)
+    numbers = [*args, *options.values()]
+    if len(numbers) > 1 or any(number < 0 for number in numbers):
+        raise refusal(function, f"that may fall, as with {numbers}")
+    return never_falling(function, x, *args, **options)
+
+
+def softplus(
+    function: Callable[..., Tensor], x: Bounds, beta: float = 1.0, threshold: float = 20.0
+) -> Bounds:
+    """Of log(1 + exp(beta x)) / beta, which jumps down to a line at a threshold that is not high."""
+    if beta <= 0 or threshold < 20:
+        raise refusal(function, f"that may fall, as with beta={beta} and threshold={threshold}")
+    return never_falling(function, x, beta, threshold)
+
+
+def averaged(function: Callable[..., Tensor], x: Bounds, *args: Any, **options: Any) -> Bounds:
+    """Of a mean over windows, whatever is positive that they are divided by."""
+    divisor = args[5] if len(args) > 5 else options.get("divisor_override")
+    if divisor is not None and divisor < 0:
+        raise refusal(function, f"that falls, as with divisor_override={divisor}")
+    return never_falling(function, x, *args, **options)
 
 
 def affine(
@@ -69,7 +76,8 @@ def product(function: Callable[..., Tensor], x: Any, y: Any) -> Bounds:
 
 
 def _times(function: Callable[..., Tensor], x: Bounds, factor: Any) -> Bounds:
-    size = factor.abs() if isinstance(factor, Tensor) else abs(factor)
+    signed = isinstance(factor, Tensor) and factor.dtype != torch.bool
+    size = factor.abs() if signed else factor if isinstance(factor, Tensor) else abs(factor)
     return Bounds.around(
         function(x.value, factor), function(x.center, factor), function(x.radius, size)
     )
@@ -105,6 +113,8 @@ def negative(function: Callable[..., Tensor], x: Bounds) -> Bounds:
 
 
 def _scaled(x: Any, factor: float) -> Any:
+    if factor == 1:
+        return x
     if not isinstance(x, Bounds):
         return x * factor
     value, lower, upper = x
@@ -184,7 +194,6 @@ def refusal(function: Callable[..., Any], words: str = "") -> Unbounded:
     )
 
 
-_SLOPES = ("negative_slope", "alpha", "beta")  # of activations, which fall if they are below 0
 _MOVING = (
     *("flatten", "view", "reshape", "permute", "transpose", "unsqueeze", "squeeze", "contiguous"),
     *("getitem", "movedim", "expand", "clone", "detach", "to", "float", "double", "roll", "flip"),
@@ -194,8 +203,7 @@ _MOVING = (
 _RISING = (
     *("relu", "relu6", "hardtanh", "tanh", "sigmoid", "hardsigmoid", "selu"),
     *("clamp", "clamp_min", "clamp_max", "mean", "sum", "amax", "amin", "pad"),
-    *("avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d", "adaptive_avg_pool2d"),
-    *("adaptive_avg_pool3d", "exp"),
+    *("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "exp"),
 )
 _POOLING = ("max_pool1d", "max_pool2d", "max_pool3d", "adaptive_max_pool2d")
 _AFFINE = (
@@ -204,7 +212,9 @@ _AFFINE = (
 )
 RULES: dict[str, Rule] = {
     **dict.fromkeys([*_MOVING, *_RISING], never_falling),
-    **dict.fromkeys(["leaky_relu", "elu", "celu", "softplus"], bent),
+    **dict.fromkeys(["leaky_relu", "elu", "celu"], bent),
+    **dict.fromkeys(["avg_pool1d", "avg_pool2d", "avg_pool3d"], averaged),
+    "softplus": softplus,
     **dict.fromkeys(_POOLING, pooled_with_places),
     **dict.fromkeys(_AFFINE, affine),
     **dict.fromkeys(["matmul", "mm", "bmm", "mul", "rmul", "multiply", "rmatmul"], product),

@@ -31,9 +31,11 @@ class Trace:
         inputs: the input's bounds.
         activations: what went into each ReLU.
         affine: linear layers and convolutions.
+        written: place in memory of values -> how often intervals were written into it.
     """
 
     def __init__(self, inputs: Bounds) -> None:
         self.inputs = inputs
         self.activations: list[Bounds] = []
         self.affine: list[Affine] = []
+        self.written: dict[int, int] = {}

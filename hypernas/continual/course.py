@@ -18,6 +18,7 @@ from hypernas.data import Data, num_examples
 from hypernas.generators import Generator
 from hypernas.masks import training_only
 from hypernas.objectives import Objective, assess
+from hypernas.objectives.widening import trained_on
 from hypernas.sampling import Fixed, Sampler
 from hypernas.space.architecture import Architecture
 from hypernas.subnet.arguments import Arguments
@@ -156,7 +157,8 @@ class _Run:
             for inputs, targets in islice(batches.starting_at(steps.start), len(steps)):
                 architectures = self.sampler(generator.space, rng)
                 optimizer.zero_grad(set_to_none=True)
-                self._backward(generator, architectures, Arguments.of(inputs), targets)
+                given = Arguments.of(trained_on(self.objective, inputs))
+                self._backward(generator, architectures, given, targets)
                 if isinstance(method, Watching):
                     method.before_step()
                 if isinstance(method, Regularized):

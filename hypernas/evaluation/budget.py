@@ -16,6 +16,7 @@ from hypernas.data import Data
 from hypernas.events import Observer
 from hypernas.generators import Generator
 from hypernas.objectives import Objective, Passing, teacher_of
+from hypernas.objectives.widening import trained_on
 from hypernas.sampling import Sampler, draws, preview
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
@@ -195,7 +196,6 @@ def training_overhead(
     batch: tuple[Any, Any] = next(
         data.batches(batch_size=batch_size, device=generator.device).starting_at(0)
     )
-    inputs = Arguments.of(batch[0])
     looked = preview(sampler, generator.space, steps, rng=torch.Generator().manual_seed(0))
     sizes = itertools.accumulate(map(len, looked))
     first = next((i for i, size in enumerate(sizes, 1) if size >= counted), len(looked))
@@ -206,7 +206,8 @@ def training_overhead(
     with torch.random.fork_rng(devices=devices), counting() as counter:
         for draw in some:
             with torch.set_grad_enabled(draw.trained):
-                outputs = shadow.call(draw.architecture, draw.rows.of(inputs, batch_size))
+                given = trained_on(objective, draw.rows.of(batch[0], batch_size))
+                outputs = shadow.call(draw.architecture, Arguments.of(given))
                 own = draw.rows.of((batch[1], teacher), batch_size)
                 loss = objective.loss(outputs, *own)
             if draw.trained:

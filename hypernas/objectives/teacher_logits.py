@@ -12,6 +12,7 @@ from hypernas.objectives.frozen_teacher import FrozenTeacher
 from hypernas.objectives.logits import logits_of, rows_of_classes
 from hypernas.objectives.objective import Objective
 from hypernas.objectives.taught import Taught
+from hypernas.objectives.widening import check_alone
 
 
 class TeacherLogits(Objective, Counted, Taught):
@@ -55,6 +56,7 @@ class TeacherLogits(Objective, Counted, Taught):
             raise ValueError(
                 f"weight={weight} leaves a share to labels: give labels=CrossEntropy()."
             )
+        check_alone(labels, "TeacherLogits")
         self.labels, self.temperature, self.weight = labels, temperature, weight
         self.output, self.class_axis = output, class_axis
         read = partial(logits_of, output=teacher_output)

@@ -13,7 +13,6 @@ from hypernas.data.data import Batch
 from hypernas.evaluation.appraisal import Appraisal
 from hypernas.generators import Generator
 from hypernas.objectives import Moments, moments
-from hypernas.objectives.widening import measured_on
 from hypernas.search.hurdle import Hurdle, Interval
 from hypernas.search.passes import Passes
 from hypernas.search.stages import stages
@@ -126,8 +125,8 @@ class Judge:
             if condition := self.task.condition:
                 outputs = self._conditioned(condition, generator, smallest, calibration)
             else:
-                given = [measured_on(self.task.objective, inputs) for inputs, _ in first]
-                way = Passes.plain(calibration, given)
+                given = [inputs for inputs, _ in first]
+                way = Passes.plain(calibration, given, objective=self.task.objective)
                 outputs = way.outputs(generator, smallest)
             return list(self._moments(outputs, first))
 
@@ -140,8 +139,8 @@ class Judge:
 
             return [conditioned]
         every = [*self._first, *self._rest]
-        examples = [measured_on(self.task.objective, inputs) for inputs, _ in every]
-        plain = Passes.plain(self._calibration, examples)
+        examples = [inputs for inputs, _ in every]
+        plain = Passes.plain(self._calibration, examples, objective=self.task.objective)
         fastest = plain.fastest(self.generators[0], piece=piece)
         return [plain.outputs] if fastest is plain else [fastest.outputs, plain.outputs]
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hypernas.generators import Generator
+from hypernas.objectives.widening import measured_on
 from hypernas.space import Architecture
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.norms import average_statistics
@@ -29,18 +30,23 @@ class Passes:
         calibration: inputs of each calibration batch.
         validation: inputs of each batch of the validation split, in its pieces.
         channels_last: where 4-d tensors have their channels in memory, weights as well.
+        objective: that may measure on something else than inputs, see `Widening`.
     """
 
     calibration: Sequence[Arguments]
     validation: Sequence[Sequence[Arguments]]
     channels_last: bool = False
+    objective: object = None
 
     @staticmethod
-    def plain(calibration: Sequence[Any], validation: Sequence[Any]) -> "Passes":
+    def plain(
+        calibration: Sequence[Any], validation: Sequence[Any], *, objective: object = None
+    ) -> "Passes":
         """Batches as they are."""
         return Passes(
             [Arguments.of(batch) for batch in calibration],
             [[Arguments.of(batch)] for batch in validation],
+            objective=objective,
         )
 
     def fastest(self, generator: Generator, *, piece: int) -> "Passes":
@@ -51,7 +57,8 @@ class Passes:
         """
         space = generator.space
         ends = [generator.subnet(a) for a in (space.smallest(), space.largest())]
-        few = Passes(self.calibration[:1], [[_head(self.validation[0][0], piece + 1)]])
+        head = [[_head(self.validation[0][0], piece + 1)]]
+        few = Passes(self.calibration[:1], head, objective=self.objective)
         images = generator.device.type == "cpu" and any(
             isinstance(part, nn.Conv2d) for end in ends for part in end.target.module.modules()
         )
@@ -83,7 +90,8 @@ class Passes:
         )
         buffers = own.overlaid(fresh).tensors
         for pieces in self.validation:
-            yield _joined([target.run(weights, piece, buffers=buffers) for piece in pieces])
+            given = [measured_on(self.objective, piece) for piece in pieces]
+            yield _joined([target.run(weights, piece, buffers=buffers) for piece in given])
 
     def _in_pieces(self, piece: int, *, channels_last: bool) -> "Passes":
         order = _channels_last if channels_last else _unchanged
@@ -91,6 +99,7 @@ class Passes:
             [order(batch) for batch in self.calibration],
             [[order(part) for part in _pieces(batch, piece)] for (batch,) in self.validation],
             channels_last,
+            self.objective,
         )
 
 

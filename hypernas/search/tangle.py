@@ -11,6 +11,7 @@ from torch import Tensor
 from hypernas.data.data import Batches
 from hypernas.generators import Generator
 from hypernas.objectives import Objective
+from hypernas.objectives.widening import trained_on
 from hypernas.schedules import Cosine
 from hypernas.search.relaxation import Relaxation, Sparsemax
 from hypernas.search.superposition import Superposition
@@ -120,7 +121,7 @@ class _Superposed:
         statistics = self.generator.statistics(self.subnet).clones() if still else None
         outputs = self.generator.call(
             self.subnet,
-            Arguments.of(inputs),
+            Arguments.of(trained_on(self.objective, inputs)),
             weights=self.superposition(generated, weights),
             statistics=statistics,
         )

@@ -11,6 +11,7 @@ import torch
 from hypernas.data import Data
 from hypernas.distributed.device import pick_device
 from hypernas.evaluation import Appraisal, Recipe, References
+from hypernas.objectives.widening import measured_on
 from hypernas.runs.assembly import Parts, assemble, part, strategy_of, training_of
 from hypernas.runs.settings import Settings
 from hypernas.sampling import preview
@@ -38,7 +39,8 @@ def check_measures(told: Mapping[str, Any], parts: Parts) -> None:
         ValueError: naming those that it gives.
     """
     inputs, targets = next(parts.data.in_order("validation", batch_size=2))
-    given = Arguments.of(inputs if parts.condition is None else parts.condition.rest(inputs))
+    rest = inputs if parts.condition is None else parts.condition.rest(inputs)
+    given = Arguments.of(measured_on(parts.objective, rest))
     module = parts.space.build(parts.space.smallest()).eval()
     found = parts.objective.measures(module(*given.positional, **given.keywords), targets)
     known = [*found, *(parts.objective.names if isinstance(parts.objective, Appraisal) else ())]

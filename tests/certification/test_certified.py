@@ -14,11 +14,15 @@ from hypernas.certification.bounds import Bounds
 from hypernas.certification.ramp import Ramp
 from hypernas.certification.regularization import balance, tightness
 from hypernas.data import digits
-from hypernas.evaluation import evaluate
+from hypernas.evaluation import evaluate, step_flops
 from hypernas.events import Begun
-from hypernas.objectives import moments
+from hypernas.masks import Consensus
+from hypernas.objectives import CrossEntropy, TeacherLogits, moments
+from hypernas.runs.assembly import Parts
+from hypernas.sampling import Fixed
 from hypernas.search.judge import Judge
 from hypernas.spaces import mlp
+from hypernas.studies.work import check_measures
 from hypernas.training import Task
 
 
@@ -187,3 +191,60 @@ def test_inputs_that_are_no_tensor_of_numbers_are_refused():
         Certified().trained({"x": torch.rand(2)})
     with pytest.raises(ValueError, match="must be 0 or more and tolerance"):
         Certified(radius=-1.0)
+
+
+def test_subnets_that_are_judged_leave_nothing_in_memory(trained, monkeypatch):
+    generator, task = trained
+    made = []
+    widen = Certified.measured
+
+    def kept(self, inputs):
+        made.append(widen(self, inputs))
+        return made[-1]
+
+    monkeypatch.setattr(Certified, "measured", kept)
+    judge = Judge([generator], task, calibration_batches=1)
+    for architecture in (generator.space.smallest(), generator.space.largest()):
+        judge([architecture])
+    assert {len(x.trace.affine) for x in made} <= {
+        0,
+        3,
+    }  # each met the layers of one pass, or was for targets
+
+
+def test_outputs_without_bounds_are_no_plain_cross_entropy():
+    with pytest.raises(ValueError, match="needs the bounds of outputs, got Tensor without"):
+        Certified().loss(torch.randn(2, 3), torch.tensor([0, 1]))
+
+
+def test_other_objectives_do_not_hold_it_as_they_would_not_pass_boxes_on():
+    for make in (
+        lambda: Consensus(objective=Certified()),
+        lambda: TeacherLogits(teacher=nn.Linear(2, 2), labels=Certified()),
+    ):
+        with pytest.raises(ValueError, match="cannot hold Certified"):
+            make()
+
+
+def test_a_budget_counts_both_ends_of_the_box():
+    data, space = digits(), mlp(input_shape=(1, 8, 8), num_classes=10, depths=(1,), widths=(16,))
+    plain, certified = (
+        step_flops(
+            generators.shared(space), data, objective=o, batch_size=16, num=2, sampler=Fixed()
+        )
+        for o in (CrossEntropy(), Certified(low=0.0, high=1.0))
+    )
+    assert certified > 2 * plain
+
+
+def test_a_study_may_be_of_certified_errors():
+    data = digits()
+    space = mlp(input_shape=(1, 8, 8), num_classes=10, depths=(1,), widths=(16,))
+    parts = Parts(data, space, generators.shared(space), Certified(low=0.0, high=1.0), None)
+    check_measures({"measure": "certified_error", "tuned_by": "certified_error"}, parts)
+
+
+def test_a_module_without_layers_has_no_such_start():
+    space = SearchSpace({"a": [1, 2]}, lambda a: nn.Flatten())
+    with pytest.raises(ValueError, match="take another start"):
+        ibp(space, torch.rand(2, 4))

@@ -1,12 +1,14 @@
 """Bounds hold for every input of a box, are refused where nobody knows them, and cost nothing at radius 0."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from hypernas import SearchSpace, generators
-from hypernas.certification import Unbounded, interval, margins
+from hypernas.certification import Unbounded, attacked, interval, margins
 
 
 class Net(nn.Module):
@@ -152,8 +154,8 @@ def test_ends_change_places_where_a_sign_does():
 @pytest.mark.parametrize(
     ("forward", "told"),
     [
-        (lambda x: torch.nn.functional.leaky_relu(x, -0.5), "'leaky_relu' that falls"),
-        (lambda x: torch.nn.functional.elu(x, alpha=-1.0), "'elu' that falls"),
+        (lambda x: torch.nn.functional.leaky_relu(x, -0.5), "'leaky_relu' that may fall"),
+        (lambda x: torch.nn.functional.elu(x, alpha=-1.0), "'elu' that may fall"),
         (lambda x: x * float(x.mean()), "no bounds for '__float__'"),
         (lambda x: x.relu() if x.sum() > 0 else x, "no bounds for 'gt'"),
     ],
@@ -161,3 +163,142 @@ def test_ends_change_places_where_a_sign_does():
 def test_what_may_fall_or_decides_by_a_number_is_refused(forward, told):
     with pytest.raises(Unbounded, match=told):
         forward(interval(torch.randn(4, 4), 0.1))
+
+
+def written_apart(x):
+    total = torch.zeros_like(x)
+    total += x.relu()
+    return x + total
+
+
+def written_through_a_view(x):
+    x.view(2, 8).relu_()
+    return x * 1.0
+
+
+def written_before_a_view_is_read(x):
+    view = (y := x * 2)[:, :2]
+    y += 5
+    return view * 1.0
+
+
+def written_behind_dropout(x):
+    F.relu(F.dropout(x, 0.5, training=False), inplace=True)
+    return x.flatten()
+
+
+def filled(x):
+    return x + torch.full_like(x, x.mean())
+
+
+def set_anew(x):
+    y = x * 2
+    y.data = x.data
+    return y + 0
+
+
+UNSOUND = {
+    written_apart: "without bounds",
+    written_through_a_view: "shares their memory",
+    written_before_a_view_is_read: "shares their memory",
+    written_behind_dropout: "shares their memory",
+    filled: "filled with an interval",
+    set_anew: "__set__",
+    lambda x: x + x.mH: "no bounds for",
+    lambda x: torch.exp(x, out=torch.empty(4, 4)): "with out=",
+    lambda x: F.softplus(x, threshold=1.0): "may fall",
+    lambda x: F.avg_pool2d(x[None], 2, divisor_override=-1): "falls",
+    lambda x: torch._C._nn.elu(x, 1.0, -1.0): "may fall",
+    lambda x: x.to(torch.uint8): "to torch.uint8",
+    lambda x: torch.div(x, 2, rounding_mode="floor"): "called so",
+}
+
+
+@pytest.mark.parametrize("forward", UNSOUND)
+def test_what_would_leave_the_bounds_in_silence_is_refused(forward):
+    with pytest.raises(Unbounded, match=UNSOUND[forward]):
+        forward(interval(torch.randn(4, 4), 0.1))
+
+
+def test_a_network_that_writes_over_its_own_layers_is_as_sound_as_one_that_does_not():
+    torch.manual_seed(0)
+    layers = nn.Linear(4, 6), nn.Linear(6, 3)
+    inputs = torch.randn(5, 4)
+
+    def run(x, inplace):
+        x = F.relu(layers[0](x), inplace=inplace)
+        return F.leaky_relu(layers[1](x), 0.2, inplace=inplace)
+
+    for one, other in zip(
+        run(interval(inputs, 0.3), True).bounds,
+        run(interval(inputs, 0.3), False).bounds,
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def test_the_callers_inputs_stay_what_they_are():
+    inputs = torch.ones(3)
+    box = interval(inputs, 0.1)
+    box -= 1
+    assert inputs.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("radius", "limits", "told"),
+    [
+        (0.1, {"low": 0.0, "high": 1.0}, "inputs reach from -2 to 3"),
+        (0.1, {"low": -1.0}, "beyond low=-1"),
+        (0.1, {"low": 1.0, "high": 0.0}, "low below high"),
+        (-0.1, {}, "a radius of 0 or more"),
+    ],
+)
+def test_a_box_that_holds_nothing_is_refused(radius, limits, told):
+    inputs = torch.tensor([[-2.0, 3.0]])
+    with pytest.raises(ValueError, match=told):
+        interval(inputs, radius, **limits)
+    with pytest.raises(ValueError, match=told):
+        attacked(nn.Linear(2, 2), inputs, torch.zeros(1, dtype=torch.long), radius, **limits)
+
+
+CALLS = {  # name of a rule -> calls of it, on an interval of shape (2, 3, 4, 4)
+    "pad": [partial(F.pad, pad=(1, 0, 2, 1), mode=m) for m in ("constant", "reflect", "circular")],
+    "clamp": [lambda x: x.clamp(-0.2, 0.3), lambda x: x.clamp(min=torch.zeros(4))],
+    "softplus": [F.softplus, lambda x: F.softplus(x, 3.0)],
+    "leaky_relu": [lambda x: F.leaky_relu(x, 0.3)],
+    "elu": [lambda x: F.elu(x, 0.4)],
+    "celu": [lambda x: F.celu(x, 0.4)],
+    "mul": [lambda x: x * -2, lambda x: -x * torch.randn(4), lambda x: x * torch.tensor([True, False, True, True])],
+    "matmul": [lambda x: x @ torch.randn(4, 3), lambda x: torch.randn(3, 4) @ x],
+    "div": [lambda x: x / -3, lambda x: torch.div(x, torch.randn(4))],
+    "sub": [lambda x: 1 - x, lambda x: x - 2 * x.relu(), lambda x: torch.sub(x, x.tanh(), alpha=-3)],
+    "add": [lambda x: torch.add(x, x.relu(), alpha=-2), lambda x: torch.randn(4) + x],
+    "avg_pool2d": [lambda x: F.avg_pool2d(x, 2, padding=1, divisor_override=3)],
+    "max_pool2d": [lambda x: F.max_pool2d(x, 3, 2, 1)],
+    "conv2d": [lambda x: F.conv2d(x, torch.randn(6, 1, 3, 3), torch.randn(6), groups=3, padding=1)],
+    "conv_transpose2d": [lambda x: F.conv_transpose2d(x, torch.randn(3, 2, 2, 2), stride=2)],
+    "cat": [lambda x: torch.cat([x, torch.randn(2, 1, 4, 4), -x], 1), lambda x: torch.stack([x, x])],
+    "reshaped": [lambda x: x.permute(1, 0, 3, 2).flatten(1), lambda x: x[:, 1:, ::2].mT.flip(0)],
+    "reduced": [lambda x: x.mean((2, 3)), lambda x: x.sum(1), lambda x: x.amax(-1), lambda x: x.amin(1)],
+    "norm": [lambda x: F.batch_norm(x, torch.randn(3), torch.rand(3) + 0.1, torch.randn(3), torch.randn(3))],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_no_point_leaves_the_bounds_of_any_rule(name):
+    for forward in CALLS[name]:
+        torch.manual_seed(0)
+        inputs = torch.randn(2, 3, 4, 4)
+        signs = [torch.rand(40, *inputs.shape) * 2 - 1, torch.randn(40, *inputs.shape).sign()]
+
+        def run(x, forward=forward):
+            torch.manual_seed(1)  # the same constants
+            return forward(x)
+
+        bounds = run(interval(inputs, 0.4)).bounds
+        torch.testing.assert_close(bounds.value, run(inputs))
+        assert (bounds.lower <= bounds.upper).all()
+        for point in inputs + 0.4 * torch.cat(signs):
+            found = run(point)
+            assert (found >= bounds.lower - 1e-5).all()
+            assert (found <= bounds.upper + 1e-5).all()

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from hypernas.masks.consensus.gated import GatedOutputs
 from hypernas.objectives import Counted, CrossEntropy, Objective
+from hypernas.objectives.widening import check_alone
 
 
 def polarization(
@@ -54,6 +55,7 @@ class Consensus(Objective, Counted):
                 f"target must be in [0, 1], activation and polarization 0 or more, got target={target}, "
                 f"activation={activation}, polarization={polarization}."
             )
+        check_alone(objective, "objective=consensus")
         self.objective = objective or CrossEntropy()
         self.distils = self.objective.distils
         self.target, self.activation, self.polarization = target, activation, polarization

@@ -14,6 +14,7 @@ from hypernas.generators.generator import Generator
 from hypernas.generators.methods.few_shot import FewShot
 from hypernas.generators.methods.grouping import ValueGroups
 from hypernas.generators.methods.partition import balanced_partition, distances, gain
+from hypernas.objectives.widening import trained_on
 from hypernas.space.architecture import Architecture
 from hypernas.space.random_source import below
 from hypernas.training.callback import Callback
@@ -178,7 +179,7 @@ def _gradients(
     devices = [generator.device] if generator.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(run.step)
-        outputs = generator.call(subnet, rest, statistics=copies)
+        outputs = generator.call(subnet, trained_on(run.objective, rest), statistics=copies)
         loss = run.objective.loss(outputs, targets)
     named = {name: p for name, p in generator.named_parameters() if p.requires_grad}
     found = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
