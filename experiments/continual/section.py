@@ -38,11 +38,15 @@ def _plain(path, caption: str) -> list[DataFrame]:
 
 def differences(stream: Stream) -> DataFrame:
     """Final accuracy of one arm minus another's, seed by seed."""
-    finals = {arm: [100 * m.final() for m in own] for (arm, _), own in stream.runs.items()}
+    finals = {
+        arm: {seed: 100 * matrix.final() for seed, matrix in own.items()}
+        for (arm, _), own in stream.runs.items()
+    }
     rows = []
     for first, second in PAIRS:
         if first in finals and second in finals:
-            own = [a - b for a, b in zip(finals[first], finals[second], strict=True)]
+            seeds = sorted(finals[first].keys() & finals[second].keys())
+            own = [finals[first][seed] - finals[second][seed] for seed in seeds]
             rows.append(
                 {
                     "arm": word(first, code=True),

@@ -15,13 +15,20 @@ from hypernas.border import checked
 from hypernas.continual.method import Method, Phase, Regularized, Rehearsing, Watching
 from hypernas.continual.tasks import Tasks
 from hypernas.data import Data, num_examples
+from hypernas.distributed import ProcessGroup
+from hypernas.distributed.replicated import Replicated
+from hypernas.events import Observer
 from hypernas.generators import Generator
+from hypernas.generators.methods.standalone import has_late_parameters
 from hypernas.masks import training_only
 from hypernas.objectives import Objective, assess
-from hypernas.objectives.widening import trained_on
-from hypernas.sampling import Fixed, Sampler
-from hypernas.space.architecture import Architecture
-from hypernas.subnet.arguments import Arguments
+from hypernas.sampling import Contest, Fixed, Sampler, rows_of
+from hypernas.sampling.examples import Examples
+from hypernas.sampling.weighted import Weighted
+from hypernas.training import Diverged
+from hypernas.training.gradients import add_gradients
+from hypernas.training.optimizer import optimizer_groups
+from hypernas.training.part import Part
 
 MakeOptimizer = Callable[..., torch.optim.Optimizer]  # groups of parameters -> one
 
@@ -90,13 +97,15 @@ def learn(
     any two.
 
     Args:
-        optimizer: groups of parameters, each with its learning rate's factor as `lr_scale`, are made groups of it.
+        optimizer: makes one of groups of parameters, whose decay and factors of the learning rate are those of `ParameterGroup`.
         sampler: of the architectures of a step; None for the largest.
         begin: number of tasks that were learned already; None measures the network first.
 
     Raises:
-        ValueError: if the objective has no such measure.
+        ValueError: if the objective has no such measure, or a part wants more than a course tells it.
+        Diverged: if a loss is no number.
     """
+    _check(method.generator, objective, sampler or Fixed())
     run = _Run(method, tasks, objective, course, optimizer, sampler or Fixed())
     if begin is None:
         begin = 0
@@ -154,11 +163,15 @@ class _Run:
             held.enter_context(training_only(optimizer, phase.entries))
             held.enter_context(_alone(generator, phase))
             generator.train()
-            for inputs, targets in islice(batches.starting_at(steps.start), len(steps)):
+            storage, total = Replicated(generator, ProcessGroup()), torch.zeros((), device=device)
+            for batch in islice(batches.starting_at(steps.start), len(steps)):
                 architectures = self.sampler(generator.space, rng)
                 optimizer.zero_grad(set_to_none=True)
-                given = Arguments.of(trained_on(self.objective, inputs))
-                self._backward(generator, architectures, given, targets)
+                subnets = [generator.subnet(a) for a in architectures]
+                part = Part(subnets, batch, rows_of(self.sampler, architectures))
+                total += add_gradients(
+                    storage, [part], self.objective, combine="mean", precision="float32", rng=rng
+                )[0]
                 if isinstance(method, Watching):
                     method.before_step()
                 if isinstance(method, Regularized):
@@ -168,20 +181,11 @@ class _Run:
                 optimizer.step()
                 if isinstance(method, Watching):
                     method.after_step()
-
-    def _backward(
-        self,
-        generator: Generator,
-        architectures: Sequence[Architecture],
-        inputs: Arguments,
-        targets: Any,
-    ) -> None:
-        """Gradients of the mean loss of some architectures."""
-        total = torch.zeros((), device=generator.device)
-        for subnet, weights in zip(architectures, generator.many(architectures), strict=True):
-            outputs = generator.call(subnet, inputs, weights=weights)
-            total = total + self.objective.loss(outputs, targets) / len(architectures)
-        total.backward()
+        if not bool(total.isfinite()):
+            raise Diverged(
+                f"training diverged while task {task + 1} was learned (loss {float(total) / len(steps):.3g}): lower "
+                f"optimizer.lr, in a stream of its own; what was learned before this task is kept."
+            )
 
     def measured(self, numbers: Iterable[int]) -> dict[str, dict[int, float]]:
         """The scores of some tasks, by subnet and task from 1."""
@@ -210,17 +214,40 @@ def _label(subnet: Any) -> str:
 
 def _optimizer_of(make: MakeOptimizer, phase: Phase) -> torch.optim.Optimizer:
     """An optimizer of a phase's groups, their learning rates scaled."""
-    groups = [{"params": list(own)} for own, _ in phase.groups]
-    made = make(groups)
-    for group, (_, scale) in zip(made.param_groups, phase.groups, strict=True):
-        group["lr"] *= scale
+    made = make(optimizer_groups(phase.groups))
+    for group, own in zip(made.param_groups, phase.groups, strict=True):
+        group["lr"] *= own.lr_scale
     return made
+
+
+def _check(generator: Generator, objective: Objective, sampler: Sampler) -> None:
+    """Refuse parts that want more of a training than a course tells them.
+
+    Raises:
+        ValueError: naming all of them.
+    """
+    told = (Contest, Examples, Observer, Weighted)
+    wrong = [
+        f"{type(one).__name__}, which is to be told what happened in steps, or has a say in them"
+        for one in (sampler, objective)
+        if isinstance(one, told)
+    ]
+    if has_late_parameters(generator):
+        wrong.append(
+            f"{type(generator).__name__}, whose parameters come to life while it is trained"
+        )
+    if wrong:
+        raise ValueError(
+            "a stream of tasks cannot be learned with:\n  " + "\n  ".join(wrong) + "\n"
+            "Take a sampler that only draws (fixed, uniform, sandwich, nested), an objective of outputs and "
+            "a generator that has its parameters from the start (shared)."
+        )
 
 
 @contextmanager
 def _alone(generator: nn.Module, phase: Phase) -> Iterator[None]:
     """Within, only what a phase trains requires a gradient."""
-    trained = {id(p) for own, _ in phase.groups for p in own}
+    trained = {id(p) for group in phase.groups for p in group.parameters}
     others = [p for p in generator.parameters() if p.requires_grad and id(p) not in trained]
     for parameter in others:
         parameter.requires_grad_(False)

@@ -1,15 +1,15 @@
 """The interface of methods that learn one task after another."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor, nn
 
 from hypernas.border import checked
 from hypernas.data import Data
-from hypernas.generators import Generator
+from hypernas.generators import Generator, ParameterGroup
 from hypernas.space.architecture import Architecture
 
 
@@ -18,14 +18,20 @@ class Phase:
     """A part of the training of one task, with an optimizer of its own.
 
     Attributes:
-        groups: parameters that are trained, with a factor of the learning rate.
-        share: of the task's steps.
+        groups: of the parameters that are trained.
+        share: of the task's steps, in [0, 1].
         entries: of some of these parameters the only ones that move: see `hypernas.masks.training_only`.
     """
 
-    groups: Sequence[tuple[Sequence[nn.Parameter], float]]
+    groups: Sequence[ParameterGroup]
     share: float = 1.0
     entries: Mapping[nn.Parameter, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise ValueError(
+                f"share must be a part of the task's steps, in [0, 1], got {self.share}."
+            )
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,22 @@ class Rehearsing(ABC):
     @abstractmethod
     def examples(self, seen: Sequence[Data]) -> Data:
         """The data to train on, of those of all tasks up to this one."""
+
+
+def only(
+    groups: Sequence[ParameterGroup], parameters: Iterable[nn.Parameter], *, lr_scale: float = 1.0
+) -> list[ParameterGroup]:
+    """Groups of some of the parameters, whose learning rates are scaled; empty ones are left out."""
+    wanted = {id(p) for p in parameters}
+    found = [
+        replace(
+            group,
+            parameters=[p for p in group.parameters if id(p) in wanted],
+            lr_scale=group.lr_scale * lr_scale,
+        )
+        for group in groups
+    ]
+    return [group for group in found if group.parameters]
 
 
 def num_bytes(module: nn.Module) -> int:

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from hypernas.exports.format import ExportError
+from hypernas.subnet.difference import difference
 from hypernas.subnet.structure import named_tensors, tensors
 
 
@@ -25,14 +23,6 @@ def differences(found: Any, expected: Any) -> dict[str, float]:
             f"{ {name or 'outputs': tuple(x.shape) for name, x in wanted.items()} }."
         )
     pairs = zip(wanted.items(), own, strict=True)
-    return {name or "outputs": _difference(x.detach(), y.detach()) for (name, y), x in pairs}
-
-
-def _difference(found: Tensor, expected: Tensor) -> float:
-    found, expected = found.double(), expected.double()
-    unequal = found != expected
-    if not unequal.any():
-        return 0.0
-    finite = expected[expected.isfinite()]
-    scale = max(1.0, float(finite.abs().max())) if finite.numel() else 1.0
-    return float(torch.where(unequal, (found - expected).abs(), 0.0).max()) / scale
+    return {
+        name or "outputs": difference(x.detach(), y.detach(), least=1.0) for (name, y), x in pairs
+    }

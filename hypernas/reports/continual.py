@@ -67,15 +67,22 @@ class Stream:
         return int(self.rows["after"].max())
 
     @cached_property
-    def runs(self) -> dict[tuple[str, str], list[Matrix]]:
-        """Arm and subnet -> the matrix of each seed."""
-        found: dict[tuple[str, str], list[Matrix]] = {}
-        for (arm, subnet, _), some in self.rows.groupby(["arm", "subnet", "seed"], sort=False):
+    def runs(self) -> dict[tuple[str, str], dict[int, Matrix]]:
+        """Arm and subnet -> seed -> its matrix, of runs that have learned all tasks."""
+        found: dict[tuple[str, str], dict[int, Matrix]] = {}
+        for (arm, subnet, seed), some in self.rows.groupby(["arm", "subnet", "seed"], sort=False):
             matrix = Matrix()
             for row in some.itertuples():
                 matrix.add(int(row.after), {int(row.task): float(row.score)})  # type: ignore[arg-type]
-            found.setdefault((str(arm), str(subnet)), []).append(matrix)
+            if matrix.num == self.num:
+                found.setdefault((str(arm), str(subnet)), {})[int(seed)] = matrix
         return found
+
+    @cached_property
+    def unfinished(self) -> list[str]:
+        """Runs that stopped before the last task, which figures leave out, in words."""
+        ends = self.rows.groupby(["arm", "seed"], sort=False)["after"].max()
+        return [f"{arm}, seed {seed} ({n})" for (arm, seed), n in ends.items() if n < self.num]
 
     @cached_property
     def arms(self) -> list[str]:
@@ -84,12 +91,12 @@ class Stream:
 
     def curve(self, arm: str) -> np.ndarray:  # shape: (seeds, tasks)
         """The mean score of all tasks so far, after each, of an arm's first subnet."""
-        matrices = next(own for (name, _), own in self.runs.items() if name == arm)
-        num = min(matrix.num for matrix in matrices)
+        runs = next(own for (name, _), own in self.runs.items() if name == arm)
+        tasks = range(1, self.num + 1)
         return np.array(
             [
-                [np.mean([m.scores[t, i] for i in range(1, t + 1)]) for t in range(1, num + 1)]
-                for m in matrices
+                [np.mean([m.scores[t, i] for i in range(1, t + 1)]) for t in tasks]
+                for m in runs.values()
             ]
         )
 
@@ -141,7 +148,7 @@ def _table(stream: Stream) -> DataFrame:
     several = len({subnet for _, subnet in stream.runs}) > 1
     rows = []
     for (arm, subnet), matrices in stream.runs.items():
-        figures = [matrix.figures() for matrix in matrices]
+        figures = [matrix.figures() for matrix in matrices.values()]
 
         def cell(name: str, figures: Sequence[Mapping[str, float]] = figures) -> Cell:
             own = [100 * one[name] for one in figures if name in one]
@@ -155,7 +162,7 @@ def _table(stream: Stream) -> DataFrame:
                 "as learned (%)": cell("learned"),
                 "forgetting (points)": cell("forgetting"),
                 "forward transfer (points)": cell("forward_transfer"),
-                **_costs(stream.costs, arm),
+                **_costs(stream.costs, arm, list(matrices)),
             }
         )
     caption = (
@@ -163,14 +170,19 @@ def _table(stream: Stream) -> DataFrame:
         f"tasks after the last; as learned: of each right after its own training; forgetting: best before minus that after the last; "
         f"forward transfer: what a task begins with, minus the network before any. Kept: everything that is stored, in networks of single precision."
     )
+    if stream.unfinished:
+        caption += f" Left out, as they stopped after fewer tasks: {'; '.join(stream.unfinished)}."
     return table(rows, caption)
 
 
-def _costs(costs: DataFrame | None, arm: str) -> dict[str, Cell]:
+def _costs(costs: DataFrame | None, arm: str, seeds: Sequence[int]) -> dict[str, Cell]:
     """The bytes and seconds of an arm: at the end, and of a task."""
-    if costs is None or arm not in set(costs["arm"]):
+    if costs is None:
         return {}
-    own = costs[costs["arm"] == arm]
+    own = costs[(costs["arm"] == arm) & costs["seed"].isin(seeds)]
+    if own.empty:
+        names = "kept (networks)", "bytes a task", "masks as bits", "seconds a task"
+        return {name: number(None) for name in names}
     last = own[own["task"] == own["task"].max()]
     kept = float((last["total_bytes"] / last["network_bytes"]).mean())
     bits = float((own["task_bytes"] - own["mask_code_bytes"] + own["mask_bit_bytes"]).mean())
@@ -213,7 +225,8 @@ def _matrix_figure(stream: Stream) -> Figure:
 
 
 def _draw_matrix(stream: Stream, width: float) -> Canvas:
-    ((matrix,),) = stream.runs.values()
+    (runs,) = stream.runs.values()
+    (matrix,) = runs.values()
     shape = stream.num + 1, max(task for _, task in matrix.scores)
     values = np.full(shape, np.nan)
     for (after, task), score in matrix.scores.items():

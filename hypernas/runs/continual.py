@@ -146,6 +146,7 @@ def learn(
         tell(f"{stream.tasks.num} tasks, {stream.tasks.name}; {stream.arm}")
         _restore(stream, folder / _STATE)
         write_settings(folder, settings, overrides)
+        _write_tables(stream, folder)  # which a stop right after the state was written left behind
         for found in _course(stream, settings):
             stream.take(found)
             _save(stream, folder)
@@ -216,7 +217,12 @@ def _save(stream: Stream, folder: Path) -> None:
         },
         {"learned": stream.learned},
     )
-    write_csv(folder / SCORES, stream.scores)
+    _write_tables(stream, folder)
+
+
+def _write_tables(stream: Stream, folder: Path) -> None:
+    if stream.scores:
+        write_csv(folder / SCORES, stream.scores)
     if stream.costs:
         write_csv(folder / TASKS, stream.costs)
 

@@ -1,17 +1,25 @@
 """A generator's parameters in an optimizer's hands."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from hypernas.generators import Generator
+from hypernas.generators import Generator, ParameterGroup
 from hypernas.training.update import Check, Norm, Update
 
 Memory = Mapping[str, Mapping[str, Any]]  # parameter name -> what an optimizer keeps of it
 OptimizerMaker = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
+
+
+def optimizer_groups(groups: Sequence[ParameterGroup]) -> list[dict[str, Any]]:
+    """Groups as an optimizer is made of them; those that do not decay say so. Learning rates are for the caller."""
+    return [
+        {"params": list(group.parameters), **({} if group.decay else {"weight_decay": 0.0})}
+        for group in groups
+    ]
 
 
 class Groups:
@@ -27,12 +35,7 @@ class Groups:
     def __init__(self, generator: Generator, make: OptimizerMaker, *, alone: bool = True) -> None:
         self.generator = generator
         described = generator.parameter_groups()
-        groups: list[dict[str, Any]] = []
-        for group in described:
-            groups.append({"params": list(group.parameters)})
-            if not group.decay:
-                groups[-1]["weight_decay"] = 0.0
-        self.optimizer = make(groups)
+        self.optimizer = make(optimizer_groups(described))
         self.update = Update(self.optimizer, alone=alone)
         self._scales = [group.lr_scale for group in described]
         self._base = self.optimizer.defaults["lr"]

@@ -68,6 +68,11 @@ def test_a_stream_that_was_stopped_ends_as_one_that_was_not_and_is_reported(run,
     (table,) = section_of(open_study(Path("parts"))).tables("continual")
     assert list(table["subnet"].map(str)) == ["largest", "smallest"]
     assert float(table["kept (networks)"][0].text) > 1
+    for table in ("results.csv", "tasks.csv"):  # as after a stop right behind the state
+        Path("parts", table).unlink()
+    assert run("continual", "resume=parts")[0] == 0
+    assert Path("parts/results.csv").read_bytes() == Path("whole/results.csv").read_bytes()
+    assert len(rows("parts/tasks.csv")) == 2
     record = Path("parts/state/record.json")
     record.write_text(record.read_text().replace('"learned": 2', '"learned": 1'))
     assert run("continual", "resume=parts")[0] == 2

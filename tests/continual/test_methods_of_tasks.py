@@ -16,17 +16,20 @@ from hypernas.continual import (
     Joint,
     Matrix,
     Permuted,
+    Phase,
     Separate,
     SSNeT,
     SupSup,
     SynapticIntelligence,
     learn,
 )
+from hypernas.continual.methods.conditioned import TaskGenerator
 from hypernas.data import split_tensors
 from hypernas.data.data import Data
-from hypernas.objectives import CrossEntropy
-from hypernas.sampling import Uniform
+from hypernas.objectives import CrossEntropy, FrozenLargest, InPlaceDistillation
+from hypernas.sampling import PADA, Attentive, Sandwich, Uniform
 from hypernas.spaces import mlp
+from hypernas.training import Diverged
 
 RNG = torch.Generator().manual_seed(0)
 CENTRES = 2 * torch.randn(4, 12, generator=RNG)
@@ -195,3 +198,91 @@ def test_figures_of_a_matrix_are_those_of_their_definitions():
     assert found["learned"] == pytest.approx((0.9 + 0.8 + 0.6) / 3)
     assert found["forgetting"] == pytest.approx(((0.9 - 0.8) + (0.8 - 0.5)) / 2)
     assert found["forward_transfer"] == pytest.approx(((0.3 - 0.2) + (0.4 - 0.1)) / 2)
+
+
+def course(method, *, objective=None, optimizer=OPTIMIZER, sampler=None, steps=4, tasks=1):
+    tasks = learn(
+        method,
+        Permuted(DATA, num=tasks),
+        objective or CrossEntropy(),
+        course=Course(steps=steps, batch_size=32),
+        optimizer=optimizer,
+        sampler=sampler,
+    )
+    return [found.scores["largest"] for found in tasks]
+
+
+@pytest.mark.parametrize(
+    ("method", "more", "told"),
+    [
+        (lambda: FineTuning(generators.Standalone(SPACE), num_tasks=1), {}, "Standalone, whose parameters come"),
+        (lambda: FineTuning(generators.shared(SPACE), num_tasks=1), {"sampler": PADA()}, "PADA, which is to be told"),
+        (lambda: FineTuning(generators.shared(SPACE), num_tasks=1), {"sampler": Attentive()}, "Attentive, which"),
+        (lambda: FineTuning(generators.shared(SPACE), num_tasks=1), {"objective": FrozenLargest()}, "FrozenLargest, which"),
+    ],
+)  # fmt: skip
+def test_parts_that_want_more_than_a_course_tells_are_refused_by_name(method, more, told):
+    with pytest.raises(ValueError, match=told):
+        course(method(), **more)
+
+
+def test_distillation_teaches_in_a_stream_too():
+    found = []
+    for objective in (CrossEntropy(), InPlaceDistillation()):
+        method = FineTuning(generators.shared(SPACE), num_tasks=1)
+        course(method, objective=objective, sampler=Sandwich(num_random=1))
+        found.append(outputs(method, 0))
+    assert not torch.equal(*found)
+
+
+def test_what_diverges_is_told_and_not_learned():
+    method = FineTuning(generators.shared(SPACE), num_tasks=1)
+    with pytest.raises(Diverged, match=r"while task 1 was learned .*lower optimizer\.lr"):
+        course(method, optimizer=partial(torch.optim.SGD, lr=1e30))
+
+
+@pytest.mark.parametrize("name", ["fine_tuning", "separate", "conditioned", "exssnet"])
+def test_optimizers_get_the_decay_and_the_rates_of_the_generators_groups(name):
+    made = []
+
+    def optimizer(groups, **options):
+        made.append(torch.optim.AdamW(groups, lr=0.01, weight_decay=0.1))
+        return made[-1]
+
+    make, generator = METHODS[name]
+    generator = generator(SPACE)
+    own = {id(p): g for g in generator.parameter_groups() for p in g.parameters}
+    course(make(generator, num_tasks=1), optimizer=optimizer)
+    seen = [(p, g) for one in made for g in one.param_groups for p in g["params"] if id(p) in own]
+    assert seen
+    for parameter, group in seen:
+        assert group["weight_decay"] == (0.1 if own[id(parameter)].decay else 0.0)
+        assert group["lr"] == pytest.approx(0.01 * own[id(parameter)].lr_scale)
+
+
+def test_settings_of_masks_that_are_out_of_range_are_refused_all_at_once():
+    with pytest.raises(
+        ValueError,
+        match=r"(?s)mask_share: above 0 .*1\.5.*mask_lr_scale: .*-1.*num_neighbours: 1 or more",
+    ):
+        ExSSNeT(
+            generators.shared(SPACE),
+            num_tasks=2,
+            mask_share=1.5,
+            mask_lr_scale=-1.0,
+            num_neighbours=0,
+        )
+    with pytest.raises(ValueError, match="a part of the task's steps"):
+        Phase([], share=1.5)
+
+
+def test_no_more_targets_are_made_than_tasks_are_compared(monkeypatch):
+    method = Conditioned(TASK_READING(SPACE), num_tasks=6, num_compared=1)
+    counted, make = [], TaskGenerator.generate_for
+    monkeypatch.setattr(
+        TaskGenerator,
+        "generate_for",
+        lambda self, pairs: counted.append(len(pairs)) or make(self, pairs),
+    )
+    course(method, sampler=Uniform(), tasks=6)
+    assert set(counted) == {1}

@@ -142,6 +142,23 @@ def test_what_cannot_have_gates_is_refused(network, modules, options, message):
         settled(network, modules, **options)
 
 
+class Cubed(nn.Linear):
+    """A layer that is not linear in its parameters."""
+
+    def forward(self, x):
+        return nn.functional.linear(x, self.weight**3, self.bias)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-5, 1e5])
+def test_a_frozen_network_is_held_against_gates_at_the_size_of_its_outputs(scale):
+    head = nn.Linear(12, 3)
+    with torch.no_grad():
+        head.weight.mul_(scale), head.bias.mul_(scale)
+    network = nn.Sequential(nn.Flatten(), Cubed(64, 12), head)
+    with pytest.raises(ValueError, match="differs from that with constant gates"):
+        settled(network, "1", level="expert", num_experts=4)
+
+
 @cache
 def trained(weight: float):
     """Dynamic and static accuracy on test, and the decision: digits, 400 steps, a quarter of the channels wanted."""

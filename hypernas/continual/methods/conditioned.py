@@ -110,7 +110,7 @@ class Conditioned(Method, Regularized):
         self.tasks = TaskGenerator(generator, num_tasks=num_tasks, seed=seed)
         self._norms = TaskTensors(lambda: running_statistics(generator))
         self._before: TaskGenerator | None = None  # as it was, while a task is learned
-        self._targets: tuple[Architecture, list[dict[str, Tensor]]] | None = None
+        self._targets: tuple[Architecture, dict[int, dict[str, Tensor]]] | None = None
         self._rng, self._learned = torch.Generator(), 0
 
     def learn(self, task: int, data: Data) -> Iterator[Phase]:
@@ -119,8 +119,7 @@ class Conditioned(Method, Regularized):
         self._rng.manual_seed((self.seed * 1_000_003 + task) % 2**62)
         embeddings, later = self.tasks.embeddings, torch.arange(self.num_tasks) == task
         entries = later.to(embeddings.device)[:, None].expand_as(embeddings)
-        own = [p for group in self.tasks.parameter_groups() for p in group.parameters]
-        yield Phase([(own, 1.0)], entries={embeddings: entries})
+        yield Phase(self.tasks.parameter_groups(), entries={embeddings: entries})
         self._norms.keep(task)
         self._before, self._learned = None, task + 1
 
@@ -132,12 +131,15 @@ class Conditioned(Method, Regularized):
             order = torch.randperm(task, generator=self._rng)
             earlier = order[: self.num_compared].tolist()
         if self._targets is None or self._targets[0] != architecture:
+            self._targets = architecture, {}
+        known = self._targets[1]
+        if wanted := [t for t in earlier if t not in known]:
             with torch.no_grad():
-                pairs = [(architecture, t) for t in range(task)]
-                self._targets = architecture, self._before.generate_for(pairs)
+                targets = self._before.generate_for([(architecture, t) for t in wanted])
+            known.update(zip(wanted, targets, strict=True))
         made = self.tasks.generate_for([(architecture, t) for t in earlier])
         terms = [
-            (weights[name] - self._targets[1][t][name]).square().sum()
+            (weights[name] - known[t][name]).square().sum()
             for t, weights in zip(earlier, made, strict=True)
             for name in weights
         ]

@@ -8,9 +8,9 @@ from itertools import islice
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from hypernas.continual.method import Method, Phase, Stored, as_part, num_bytes, part_of
+from hypernas.continual.method import Method, Phase, Stored, as_part, num_bytes, only, part_of
 from hypernas.data import Data, num_examples
 from hypernas.generators import Generator, running_statistics
 from hypernas.masks import (
@@ -68,6 +68,17 @@ class Masking(Method):
         seed: int,
     ) -> None:
         super().__init__(generator, num_tasks=num_tasks)
+        wrong = {
+            "mask_share": None
+            if 0 < mask_share <= 1
+            else f"above 0 and at most 1, got {mask_share}",
+            "mask_lr_scale": None if mask_lr_scale > 0 else f"above 0, got {mask_lr_scale}",
+            "weight_lr_scale": None if weight_lr_scale > 0 else f"above 0, got {weight_lr_scale}",
+            "num_neighbours": None if num_neighbours >= 1 else f"1 or more, got {num_neighbours}",
+        }
+        if any(wrong.values()):
+            told = "".join(f"\n  {name}: {words}" for name, words in wrong.items() if words)
+            raise ValueError(f"settings of masks are out of range; expected were:{told}")
         transferred([], [], chance=0.0, kind=transfer)  # refuse an unknown kind at once
         self.masked = Masked(generator, density=density, masked=masked, seed=seed)
         if signed:
@@ -91,19 +102,17 @@ class Masking(Method):
         self._norms.begin()
         self._left.begin()
         self._begin_scores(task, data)
-        left = [*self.masked.parameters_left.values()] if self.own else []
-        scores = [*self.masked.supermask.parameters()]
-        found: Sequence[tuple[Sequence[nn.Parameter], float]]
-        found = [(scores, self.mask_lr_scale), (left, 1.0)]
-        yield Phase([group for group in found if group[0]], share=self.mask_share)
+        groups = self.masked.parameter_groups()
+        left = only(groups, self.masked.parameters_left.values() if self.own else ())
+        scores = only(groups, self.masked.supermask.parameters(), lr_scale=self.mask_lr_scale)
+        yield Phase([*scores, *left], share=self.mask_share)
         masks = self.masked.supermask.masks()
         self.packed.append({name: Packed.of(mask) for name, mask in masks.items()})
         entries = self.trainable(masks)
         if entries is not None:
             bank = self.masked.parameters_masked
-            groups = [([*bank.values()], self.weight_lr_scale), (left, 1.0)]
             yield Phase(
-                [group for group in groups if group[0]],
+                [*only(groups, bank.values(), lr_scale=self.weight_lr_scale), *left],
                 share=1 - self.mask_share,
                 entries={bank[name]: own for name, own in entries.items()},
             )

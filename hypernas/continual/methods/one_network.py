@@ -18,7 +18,7 @@ class OneNetwork(Method):
 
     def whole(self) -> Phase:
         """The phase that trains all parameters."""
-        return Phase([(self.trained, 1.0)])
+        return Phase(self.generator.parameter_groups())
 
     @property
     def trained(self) -> list[nn.Parameter]:

@@ -22,7 +22,7 @@ class Separate(Method):
 
     def learn(self, task: int, data: Data) -> Iterator[Phase]:
         self._own.begin()
-        yield Phase([(list(self.generator.parameters()), 1.0)])
+        yield Phase(self.generator.parameter_groups())
         self._own.keep(task)
 
     @contextlib.contextmanager

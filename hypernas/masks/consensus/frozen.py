@@ -12,6 +12,7 @@ from hypernas.masks.consensus.decision import Decision
 from hypernas.masks.consensus.gated import GatedNetwork
 from hypernas.masks.consensus.removal import remove
 from hypernas.subnet.arguments import Arguments
+from hypernas.subnet.difference import difference
 from hypernas.subnet.norms import calibrate
 from hypernas.subnet.structure import tensors
 
@@ -46,10 +47,9 @@ def frozen(
         expected = reference.under(decision.kept, *given.positional, **given.keywords)
         outputs = found(*given.positional, **given.keywords)
     for x, y in zip(tensors(expected), tensors(outputs), strict=True):
-        difference = ((x - y).abs().max() / x.abs().max().clamp(min=1)).item()
-        if not difference < 1e-4:
+        if not (apart := difference(y, x, least=1e-30)) < 1e-4:
             raise ValueError(
-                f"the frozen network differs from that with constant gates by {difference:.1e} of its largest output: "
+                f"the frozen network differs from that with constant gates by {apart:.1e} of its largest output: "
                 f"level=expert is for layers that are linear in their parameters, as nn.Linear and convolutions are."
             )
     if calibration:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from hypernas.masks.consensus.channels import Mask
 from hypernas.subnet.arguments import Arguments
+from hypernas.subnet.difference import difference
 from hypernas.subnet.norms import norm_statistics
 from hypernas.subnet.structure import map_tensors, tensors
 
@@ -144,10 +145,10 @@ def _check(network: nn.Module, smaller: nn.Module, arguments: Arguments) -> None
         expected = network.eval()(*arguments.positional, **arguments.keywords)
         found = smaller.eval()(*arguments.positional, **arguments.keywords)
         pairs = zip(tensors(expected), tensors(found), strict=True)
-        differences = [((x - y).abs().max() / x.abs().max().clamp(min=1)).item() for x, y in pairs]
-        if max(differences, default=0.0) < 1e-4:
+        apart = max((difference(y, x, least=1e-30) for x, y in pairs), default=0.0)
+        if apart < 1e-4:
             return
-        why = f"outputs differ by {max(differences):.1e} of their largest"
+        why = f"outputs differ by {apart:.1e} of their largest"
     except (RuntimeError, ValueError) as error:
         why = f"{type(error).__name__}: {error}"
     raise ValueError(
