@@ -41,5 +41,5 @@ def _table(made: Plan, title: str) -> Table:
     for row, outcome in zip(made.rows(), made.outcomes, strict=True):
         figures = f"{row['seconds']:.4g}", f"{row['relative']:.2f}", row["heaviest"]
         pieces = "packets" if row["scheme"] == "spraying" else f"{row['pieces_per_flow']:.3g}"
-        table.add_row(row["scheme"], outcome.about, *figures, pieces)
+        table.add_row(row["scheme"], outcome.scheme.about, *figures, pieces)
     return table

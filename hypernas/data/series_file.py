@@ -59,11 +59,11 @@ def read_series(path: Path, text: str | None = None) -> Series:
 
 def _ts(text: str) -> Series:
     values, labels, head = [], [], True
-    for number, line in enumerate(text.splitlines(), start=1):
-        if head or not line.strip() or line.startswith("#"):
-            head = head and line.strip().lower() != "@data"
+    for number, line in enumerate(map(str.strip, text.splitlines()), start=1):
+        if head or not line or line.startswith(("#", "%")):
+            head = head and line.lower() != "@data"
             continue
-        *features, label = line.strip().split(":")
+        *features, label = map(str.strip, line.split(":"))
         try:
             rows = [[float(x.replace("?", "nan")) for x in row.split(",")] for row in features]
             values.append(torch.tensor(rows))
@@ -85,10 +85,18 @@ def _csv(text: str) -> Series:
         raise ValueError("the first line must be series,label and a name for each feature")
     frames: dict[str, list[list[float]]] = {}
     labels: dict[str, str] = {}
-    for number, (name, label, *features) in enumerate(rows[1:], start=2):
+    for number, row in enumerate(rows[1:], start=2):
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) < 2:
+            raise ValueError(f"line {number}: expected a series, a label and features, got {row}")
+        name, label, *features = map(str.strip, row)
         if labels.setdefault(name, label) != label or len(features) != len(rows[0]) - 2:
             raise ValueError(f"line {number}: another label, or number of features, than before")
-        frames.setdefault(name, []).append([float(feature) for feature in features])
+        try:
+            frames.setdefault(name, []).append([float(feature) for feature in features])
+        except ValueError as error:
+            raise ValueError(f"line {number}: {error}") from None
     if not frames:
         raise ValueError("no line after the first")
     return Series([torch.tensor(f).T for f in frames.values()], list(labels.values()))
@@ -101,5 +109,7 @@ def _npz(path: Path) -> Series:
         raise ValueError(
             f"values {values.shape}, lengths {lengths.shape} and labels {labels.shape} do not fit"
         )
+    if not np.issubdtype(lengths.dtype, np.integer) or (lengths < 1).any():
+        raise ValueError(f"lengths must be whole numbers of 1 or more, got {lengths[:5].tolist()}")
     parts = torch.from_numpy(values).float().T.split(lengths.tolist(), dim=1)
     return Series(list(parts), [str(label) for label in labels])

@@ -36,6 +36,15 @@ _ACTIONS = (  # which limbs move, times a series, and how far (radians)
     ((4,), 1.0, 1.1),  # kick
     ((0,), 1.0, 0.5),  # bow
 )
+_TURNED = (  # how a limb's first bone turns in its action: right ones mirror left ones, legs step in turn
+    *((1.0, 0.5), (1.0, 0.5), (-1.0, 0.5)),
+    *((1.0, 0.5), (-1.0, -0.5)),
+)
+REST = torch.zeros(
+    len(_BONES), 2
+)  # angles of a body that stands: arms and legs hang, aside by a little
+for _limb, _angle in ((1, 0.8), (2, -0.8), (3, 0.9), (4, -0.9)):
+    REST[LIMBS[_limb][0], 0] = _angle * math.pi
 
 # Legend: N series of T frames of 25 joints at 3 coordinates.
 
@@ -104,14 +113,13 @@ def _series(label: int, longest: int, noise: float, rng: torch.Generator) -> Ten
     limbs, times, reach = _ACTIONS[label]
     frames = round(uniform(longest / 2, longest))
     rest = 0.15 * torch.randn(len(_BONES), 2, generator=rng)
-    rest[[LIMBS[1][0], LIMBS[2][0]], 0] += math.pi / 2  # arms hang from the chest
-    rest[[LIMBS[3][0], LIMBS[4][0]], 0] += math.pi  # and legs from the hip
+    rest = rest + REST
     clock = torch.linspace(0, 1, frames) * times * uniform(0.8, 1.2) + uniform(0, 1)
     swing = (2 * math.pi * clock).sin()[:, None] * reach * uniform(0.7, 1.3)
     angles = rest.expand(frames, -1, -1).clone()
     for limb in limbs:
         first = LIMBS[limb][0 if limb else 1]
-        angles[:, first] += swing * torch.tensor([1.0, 0.5])
+        angles[:, first] += swing * torch.tensor(_TURNED[limb])
     places = pose(angles, scale=uniform(0.8, 1.2))
     places = places + 0.3 * torch.randn(3, generator=rng)
     places = places + noise * torch.randn(places.shape, generator=rng)

@@ -23,7 +23,8 @@ class Chain:
 
     What stands before the list (an embedding, a stem, bare parameters of the network) is of the first
     module, what stands after it (a norm, a head) of the last one. A weight that is used in both, as
-    an embedding that is also the head, is of none.
+    an embedding that is also the head, is of none. Before and after are told by the order in which the network
+    declares its parts, which is to be the one in which it calls them.
 
     Args:
         space: the search space.

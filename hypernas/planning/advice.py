@@ -14,20 +14,21 @@ def advise(outcomes: Sequence[Outcome]) -> str:
         return "No flow leaves its leaf, so spines carry nothing: leave flows whole."
     if first.seconds <= _ALIKE * best.seconds:
         return (
-            f"Leave flows whole: a hash of addresses already takes the {_time(best.seconds)} that "
-            f"spraying takes, for which the links {best.heaviest} are what counts."
+            f"{first.scheme.action}: {first.scheme.subject} already takes the {_time(best.seconds)} that "
+            f"{best.scheme.subject} takes, for which the links {best.heaviest} are what counts."
         )
-    slower = first.seconds / best.seconds
+    slower = f"{first.scheme.subject} takes {first.seconds / best.seconds:.2f} times as long"
     fast = [one for one in outcomes[1:-1] if one.seconds <= _ALIKE * best.seconds]
     if not fast:
-        return f"Spray packets: a hash of addresses takes {slower:.2f} times as long, and no split helps."
+        return f"{best.scheme.action}: {slower}, and no split helps."
     one = min(fast, key=lambda outcome: outcome.num_pieces)
-    gain = f"a hash of addresses takes {slower:.2f} times as long as the {_time(best.seconds)} of spraying"
+    what = f"({one.name}: {one.scheme.about})"
+    gain = f"{slower} as the {_time(best.seconds)} of {best.scheme.subject}, this does not."
     if not one.num_split:
-        return f"Send whole flows over the spines in turn ({one.name}: {one.about}): {gain}, this does not."
+        return f"{one.scheme.action} {what}: {gain}"
     return (
         f"Split {one.num_split:,} of {one.num_flows:,} flows, into {one.num_pieces / one.num_flows:.3g} "
-        f"pieces a flow on average ({one.name}: {one.about}): {gain}, this does not."
+        f"pieces a flow on average {what}: {gain}"
     )
 
 

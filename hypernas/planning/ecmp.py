@@ -29,7 +29,10 @@ class Ecmp(Scheme):
         self.num_subflows, self.num_draws = num_subflows, num_draws
         self._rng = np.random.default_rng([seed, num_subflows])
         self.name = "ecmp" if num_subflows == 1 else f"ecmp_{num_subflows}"
-        self.about = "a hash, whole flows" if num_subflows == 1 else f"{num_subflows} subflows each"
+        whole = num_subflows == 1
+        self.about = "a hash, whole flows" if whole else f"{num_subflows} subflows each"
+        self.subject = "a hash of addresses" + ("" if whole else f" of {num_subflows} subflows")
+        self.action = "Leave flows whole" if whole else f"Send each flow as {num_subflows} subflows"
 
     def route(self, flows: Flows, num_leaves: int, num_spines: int) -> Routed:
         if flows.equal:

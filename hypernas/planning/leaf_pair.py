@@ -16,6 +16,7 @@ class LeafPair(Scheme):
     """
 
     name, about = "leaf_pair", "flows between two leaves in turn, the last ones split"
+    subject, action = "two leaves' flows in turn", "Send whole flows over the spines in turn"
 
     def route(self, flows: Flows, num_leaves: int, num_spines: int) -> Routed:
         to = np.bincount(flows.to, weights=flows.sizes, minlength=num_leaves)

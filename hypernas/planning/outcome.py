@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hypernas.planning.fabric import LeafSpine
-from hypernas.planning.scheme import Cut
+from hypernas.planning.scheme import Cut, Scheme
 
 # Legend: N ranks, L leaves, S spines, D draws.
 
@@ -95,12 +95,17 @@ class Outcome:
     """A collective under a scheme.
 
     Attributes:
-        name, about: of the scheme.
+        scheme: over which spines flows went.
+        steps: of the collective.
     """
 
-    name: str
-    about: str
+    scheme: Scheme
     steps: Sequence[StepOutcome]
+
+    @property
+    def name(self) -> str:
+        """That of the scheme."""
+        return self.scheme.name
 
     @property
     def seconds(self) -> float:

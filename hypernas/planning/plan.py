@@ -98,10 +98,12 @@ def plan(
             4 subflows, both ways to split flows, and spraying.
 
     Raises:
-        ValueError: if there are more ranks than hosts, or no steps.
+        ValueError: if there are more ranks than hosts, or no steps or schemes.
     """
     if not steps:
         raise ValueError("there is nothing to plan: expected one step or more, got none.")
+    if schemes is not None and not schemes:
+        raise ValueError("there is nothing to compare: expected one scheme or more, got none.")
     if schemes is None:
         draws = {"num_draws": num_draws, "seed": seed}
         ecmp = [Ecmp(**draws), Ecmp(num_subflows=4, **draws)]
@@ -111,7 +113,7 @@ def plan(
         placed = Placed(step.demand, fabric)
         for own, outcome in zip(found, _laid(fabric, placed, schemes, step.times), strict=True):
             own.append(outcome)
-    outcomes = [Outcome(s.name, s.about, own) for s, own in zip(schemes, found, strict=True)]
+    outcomes = [Outcome(s, own) for s, own in zip(schemes, found, strict=True)]
     return Plan(fabric, steps[0].demand.num_ranks, steps, outcomes)
 
 

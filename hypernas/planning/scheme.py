@@ -50,10 +50,14 @@ class Scheme(ABC):
     Attributes:
         name: in tables.
         about: the same in words.
+        subject: of a sentence about it.
+        action: the beginning of advice to take it, where it splits no flow.
     """
 
     name: str
     about: str
+    subject: str
+    action: str
 
     @abstractmethod
     def route(self, flows: Flows, num_leaves: int, num_spines: int) -> Routed:

@@ -18,6 +18,7 @@ class SourceLeaf(Scheme):
     """
 
     name, about = "source_leaf", "flows of a leaf in turn, the last ones split"
+    subject, action = "a leaf's flows in turn", "Send whole flows over the spines in turn"
 
     def route(self, flows: Flows, num_leaves: int, num_spines: int) -> Routed:
         num = len(flows.to)

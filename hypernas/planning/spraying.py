@@ -14,6 +14,7 @@ class Spraying(Scheme):
     """
 
     name, about = "spraying", "packets over all spines alike"
+    subject, action = "spraying", "Spray packets"
 
     def route(self, flows: Flows, num_leaves: int, num_spines: int) -> Routed:
         to = np.bincount(flows.to, weights=flows.sizes, minlength=num_leaves)

@@ -128,7 +128,7 @@ def local_vit(
 
     Args:
         patch_size: height and width of a patch, which divide those of the image.
-        channels: of every layer; `heads` and 4 divide it.
+        channels: of every layer; `heads` divide it, and 4 does for dynamic kernels.
         depths, mixers: to choose from.
         kernel: of convolutions, odd, and side of attention's windows.
         heads: of "position" and "attention".
@@ -145,9 +145,15 @@ def local_vit(
         )
     if unknown := [mixer for mixer in mixers if mixer not in MIXERS]:
         raise ValueError(f"mixers must be some of {list(MIXERS)}, got {unknown}.")
-    DynamicDepthwise(
-        channels, kernel=kernel, heads=heads, head=head, rank=rank
-    )  # refuses what does not fit
+    if kernel % 2 == 0 or ("attention" in mixers and channels % heads):
+        raise ValueError(
+            f"expected an odd kernel, and {channels} channels that the heads of attention divide, got kernel={kernel} and "
+            f"heads={heads}."
+        )
+    if {"dynamic", "position"} & {*mixers}:
+        DynamicDepthwise(
+            channels, kernel=kernel, heads=heads, head=head, rank=rank
+        )  # refuses what does not fit
     choices: dict[str, Choice | Sequence[Any]] = {"depth": list(depths)}
     for i in range(max(depths)):
         there = {"depth": [depth for depth in depths if depth > i]}

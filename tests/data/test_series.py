@@ -8,7 +8,7 @@ from torch.testing import assert_close
 from hypernas.data import DataNotFound, basic_motions, skeletons, time_series
 from hypernas.data.series import padded
 from hypernas.data.series_file import read_series
-from hypernas.data.skeletons import LIMBS, pose
+from hypernas.data.skeletons import LIMBS, REST, pose
 
 TS = """# two features, of 3 and 2 frames
 @problemName Tiny
@@ -68,6 +68,11 @@ def test_what_is_no_series_is_refused_with_the_line_and_the_reason(files):
         "features.ts": ("@data\n1,2:3,4:up\n1,2:down", r"2 series of \[1, 2\] features"),
         "names.csv": ("a,b\n1,2", "the first line must be series,label"),
         "labels.csv": ("series,label,x\na,up,1\na,down,2", "line 3: another label"),
+        "short.csv": (
+            "series,label,x\na,up,1\na",
+            "line 3: expected a series, a label and features",
+        ),
+        "words.csv": ("series,label,x\na,up,1\na,up,?", "line 3: could not convert"),
         "table.txt": ("", "expected a file .ts, .csv or .npz"),
     }
     for name, (text, message) in wrong.items():
@@ -77,11 +82,32 @@ def test_what_is_no_series_is_refused_with_the_line_and_the_reason(files):
     np.savez(files / "objects.npz", values=np.array([None]), lengths=[1], labels=["a"])
     with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
         read_series(files / "objects.npz")
+    for lengths in ([4, -1], [1.5, 1.5]):
+        np.savez(
+            files / "l.npz", values=np.zeros((3, 2)), lengths=np.array(lengths), labels=["a", "b"]
+        )
+        with pytest.raises(ValueError, match="whole numbers of 1 or more"):
+            read_series(files / "l.npz")
     (files / "other.ts").write_text("@data\n1,2:3,4:left")
     with pytest.raises(ValueError, match=r"\['left'\] besides in test"):
         time_series(train=files / "tiny.ts", test=files / "other.ts")
     with pytest.raises(DataNotFound, match="pip download aeon"):
         basic_motions(root=files)
+
+
+def test_blanks_comments_and_empty_lines_are_no_data(files):
+    (files / "blanks.ts").write_text("@data\n1,2: up\n  % a comment\n\n3,4:up\n")
+    (files / "blanks.csv").write_text("series,label,x\na,up,1\n\nb, up,2\n")
+    for name in ("blanks.ts", "blanks.csv"):
+        assert read_series(files / name).labels == ["up", "up"]
+
+
+def test_left_and_right_limbs_mirror_each_other_in_a_body_that_stands():
+    (places,) = pose(REST[None])
+    for left, right in ((1, 2), (3, 4)):
+        own, other = places[list(LIMBS[left])], places[list(LIMBS[right])]
+        assert_close(own * torch.tensor([-1.0, 1, 1]), other, rtol=0, atol=1e-6)
+        assert float((own - other).norm(dim=1).min()) > 0.05
 
 
 def test_bones_keep_their_lengths_whatever_the_angles():

@@ -283,3 +283,16 @@ def test_planning_needs_no_torch():
         "assert 'torch' not in sys.modules and 'scipy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_advice_names_the_schemes_that_were_laid():
+    steps = [Step("", Demand.of_matrix(np.roll(np.eye(25), 7, 1) * 1e6))]
+    fabric = LeafSpine(5, 5, 15, host_gbit=100, spine_gbit=200)
+    made = plan(fabric, steps, schemes=[Ecmp(), Ecmp(num_subflows=4), LeafPair()])
+    alone = plan(fabric, steps, schemes=[LeafPair()])
+    assert "spraying" not in made.advice + alone.advice
+    assert "hash" not in alone.advice
+    assert alone.advice.startswith("Send whole flows over the spines in turn")
+    assert "turn" not in plan(fabric, steps, schemes=[Ecmp(), Ecmp(num_subflows=4)]).advice
+    with pytest.raises(ValueError, match="expected one scheme or more"):
+        plan(fabric, steps, schemes=[])

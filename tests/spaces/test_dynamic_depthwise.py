@@ -94,3 +94,16 @@ def test_what_does_not_fit_is_refused():
         local_vit(input_shape=(1, 9, 9), num_classes=2)
     with pytest.raises(ValueError, match="mixers must be some of"):
         local_vit(input_shape=(1, 8, 8), num_classes=2, mixers=["conv"])
+
+
+def test_a_space_refuses_what_its_own_mixers_need_alone():
+    options = {"input_shape": (1, 8, 8), "num_classes": 2, "patch_size": 2, "heads": 1}
+    space = local_vit(**options, mixers=["static"], channels=6)
+    assert space.build(space.largest())(torch.randn(1, 1, 8, 8)).shape == (1, 2)
+    for mixers, more in (
+        (["dynamic"], {}),
+        (["static"], {"kernel": 4}),
+        (["attention"], {"heads": 4}),
+    ):
+        with pytest.raises(ValueError, match="expected an odd kernel"):
+            local_vit(**{**options, **more}, mixers=mixers, channels=6)
