@@ -1,7 +1,7 @@
 """Latencies of 40 subnets of each of three spaces, and what ranks them.
 
 python costly.py files FOLDER             ONNX files in float32 and static int8, on any machine
-python costly.py times FOLDER SPACE       medians of turns on one thread, on an idle machine; rows of latencies.csv
+python costly.py times FOLDER SPACE       medians of turns, on an idle machine; rows of latencies.csv
 python costly.py                          the verdicts
 """
 
@@ -19,7 +19,7 @@ from torch import Tensor
 from verdicts import answer
 
 from hypernas import Architecture, SearchSpace, generators
-from hypernas.cost import flops, num_parameters
+from hypernas.cost import flops, num_parameters, peak_memory
 from hypernas.evaluation import kendall_tau
 from hypernas.exports import export_file
 from hypernas.latency import Rounds, Torch
@@ -29,14 +29,23 @@ from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.skeleton import build_seeded
 
 TABLE = Path(__file__).parent / "latencies.csv"
-NUM, LARGE = 40, 32
+NUM, LARGE, COMPILED = 40, 32, 12
 ROUNDS = Rounds(warmup=1, least=7, most=7, repeats=1, group=NUM)
 SPACES: dict[str, Callable[[], SearchSpace]] = {
     "conv2d": lambda: conv2d(input_shape=(3, 24, 24), num_classes=10),
     "mobilenet": lambda: mobilenet(input_shape=(3, 24, 24), num_classes=10),
     "vit": lambda: vit(input_shape=(3, 24, 24), num_classes=10),
 }
-WAYS = ("eager_1", "onnx_1", "onnx_32", "int8_32")
+WAYS = (
+    "eager_1",
+    "eager_32",
+    "compiled_1",
+    "onnx_1",
+    "onnx_32",
+    "onnx_32_two",
+    "int8_1",
+    "int8_32",
+)  # fmt: skip, batch size, threads unless one
 
 
 def subnets(space: SearchSpace) -> list[Architecture]:
@@ -78,37 +87,43 @@ def write_files(folder: Path) -> None:
             ready.unlink()
 
 
-def session_run(path: Path, x: Tensor) -> Callable[[], object]:
+def session_run(path: Path, x: Tensor, *, threads: int = 1) -> Callable[[], object]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     given = {session.get_inputs()[0].name: x.numpy()}
     return lambda: session.run(None, given)
+
+
+def prepared(folder: Path, name: str, way: str, i: int, a: Architecture) -> Callable[[], object]:
+    """A run of a subnet in one of the ways, ready to be timed."""
+    engine, size, *two = way.split("_")
+    x = drawn(int(size), 3, 24, 24)
+    if engine in ("onnx", "int8"):
+        return session_run(folder / f"{name}_{i}.{engine}", x, threads=2 if two else 1)
+    module = build_seeded(SPACES[name](), a).eval()
+    return Torch(compiled=engine == "compiled").prepare(module, Arguments.of(x), threads=1)
 
 
 def time_subnets(folder: Path, name: str) -> None:
     """Measure the subnets of a space in turns, way by way, and put their rows into the table."""
     space = SPACES[name]()
     every = list(enumerate(subnets(space)))
-    rows = [
-        {"space": name, "subnet": i, "flops": flops(m := build_seeded(space, a).eval(), drawn(1, 3, 24, 24)), "parameters": num_parameters(m)}
-        for i, a in every
-    ]  # fmt: skip
-    one, many = drawn(1, 3, 24, 24), drawn(LARGE, 3, 24, 24)
-    backend = Torch()
-    ready: dict[str, Callable[[int, Architecture], Callable[[], object]]] = {
-        "eager_1": lambda _, a: backend.prepare(build_seeded(space, a).eval(), Arguments.of(one), threads=1),
-        "onnx_1": lambda i, _: session_run(folder / f"{name}_{i}.onnx", one),
-        "onnx_32": lambda i, _: session_run(folder / f"{name}_{i}.onnx", many),
-        "int8_32": lambda i, _: session_run(folder / f"{name}_{i}.int8", many),
-    }  # fmt: skip
-    for way, make in ready.items():
-        with backend.limited(1):
-            found = measure({str(i): make(i, a) for i, a in every}, ROUNDS)
+    rows: list[dict[str, Any]] = []
+    for i, a in every:
+        module, x = build_seeded(space, a).eval(), drawn(1, 3, 24, 24)
+        costs = {"flops": flops(module, x), "memory": peak_memory(module, x), "parameters": num_parameters(module)}  # fmt: skip
+        rows.append({"space": name, "subnet": i, **costs})
+    for way in WAYS:
+        measured = every[:COMPILED] if way.startswith("compiled") else every
+        with Torch().limited(1):
+            found = measure({str(i): prepared(folder, name, way, i, a) for i, a in measured}, ROUNDS)  # fmt: skip
         for row in rows:
-            row[way] = f"{found[str(row['subnet'])].median:.4f}"
+            timing = found.get(str(row["subnet"]))
+            row[way] = f"{timing.median:.4f}" if timing else ""
+        print(name, way, sum(t.median for t in found.values()), flush=True)
     kept = [r for r in read() if r["space"] != name] if TABLE.exists() else []
     with TABLE.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
@@ -121,9 +136,9 @@ def read() -> list[dict[str, str]]:
 
 
 def columns(*names: str) -> Iterator[tuple[str, list[list[float]]]]:
-    """Space -> columns of its subnets."""
+    """Space -> columns of its subnets, of those with a number in each."""
     for space in SPACES:
-        rows = [row for row in read() if row["space"] == space]
+        rows = [r for r in read() if r["space"] == space and all(r[name] for name in names)]
         yield space, [[float(row[name]) for row in rows] for name in names]
 
 
@@ -143,18 +158,51 @@ def ranks(first: str, second: str, least: float):
     return question
 
 
-def parameters():
-    own, other = taus("parameters", "onnx_32"), taus("flops", "onnx_32")
-    held = all(own[space] < other[space] for space in own)
-    return held, f"parameters: {told(own)}; FLOPs: {told(other)}"
+def worse(stand_in: str):
+    """A smaller tau than that of FLOPs with the latency of 32 examples."""
+
+    def question():
+        own, other = taus(stand_in, "onnx_32"), taus("flops", "onnx_32")
+        held = all(own[space] < other[space] for space in own)
+        return held, f"{stand_in}: {told(own)}; FLOPs: {told(other)}"
+
+    return question
 
 
-def faster():
-    ratios = {s: [b / a for a, b in zip(*pair, strict=True)] for s, pair in columns("onnx_32", "int8_32")}  # fmt: skip
-    every = [r for own in ratios.values() for r in own]
-    share = sum(r < 1 for r in every) / len(every)
-    medians = {space: statistics.median(own) for space, own in ratios.items()}
-    return share >= 0.9, f"{100 * share:.0f} % of {len(every)}; int8 over float32, median: {told(medians)}"  # fmt: skip
+def ratios(first: str, second: str) -> dict[str, list[float]]:
+    """Space -> second over first, subnet by subnet."""
+    return {s: [b / a for a, b in zip(*pair, strict=True)] for s, pair in columns(first, second)}
+
+
+def share_below_one(values: dict[str, list[float]]) -> float:
+    every = [r for own in values.values() for r in own]
+    return sum(r < 1 for r in every) / len(every)
+
+
+def medians(values: dict[str, list[float]]) -> dict[str, float]:
+    return {space: statistics.median(own) for space, own in values.items()}
+
+
+def faster(first: str, second: str):
+    def question():
+        found = ratios(first, second)
+        share = share_below_one(found)
+        figure = f"{100 * share:.0f} % of {sum(map(len, found.values()))}; {second} over {first}, median: "
+        return share >= 0.9, figure + told(medians(found))
+
+    return question
+
+
+def two_threads():
+    found = medians(ratios("onnx_32_two", "onnx_32"))
+    return min(found.values()) >= 1.5, f"speed-up: {told(found)}"
+
+
+def small_batches():
+    one, many = ratios("onnx_1", "int8_1"), ratios("onnx_32", "int8_32")
+    own, other = share_below_one(one), share_below_one(many)
+    figure = f"{100 * own:.0f} % at batch 1, {100 * other:.0f} % at 32; int8 over float32 at batch 1, median: "
+    return own < other, figure + told(medians(one))
 
 
 def wrong_search():
@@ -177,9 +225,12 @@ if __name__ == "__main__":
     else:
         answer(
             {
-                1: ranks("flops", "eager_1", 0.6), 2: ranks("flops", "onnx_32", 0.8), 3: parameters,
-                4: ranks("eager_1", "onnx_1", 0.7), 5: ranks("onnx_1", "onnx_32", 0.8), 6: faster,
-                7: ranks("onnx_32", "int8_32", 0.8), 9: wrong_search,
+                1: ranks("flops", "eager_1", 0.6), 2: ranks("flops", "onnx_32", 0.8), 3: worse("parameters"),
+                4: ranks("eager_1", "onnx_1", 0.7), 5: ranks("onnx_1", "onnx_32", 0.8), 6: faster("onnx_32", "int8_32"),
+                7: ranks("onnx_32", "int8_32", 0.8), 9: wrong_search, 99: ranks("eager_1", "eager_32", 0.7),
+                100: two_threads, 101: ranks("onnx_32", "onnx_32_two", 0.9), 102: worse("memory"), 103: small_batches,
+                104: faster("eager_1", "compiled_1"), 105: ranks("eager_1", "compiled_1", 0.5),
+                106: ranks("compiled_1", "onnx_1", 0.7),
             },
             "torch onnxruntime",
         )  # fmt: skip

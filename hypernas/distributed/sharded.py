@@ -50,14 +50,17 @@ class ShardedBanks(Placement):
         self._stacks = stacks_of(self._mixture, ranks.size)
         self._rank = {name: stack.rank for stack in self._stacks for name in stack.readers}
         self._divided = {id(stack.parameter): stack for stack in self._stacks}
-        self._guard: Any = None
+        self._guards: list[Any] = []
+        self._gathering = False  # true while the parts that are here are read to be put together
 
     def place(self, device: torch.device) -> None:
         for stack in self._stacks:
             if not self._ours(stack):
                 # without entries, but of as many axes, by which an optimizer tells them apart
                 stack.parameter.data = stack.parameter.data.new_empty(0, *stack.shape[1:])
-        self._guard = self._mixture.bank.register_forward_pre_hook(self._check)
+        bank = self._mixture.bank
+        self._guards = [bank.register_forward_pre_hook(self._check)]
+        self._guards.append(bank.register_state_dict_pre_hook(self._refuse_parts))
         self.generator.to(device)
 
     def maker(self, make: Maker) -> Maker:
@@ -112,7 +115,11 @@ class ShardedBanks(Placement):
 
     @torch.no_grad()
     def state_dicts(self, optimizer: torch.optim.Optimizer) -> States | None:
-        weights, state = self.generator.state_dict(), optimizer.state_dict()
+        self._gathering = True
+        try:
+            weights, state = self.generator.state_dict(), optimizer.state_dict()
+        finally:
+            self._gathering = False
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         number = {id(parameter): i for i, parameter in enumerate(parameters)}
         place = {stack.name: number[id(stack.parameter)] for stack in self._stacks}
@@ -133,7 +140,8 @@ class ShardedBanks(Placement):
     @torch.no_grad()
     def unshard(self) -> None:
         """The generator is as before `place`: whole, and on the CPU if ranks had parts of it."""
-        self._guard.remove()
+        while self._guards:
+            self._guards.pop().remove()
         if self.ranks.size == 1:
             return
         self.generator.cpu()
@@ -153,6 +161,16 @@ class ShardedBanks(Placement):
                 f"{name} is mixed on rank {self._rank[name]} while ranks divide the bank: wait for the "
                 f"end of the training, or leave training.shard_banks off."
             )
+
+    def _refuse_parts(self, bank: nn.Module, prefix: str, keep_vars: bool) -> None:
+        if self._gathering or all(self._ours(stack) for stack in self._stacks):
+            return
+        elsewhere = [stack.name for stack in self._stacks if not self._ours(stack)]
+        raise RuntimeError(
+            f"a state dict read on rank {self.ranks.rank} while ranks divide the bank would hold {len(elsewhere)} of "
+            f"{len(self._stacks)} stacks without entries ({elsewhere[0]} first): read the checkpoints of the training, "
+            f"wait for its end, or leave training.shard_banks off."
+        )
 
     def _mixed(
         self, subnets: Sequence[Subnet], rng: torch.Generator | None

@@ -161,15 +161,37 @@ def test_ranks_send_the_weights_that_they_do_not_have_and_their_gradients(pair):
 
 
 def told(ranks):
-    """A generator of which this rank has a part makes no weights, and says why."""
+    """What a generator of which this rank has a part says to one who asks for weights, or for its state."""
     generator = made("shared")
     ShardedBanks(generator, ranks).place(CPU)
-    try:
-        generator(generator.space.largest())
-    except RuntimeError as error:
-        return str(error)
+    whole = torch.nn.ModuleDict({"student": generator})  # of which the generator is a part
+    found = []
+    for asked in (lambda: generator(generator.space.largest()), whole.state_dict):
+        try:
+            found.append(str(asked()))
+        except RuntimeError as error:
+            found.append(str(error))
+    return found
 
 
 def test_a_part_of_a_generator_says_that_it_is_one(pair):
-    for rank, words in enumerate(pair(told)):
-        assert f"is mixed on rank {1 - rank} while ranks divide the bank" in words
+    for rank, (weights, state) in enumerate(pair(told)):
+        assert f"is mixed on rank {1 - rank} while ranks divide the bank" in weights
+        assert f"a state dict read on rank {rank} while ranks divide the bank" in state
+
+
+def told_to_the_end(ranks):
+    generator = made("shared")
+    before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
+    storage = ShardedBanks(generator, ranks)
+    storage.place(CPU)
+    gathered = storage.state_dicts(torch.optim.SGD(generator.parameters(), lr=0.1))
+    storage.unshard()
+    return before, gathered and gathered[0], dict(generator.state_dict())
+
+
+def test_checkpoints_of_parts_and_the_generator_after_them_are_whole(pair):
+    (before, gathered, after), (_, nothing, other) = pair(told_to_the_end)
+    assert nothing is None
+    for found in (gathered, after, other):
+        assert_close(found, before, rtol=0, atol=0)
