@@ -1,6 +1,6 @@
 """Do gates by input, trained with polarization, become one smaller network that is as good?
 
-    python experiments/consensus/run.py                 go on with what cells.csv lacks
+    python experiments/consensus/run.py                 go on with what results.csv lacks
     python experiments/consensus/run.py --latency       time the networks that were made, all in turns, into latency.csv
     python experiments/consensus/run.py --quick         a few steps, to see that it works; writes nothing
 
@@ -35,8 +35,8 @@ from hypernas.training import Training
 
 HERE = Path(__file__).parent
 NETWORKS = Path("networks")  # of the working folder: what is timed
-STEPS, BATCH, LR = 600, 64, 0.01
-SEEDS = (0, 1, 2)
+BATCH, LR = 64, 0.01
+RUNS = {600: (0, 1, 2), 2400: (10, 11, 12, 13, 14)}  # steps -> seeds
 TARGET = 0.5
 MODULES = {"channel": "*.expand_norm", "layer": "*.blocks.?"}
 ARMS: dict[str, tuple[str, float] | None] = {  # arm -> level and weight of polarization
@@ -46,7 +46,7 @@ ARMS: dict[str, tuple[str, float] | None] = {  # arm -> level and weight of pola
     "layer": ("layer", 1.0),
     "layer_unpolarized": ("layer", 0.0),
 }
-KEY = ("arm", "seed")
+KEY = ("steps", "arm", "seed")
 
 
 @cache
@@ -87,10 +87,10 @@ def accuracy(model: Callable[..., Any], split: str) -> float:
     return round(100 * assess(model, data().in_order(split), objective)["accuracy"], 3)
 
 
-def cell(arm: str, seed: int, *, steps: int = STEPS) -> tuple[dict[str, Any], nn.Module]:
-    """A row of cells.csv, and the network that is left."""
+def cell(steps: int, arm: str, seed: int) -> tuple[dict[str, Any], nn.Module]:
+    """A row of results.csv, and the network that is left."""
     started = time.process_time()
-    row: dict[str, Any] = {"arm": arm, "seed": seed}
+    row: dict[str, Any] = {"steps": steps, "arm": arm, "seed": seed}
     plain = CrossEntropy(label_smoothing=0.0)
     if (wanted := ARMS[arm]) is None:
         left = trained(space(), plain, seed=seed, steps=steps)
@@ -120,24 +120,27 @@ def cell(arm: str, seed: int, *, steps: int = STEPS) -> tuple[dict[str, Any], nn
 
 def go_on() -> None:
     """Do the cells that the table lacks, adding each as it is done."""
-    path = HERE / "cells.csv"
+    path = HERE / "results.csv"
     rows = list(csv.DictReader(path.open())) if path.exists() else []
     done = {tuple(row[name] for name in KEY) for row in rows}
     NETWORKS.mkdir(exist_ok=True)
-    for seed in SEEDS:
-        for arm in ARMS:
-            if (arm, str(seed)) in done:
-                continue
-            row, left = cell(arm, seed)
-            torch.save(left, NETWORKS / f"{arm}-{seed}.pt")
-            rows.append({name: str(value) for name, value in row.items()})
-            write_csv(path, rows)
-            print(*row.values(), flush=True)
+    for steps, arm, seed in wanted():
+        if (str(steps), arm, str(seed)) in done:
+            continue
+        row, left = cell(steps, arm, seed)
+        torch.save(left, NETWORKS / f"{steps}-{arm}-{seed}.pt")
+        rows.append({name: str(value) for name, value in row.items()})
+        write_csv(path, rows)
+        print(*row.values(), flush=True)
+
+
+def wanted() -> list[tuple[int, str, int]]:
+    return [(n, arm, seed) for n, seeds in RUNS.items() for seed in seeds for arm in ARMS]
 
 
 def time_networks() -> None:
-    """Time all networks in turns: one image, one thread of onnxruntime."""
-    names = [f"{arm}-{seed}" for arm in ARMS for seed in SEEDS]
+    """Time all networks that are there in turns: one image, one thread of onnxruntime."""
+    names = [path.stem for path in sorted(NETWORKS.glob("*.pt"))]
     made = {name: torch.load(NETWORKS / f"{name}.pt", weights_only=False) for name in names}
     own = SearchSpace(
         {"network": Choice(names, ordered=False)},
@@ -147,9 +150,11 @@ def time_networks() -> None:
     latency([own.architecture({"network": name}) for name in names])
     rows = []
     for architecture, timing in latency.timings.items():
-        arm, _, seed = architecture["network"].rpartition("-")
+        steps, arm, seed = architecture["network"].split("-")
         ms = {"ms": timing.median, "low": timing.low, "high": timing.high}
-        rows.append({"arm": arm, "seed": seed, **{k: round(v, 5) for k, v in ms.items()}})
+        rows.append(
+            {"steps": steps, "arm": arm, "seed": seed, **{k: round(v, 5) for k, v in ms.items()}}
+        )
     write_csv(HERE / "latency.csv", rows)
 
 
@@ -164,7 +169,7 @@ def main() -> None:
         time_networks()
     elif given.quick:
         for arm in ARMS:
-            print(*cell(arm, 0, steps=5)[0].values(), flush=True)
+            print(*cell(5, arm, 0)[0].values(), flush=True)
     else:
         go_on()
 

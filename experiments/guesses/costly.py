@@ -1,14 +1,14 @@
 """Latencies of 40 subnets of each of three spaces, and what ranks them.
 
-python costly.py files FOLDER             ONNX files in float32 and static int8, on any machine
-python costly.py times FOLDER SPACE       medians of turns, on an idle machine; rows of latencies.csv
-python costly.py                          the verdicts
+python costly.py files FOLDER               ONNX files in float32 and static int8, on any machine
+python costly.py times FOLDER SPACE [WAY]   medians of turns, on an idle machine; rows of latencies.csv, or one column of them
+python costly.py                            the verdicts
 """
 
 import csv
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from hypernas.cost import flops, num_parameters, peak_memory
 from hypernas.evaluation import kendall_tau
 from hypernas.exports import export_file
 from hypernas.latency import Rounds, Torch
+from hypernas.latency.onnxruntime import session_options
 from hypernas.latency.turns import measure
 from hypernas.spaces import conv2d, mobilenet, vit
 from hypernas.subnet.arguments import Arguments
@@ -90,9 +91,8 @@ def write_files(folder: Path) -> None:
 def session_run(path: Path, x: Tensor, *, threads: int = 1) -> Callable[[], object]:
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    options, providers = session_options(threads), ["CPUExecutionProvider"]
+    session = onnxruntime.InferenceSession(path, options, providers=providers)
     given = {session.get_inputs()[0].name: x.numpy()}
     return lambda: session.run(None, given)
 
@@ -107,7 +107,7 @@ def prepared(folder: Path, name: str, way: str, i: int, a: Architecture) -> Call
     return Torch(compiled=engine == "compiled").prepare(module, Arguments.of(x), threads=1)
 
 
-def time_subnets(folder: Path, name: str) -> None:
+def time_subnets(folder: Path, name: str, ways: Sequence[str]) -> None:
     """Measure the subnets of a space in turns, way by way, and put their rows into the table."""
     space = SPACES[name]()
     every = list(enumerate(subnets(space)))
@@ -116,7 +116,9 @@ def time_subnets(folder: Path, name: str) -> None:
         module, x = build_seeded(space, a).eval(), drawn(1, 3, 24, 24)
         costs = {"flops": flops(module, x), "memory": peak_memory(module, x), "parameters": num_parameters(module)}  # fmt: skip
         rows.append({"space": name, "subnet": i, **costs})
-    for way in WAYS:
+    known = {row["subnet"]: row for row in read() if row["space"] == name}
+    rows = [{**dict.fromkeys(WAYS, ""), **known.get(str(row["subnet"]), {}), **row} for row in rows]
+    for way in ways:
         measured = every[:COMPILED] if way.startswith("compiled") else every
         with Torch().limited(1):
             found = measure({str(i): prepared(folder, name, way, i, a) for i, a in measured}, ROUNDS)  # fmt: skip
@@ -124,15 +126,16 @@ def time_subnets(folder: Path, name: str) -> None:
             timing = found.get(str(row["subnet"]))
             row[way] = f"{timing.median:.4f}" if timing else ""
         print(name, way, sum(t.median for t in found.values()), flush=True)
-    kept = [r for r in read() if r["space"] != name] if TABLE.exists() else []
+    kept = [r for r in read() if r["space"] != name]
     with TABLE.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        fields = ["space", "subnet", "flops", "memory", "parameters", *WAYS]
+        writer = csv.DictWriter(file, fields, lineterminator="\n")
         writer.writeheader()
         writer.writerows([*kept, *rows])
 
 
 def read() -> list[dict[str, str]]:
-    return list(csv.DictReader(TABLE.open()))
+    return list(csv.DictReader(TABLE.open())) if TABLE.exists() else []
 
 
 def columns(*names: str) -> Iterator[tuple[str, list[list[float]]]]:
@@ -221,7 +224,7 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["files"]:
         write_files(Path(sys.argv[2]))
     elif sys.argv[1:2] == ["times"]:
-        time_subnets(Path(sys.argv[2]), sys.argv[3])
+        time_subnets(Path(sys.argv[2]), sys.argv[3], sys.argv[4:] or WAYS)
     else:
         answer(
             {

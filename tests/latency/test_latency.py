@@ -23,6 +23,7 @@ from hypernas.latency import (
     Torch,
 )
 from hypernas.latency import latency as of_latency
+from hypernas.latency.onnxruntime import session_options
 from hypernas.predictors import Pairwise, Ridge
 from hypernas.spaces import conv2d
 from hypernas.spaces.changes import elastic_resolution
@@ -220,6 +221,12 @@ def test_onnxruntime_runs_what_was_exported():
     cost = latency(backend=OnnxRuntime())
     (found,) = cost(EVERY[-1:])
     assert 0 < found < 1000
+
+
+def test_idle_sessions_leave_the_processor_to_the_one_whose_turn_it_is():
+    options = session_options(2)
+    assert options.intra_op_num_threads == 2
+    assert options.get_session_config_entry("session.force_spinning_stop") == "1"
 
 
 def test_a_predicted_cost_has_learned_of_measured_ones():
