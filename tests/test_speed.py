@@ -73,3 +73,25 @@ def test_the_elastic_baseline_computes_what_a_subnet_with_shared_weights_does(mo
             torch.testing.assert_close(
                 elastic(inputs), generator.call(architecture, inputs), rtol=0, atol=0
             )
+
+
+def test_the_plain_translator_keeps_what_it_would_read_again_and_is_as_large(module):
+    ours, plain = module("translators").space(64), module("plain_translator").PlainTranslator
+    model = plain(64, vocabulary=4000, length=32)
+    largest = ours.build(ours.largest())
+    assert sum(p.numel() for p in model.parameters()) == sum(
+        p.numel() for p in largest.parameters()
+    )
+    model = plain(16, vocabulary=9, length=12).double()
+    rng = torch.Generator().manual_seed(2)
+    for parameter in model.parameters():  # large matrices, so that what was written decides
+        if parameter.dim() > 1:
+            torch.nn.init.normal_(parameter, generator=rng)
+    model.embedding.weight.data.mul_(0.1)
+    torch.nn.init.normal_(model.decoder_norm.weight, generator=rng)
+    source = torch.randint(1, 9, (3, 7), generator=torch.Generator().manual_seed(1))
+    source[1, 5:] = 0
+    written = model.write(source, 10)
+    before = torch.cat([torch.full((3, 1), 2), written[:, :-1]], dim=1)
+    assert torch.equal(model.all_again(source, before).argmax(-1), written)
+    assert len(written.unique()) > 4

@@ -43,6 +43,7 @@ MEASURES = (
     "banks",
     "entries",
     "throughput",
+    "decoding",
     "translators",
 )
 LONG = (
@@ -93,8 +94,9 @@ def main() -> None:
             entries(clock, next(task for task in targets if task.name == "transformer"))
         elif name == "throughput":
             throughput(clock)
-        elif name == "translators":
+        elif name == "decoding":
             translators.decoding(clock)
+        elif name == "translators":
             translators.training(clock)
         elif name == "resolution":
             for task in targets:

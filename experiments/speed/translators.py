@@ -5,6 +5,7 @@ from functools import partial
 
 import torch
 from clock import Clock, Ready
+from plain_translator import PlainTranslator
 from steps import GENERATORS, adamw
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, linear
@@ -43,6 +44,14 @@ def decoding(clock: Clock) -> None:
             arms = {"kept": kept, "target again": target_again, "all again": all_again}
             works = {arm: partial(_ready, decode, model, source) for arm, decode in arms.items()}
             clock.measure("decoding_over_kept", f"{name}, batch {batch}", works, seconds=15)
+            plain = PlainTranslator(dim, vocabulary=VOCABULARY, length=LENGTH).eval()
+            both = {
+                "plain": lambda _, plain=plain, source=source: partial(
+                    plain.write, source, WRITTEN
+                ),
+                "kept": works["kept"],
+            }
+            clock.measure("decoding_over_plain", f"{name}, batch {batch}", both, seconds=10)
 
 
 def _ready(decode: Callable[[nn.Module, Tensor], object], model: nn.Module, source: Tensor, i: int):
@@ -51,9 +60,9 @@ def _ready(decode: Callable[[nn.Module, Tensor], object], model: nn.Module, sour
 
 @torch.inference_mode()
 def kept(model, source: Tensor) -> None:
-    state, symbols = model.start(source), torch.full((len(source),), 2)
+    state, symbols, step = model.start(source), torch.full((len(source),), 2), model.stepper()
     for _ in range(WRITTEN):
-        logits, *state = model.advance(symbols, *state)
+        logits, *state = step(symbols, *state)
         symbols = logits.argmax(-1)
 
 

@@ -2,6 +2,6 @@
 
 from hypernas.decoding.greedy import greedy
 from hypernas.decoding.speculation import Speculation, speculate
-from hypernas.decoding.translation import Translator, translate
+from hypernas.decoding.translation import Stepping, Translator, translate
 
-__all__ = ["Speculation", "Translator", "greedy", "speculate", "translate"]
+__all__ = ["Speculation", "Stepping", "Translator", "greedy", "speculate", "translate"]

@@ -1,6 +1,7 @@
 """Decoding of translations: greedily, or by beam search."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -22,6 +23,21 @@ class Translator(Protocol):
     def advance(self, symbols: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         """The logits (N, V) of what follows one more symbol of each target (N,), and the state after it."""
         ...
+
+
+class Stepping(Protocol):
+    """A translator that has a quicker way to read many symbols with the same weights."""
+
+    def stepper(self) -> Callable[..., tuple[Tensor, ...]]:
+        """A function that does what `Translator.advance` does, with the weights that there are now."""
+        ...
+
+
+def stepper_of(model: Any) -> Callable[..., Any]:
+    """`advance` of a translator, or what stands for it in one that is `Stepping`."""
+    if hasattr(model, "stepper"):
+        return cast(Stepping, model).stepper()
+    return cast(Translator, model).advance
 
 
 @checked
@@ -57,14 +73,14 @@ def translate(
     if not len(source):
         return []
     rows = torch.arange(len(source), device=source.device)
-    state = model.start(source)
+    state, advance = model.start(source), stepper_of(model)
     symbols = torch.full_like(rows, start)
     written = symbols[:, None][:, :0]
     scores = torch.zeros(len(source), 1, device=source.device)  # one hypothesis at first
     lengths = torch.zeros_like(scores)
     ended = torch.zeros_like(scores, dtype=torch.bool)
     for _ in range(longest):
-        logits, *state = model.advance(symbols, *state)
+        logits, *state = advance(symbols, *state)
         steps = logits.float().log_softmax(-1).view(*scores.shape, -1)  # shape: (N, K, V)
         num = steps.shape[-1]
         steps = steps.masked_fill(ended[..., None], -torch.inf)

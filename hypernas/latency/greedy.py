@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from hypernas.decoding.translation import stepper_of
+
 
 def write(translator: Any, source: Any, num: int) -> Any:
     """The last of `num` likeliest symbols, one after the other, whatever they are.
@@ -10,8 +12,8 @@ def write(translator: Any, source: Any, num: int) -> Any:
         translator: with the methods of `hypernas.decoding.Translator`, of tensors or of arrays.
         source: shape (N, S), of which the first symbols begin the targets.
     """
-    state, symbols = translator.start(source), source[:, 0]
+    state, symbols, advance = translator.start(source), source[:, 0], stepper_of(translator)
     for _ in range(num):
-        logits, *state = translator.advance(symbols, *state)
+        logits, *state = advance(symbols, *state)
         symbols = logits.argmax(-1)
     return symbols

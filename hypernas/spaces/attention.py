@@ -1,8 +1,12 @@
 """Multi-head attention with fused projections, for the transformer spaces."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
+
+from hypernas.spaces.bound import bound
 
 # Legend: N examples, T positions that attend, S positions attended to, D and M channels.
 
@@ -39,17 +43,23 @@ class SelfAttention(nn.Module):
         attended = scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=self.causal)
         return self.project(attended.transpose(1, 2).flatten(2))
 
-    def advance(
-        self,
-        x: Tensor,  # shape: (N, D), of the next position
-        past: Tensor,  # shape: (N, 2, heads, T, head_dim), keys and values of all positions before it
-    ) -> tuple[Tensor, Tensor]:  # shape: (N, D), and the past of the position after it
-        """The output of `forward` at the next position, where every position sees those before it."""
-        own = self.qkv(x).unflatten(-1, (3, self.heads, 1, -1))
-        past = torch.cat([past, own[:, 1:]], dim=3)
-        k, v = past.unbind(1)
-        attended = scaled_dot_product_attention(own[:, 0], k, v)
-        return self.project(attended.flatten(1)), past
+    def stepper(self) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """A function of the next position, where every position sees those before it.
+
+        Returns:
+            x of shape (N, D), and keys and values of all positions before it, of shape (N, 2, heads, T, head_dim) ->
+            the output of `forward` at this position, and the past of the position after it.
+        """
+        qkv, project, heads = bound(self.qkv), bound(self.project), self.heads
+
+        def step(x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+            own = qkv(x).unflatten(-1, (3, heads, 1, -1))
+            past = torch.cat([past, own[:, 1:]], dim=3)
+            k, v = past.unbind(1)
+            attended = scaled_dot_product_attention(own[:, 0], k, v)
+            return project(attended.flatten(1)), past
+
+        return step
 
     def no_past(self, num: int) -> Tensor:  # shape: (num, 2, heads, 0, head_dim)
         """The past of the first position of `num` examples."""
@@ -95,14 +105,18 @@ class CrossAttention(nn.Module):
         attended = scaled_dot_product_attention(q, *memory, attn_mask=mask)
         return self.project(attended.transpose(1, 2).flatten(2))
 
-    def advance(
-        self,
-        x: Tensor,  # shape: (N, D), of one position
-        memory: Memory,
-        mask: Tensor
-        | None = None,  # shape: (N, 1, 1, S), as `attend` takes it or added to what it compares
-    ) -> Tensor:  # shape: (N, D)
-        """The output of `attend` at one position."""
-        q = self.query(x).unflatten(-1, (self.heads, 1, -1))
-        attended = scaled_dot_product_attention(q, *memory, attn_mask=mask)
-        return self.project(attended.flatten(1))
+    def stepper(self) -> Callable[[Tensor, Memory, Tensor | None], Tensor]:
+        """A function of one position.
+
+        Returns:
+            x of shape (N, D), a memory, and a mask of shape (N, 1, 1, S), as `attend` takes it or added to what it
+            compares -> the output of `attend` at this position.
+        """
+        query, project, heads = bound(self.query), bound(self.project), self.heads
+
+        def step(x: Tensor, memory: Memory, mask: Tensor | None) -> Tensor:
+            q = query(x).unflatten(-1, (heads, 1, -1))
+            attended = scaled_dot_product_attention(q, *memory, attn_mask=mask)
+            return project(attended.flatten(1))
+
+        return step

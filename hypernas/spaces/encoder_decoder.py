@@ -1,16 +1,29 @@
 """The encoder-decoder transformer that translators are made of, and what decoding keeps of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from hypernas.spaces.attention import CrossAttention, Memory, SelfAttention
+from hypernas.spaces.bound import bound
 from hypernas.spaces.transformer_block import FeedForward, TransformerBlock
 
 # Legend: N pairs of a source of S symbols and a target of T symbols, V symbols in the vocabulary,
 # E channels of the encoder, D of the decoder.
+
+Step = Callable[..., tuple[Tensor, ...]]  # symbols and a state -> logits and the state after them
+BlockStep = Callable[
+    [
+        Tensor,  # shape: (N, D), of the next position
+        Tensor,  # the past of the target: see `SelfAttention.stepper`
+        Memory,  # of the source
+        Tensor
+        | None,  # shape: (N, 1, 1, S times the layers attended to, or more): see `EncoderDecoder.start`
+    ],
+    tuple[Tensor, Tensor],  # shape: (N, D), and the past of the position after it
+]
 
 
 class DecoderBlock(nn.Module):
@@ -62,21 +75,23 @@ class DecoderBlock(nn.Module):
         """The keys and values of the encoder's layers that are attended to."""
         return self.cross_attention.remember(torch.cat(list(memories[-self.attend :]), dim=1))
 
-    def advance(
-        self,
-        x: Tensor,  # shape: (N, D), of the next position
-        past: Tensor,  # of the target: see `SelfAttention.advance`
-        memory: Memory,  # of the source
-        unseen: Tensor
-        | None,  # shape: (N, 1, 1, S times the layers attended to, or more): see `EncoderDecoder.start`
-    ) -> tuple[Tensor, Tensor]:  # shape: (N, D), and the past of the position after it
-        """The output of `forward` at the next position, without dropout."""
-        if unseen is not None:
-            unseen = unseen[..., : memory[0].shape[2]]
-        attended, past = self.attention.advance(self.attention_norm(x), past)
-        x = x + attended
-        x = x + self.cross_attention.advance(self.cross_norm(x), memory, unseen)
-        return x + self.feed_forward(self.feed_forward_norm(x)), past
+    def stepper(self) -> BlockStep:
+        """A function of the next position: the output of `forward` there, without dropout."""
+        attention, attention_norm = self.attention.stepper(), bound(self.attention_norm)
+        cross_attention, cross_norm = self.cross_attention.stepper(), bound(self.cross_norm)
+        feed_forward, feed_forward_norm = self.feed_forward.stepper(), bound(self.feed_forward_norm)
+
+        def step(
+            x: Tensor, past: Tensor, memory: Memory, unseen: Tensor | None
+        ) -> tuple[Tensor, Tensor]:
+            if unseen is not None:
+                unseen = unseen[..., : memory[0].shape[2]]
+            attended, past = attention(attention_norm(x), past)
+            x = x + attended
+            x = x + cross_attention(cross_norm(x), memory, unseen)
+            return x + feed_forward(feed_forward_norm(x)), past
+
+        return step
 
 
 class EncoderDecoder(nn.Module):
@@ -154,19 +169,30 @@ class EncoderDecoder(nn.Module):
         Returns:
             logits of shape (N, V), then the state as `start` gives it.
         """
+        return self.stepper()(symbols, *state)
+
+    def stepper(self) -> Step:
+        """A function that does what `advance` does, and looks up the weights now: for many steps with the same ones."""
         num = 0 if self.padding is None else 1
-        unseen = state[0] if num else None
-        columns = self._columns(
-            self.decoder_dim
-        )  # read once, so that an exported step holds them once
-        x = nn.functional.embedding(symbols, columns) * self.decoder_dim**0.5
-        x = x + self.target_positions[state[num].shape[3]]
-        after = [*state]
-        for i, block in enumerate(self._blocks):
-            place = num + 3 * i
-            past, keys, values = state[place : place + 3]
-            x, after[place] = block.advance(x, past, (keys, values), unseen)
-        return self._logits(x, columns), *after
+        # read once, so that an exported step holds them once
+        columns, scale, positions = (
+            self._columns(self.decoder_dim),
+            self.decoder_dim**0.5,
+            self.target_positions,
+        )
+        blocks, norm = [block.stepper() for block in self._blocks], bound(self.decoder_norm)
+
+        def step(symbols: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+            unseen = state[0] if num else None
+            x = nn.functional.embedding(symbols, columns) * scale
+            x = x + positions[state[num].shape[3]]
+            after = [*state]
+            for place, block in zip(range(num, len(state), 3), blocks, strict=True):
+                past, keys, values = state[place : place + 3]
+                x, after[place] = block(x, past, (keys, values), unseen)
+            return nn.functional.linear(norm(x), columns), *after
+
+        return step
 
     @property
     def _blocks(self) -> Sequence[DecoderBlock]:

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from hypernas.spaces.attention import SelfAttention
+from hypernas.spaces.bound import Function, bound
 
 
 class FeedForward(nn.Module):
@@ -15,6 +16,11 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.contract(nn.functional.gelu(self.expand(x)))
+
+    def stepper(self) -> Function:
+        """`forward` as a function: see `bound`."""
+        expand, contract = bound(self.expand), bound(self.contract)
+        return lambda x: contract(nn.functional.gelu(expand(x)))
 
 
 class TransformerBlock(nn.Module):
