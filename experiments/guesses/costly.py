@@ -30,23 +30,17 @@ from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.skeleton import build_seeded
 
 TABLE = Path(__file__).parent / "latencies.csv"
-NUM, LARGE, COMPILED = 40, 32, 12
+NUM, COMPILED = 40, 12
 ROUNDS = Rounds(warmup=1, least=7, most=7, repeats=1, group=NUM)
 SPACES: dict[str, Callable[[], SearchSpace]] = {
     "conv2d": lambda: conv2d(input_shape=(3, 24, 24), num_classes=10),
     "mobilenet": lambda: mobilenet(input_shape=(3, 24, 24), num_classes=10),
     "vit": lambda: vit(input_shape=(3, 24, 24), num_classes=10),
 }
+# Engine, batch size, and "two" for two threads in place of one; int8 has signed activations, the default, uint8 unsigned ones.
 WAYS = (
-    "eager_1",
-    "eager_32",
-    "compiled_1",
-    "onnx_1",
-    "onnx_32",
-    "onnx_32_two",
-    "int8_1",
-    "int8_32",
-)  # fmt: skip, batch size, threads unless one
+    "eager_1", "eager_32", "compiled_1", "onnx_1", "onnx_32", "onnx_32_two", "int8_1", "int8_32", "uint8_1", "uint8_32",
+)  # fmt: skip
 
 
 def subnets(space: SearchSpace) -> list[Architecture]:
@@ -59,7 +53,8 @@ class Images:
 
     def __init__(self, name: str) -> None:
         rng = np.random.default_rng(0)
-        self._batches = iter([{name: rng.standard_normal((8, 3, 24, 24), dtype=np.float32)} for _ in range(4)])  # fmt: skip
+        drawn = [rng.standard_normal((8, 3, 24, 24), dtype=np.float32) for _ in range(4)]
+        self._batches = iter([{name: x} for x in drawn])
 
     def get_next(self) -> dict[str, Any] | None:
         return next(self._batches, None)
@@ -68,24 +63,25 @@ class Images:
 def write_files(folder: Path) -> None:
     """Write what is not there yet."""
     import onnxruntime
-    from onnxruntime.quantization import QuantFormat, quantize_static
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     for name, make in SPACES.items():
         generator = generators.shared(make()).eval()
         for i, architecture in enumerate(subnets(generator.space)):
             path = folder / f"{name}_{i}.onnx"
-            small = path.with_suffix(".int8")
             if not path.exists():
                 export_file(generator, architecture, path, inputs=drawn(4, 3, 24, 24))
-            if small.exists():
-                continue
-            ready = path.with_suffix(".ready")
-            quant_pre_process(path, ready, skip_symbolic_shape=True)
-            session = onnxruntime.InferenceSession(ready, providers=["CPUExecutionProvider"])
-            reader: Any = Images(session.get_inputs()[0].name)
-            quantize_static(ready, small, reader, quant_format=QuantFormat.QDQ, per_channel=True)
-            ready.unlink()
+            kinds = {".int8": QuantType.QInt8, ".uint8": QuantType.QUInt8}  # of activations
+            for suffix, kind in kinds.items():
+                if (small := path.with_suffix(suffix)).exists():
+                    continue
+                ready = path.with_suffix(".ready")
+                quant_pre_process(path, ready, skip_symbolic_shape=True)
+                session = onnxruntime.InferenceSession(ready, providers=["CPUExecutionProvider"])
+                reader: Any = Images(session.get_inputs()[0].name)
+                quantize_static(ready, small, reader, quant_format=QuantFormat.QDQ, per_channel=True, activation_type=kind)  # fmt: skip
+                ready.unlink()
 
 
 def session_run(path: Path, x: Tensor, *, threads: int = 1) -> Callable[[], object]:
@@ -101,7 +97,7 @@ def prepared(folder: Path, name: str, way: str, i: int, a: Architecture) -> Call
     """A run of a subnet in one of the ways, ready to be timed."""
     engine, size, *two = way.split("_")
     x = drawn(int(size), 3, 24, 24)
-    if engine in ("onnx", "int8"):
+    if engine in ("onnx", "int8", "uint8"):
         return session_run(folder / f"{name}_{i}.{engine}", x, threads=2 if two else 1)
     module = build_seeded(SPACES[name](), a).eval()
     return Torch(compiled=engine == "compiled").prepare(module, Arguments.of(x), threads=1)
