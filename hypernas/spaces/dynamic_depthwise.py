@@ -1,5 +1,7 @@
 """Depth-wise convolution whose kernels are made from what it reads: weights conditioned by data."""
 
+import math
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -11,7 +13,10 @@ Head = Literal["full", "low_rank", "templates", "experts"]
 MODES: tuple[Mode, ...] = ("homogeneous", "position")
 HEADS: tuple[Head, ...] = ("full", "low_rank", "templates", "experts")
 
-# Legend: N images of C channels and H x W positions, kernels of k x k; D numbers that kernels are made from.
+Sides = int | Sequence[int]  # of a window: k for k x k, or height and width
+
+# Legend: N images of C channels and H x W positions, kernels of k x k (or of two sides, whose product is
+# k² below); D numbers that kernels are made from.
 
 
 class KernelHead(nn.Module):
@@ -76,7 +81,7 @@ class DynamicDepthwise(nn.Module):
 
     Args:
         channels: C.
-        kernel: k, odd.
+        kernel: k, odd, or two sides, both odd.
         mode: "homogeneous" or "position".
         reduction: r; W1 has C/r outputs.
         heads: of "position".
@@ -90,7 +95,7 @@ class DynamicDepthwise(nn.Module):
         self,
         channels: int,
         *,
-        kernel: int = 7,
+        kernel: Sides = 7,
         mode: Mode = "homogeneous",
         reduction: int = 4,
         heads: int = 1,
@@ -102,16 +107,16 @@ class DynamicDepthwise(nn.Module):
             raise ValueError(
                 f"mode must be one of {list(MODES)} and head one of {list(HEADS)}, got {mode!r} and {head!r}."
             )
-        if kernel % 2 == 0 or channels % reduction or channels % heads or rank < 1:
+        if not odd(kernel) or channels % reduction or channels % heads or rank < 1:
             raise ValueError(
                 f"expected an odd kernel, a rank of 1 or more, and {channels} channels that the reduction and "
                 f"the heads divide, got kernel={kernel}, rank={rank}, reduction={reduction}, heads={heads}."
             )
-        self.kernel, self.mode, self.heads = kernel, mode, heads
+        self.kernel, self.mode, self.heads = sides(kernel), mode, heads
         hidden, num = channels // reduction, channels if mode == "homogeneous" else heads
         self.reduce = nn.Linear(channels, hidden, bias=False)
         self.norm = nn.BatchNorm1d(hidden)
-        self.head = KernelHead(hidden, num, kernel * kernel, kind=head, rank=rank)
+        self.head = KernelHead(hidden, num, math.prod(self.kernel), kind=head, rank=rank)
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(
@@ -135,23 +140,40 @@ class DynamicDepthwise(nn.Module):
 def grouped(
     x: Tensor,  # shape: (N, C, H, W)
     kernels: Tensor,  # shape: (N, C, k²)
-    kernel: int,
+    kernel: Sides,
 ) -> Tensor:  # shape: (N, C, H, W)
     """Depth-wise convolution of each example with its own kernels: one convolution of N·C groups."""
     num, channels = x.shape[:2]
-    weight = kernels.reshape(num * channels, 1, kernel, kernel)
-    made = F.conv2d(x.flatten(0, 1)[None], weight, padding=kernel // 2, groups=num * channels)
+    height, width = sides(kernel)
+    weight = kernels.reshape(num * channels, 1, height, width)
+    margins = (height // 2, width // 2)
+    made = F.conv2d(x.flatten(0, 1)[None], weight, padding=margins, groups=num * channels)
     return made.view_as(x)
 
 
 def by_position(
     x: Tensor,  # shape: (N, C, H, W)
     kernels: Tensor,  # shape: (N, H, W, heads, k²)
-    kernel: int,
+    kernel: Sides,
 ) -> Tensor:  # shape: (N, C, H, W)
     """Sum over the window around each position, by kernels that the channels of a head share."""
-    heads = kernels.shape[3]
-    windows = F.unfold(x, kernel, padding=kernel // 2)  # (N, C k², H W)
-    windows = windows.unflatten(1, (heads, x.shape[1] // heads, kernel * kernel))
-    weights = kernels.flatten(1, 2).permute(0, 2, 3, 1)  # (N, heads, k², H W)
-    return torch.einsum("nhckp,nhkp->nhcp", windows, weights).reshape(x.shape)
+    height, width = sides(kernel)
+    margins = (width // 2, width // 2, height // 2, height // 2)
+    # Windows are copied once, as the product reads them; F.unfold would lay them out otherwise, and a second copy follow.
+    padded = F.pad(x, margins).movedim(1, -1).unflatten(-1, (kernels.shape[3], -1))
+    windows = padded.unfold(1, height, 1).unfold(2, width, 1).flatten(-2)
+    made = windows @ kernels[..., None]  # (N, H, W, heads, C / heads, 1)
+    return made.flatten(3).movedim(-1, 1)
+
+
+def sides(kernel: Sides) -> tuple[int, int]:
+    """Height and width of a window."""
+    if isinstance(kernel, int):
+        return kernel, kernel
+    height, width = kernel
+    return height, width
+
+
+def odd(kernel: Sides) -> bool:
+    """True if a window has a middle."""
+    return all(side % 2 for side in sides(kernel))

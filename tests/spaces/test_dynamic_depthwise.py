@@ -30,6 +30,39 @@ def test_kernels_that_are_the_same_at_every_position_are_those_of_a_head_for_all
     assert_close(by_position(x, everywhere, 3), grouped(x, by_channel, 3), rtol=0, atol=2e-6)
 
 
+@pytest.mark.parametrize("sides", [3, (1, 3)])
+def test_kernels_of_each_position_are_those_of_a_loop_over_positions(sides):
+    x = normal(2, 4, 3, 5)
+    height, width = (3, 3) if sides == 3 else sides
+    kernels = normal(2, 3, 5, 2, height * width, seed=1)
+    padded = F.pad(x, (width // 2, width // 2, height // 2, height // 2))
+    expected = torch.empty_like(x)
+    for i in range(3):
+        for j in range(5):
+            window = padded[:, :, i : i + height, j : j + width].flatten(2)
+            by_channel = kernels[:, i, j].repeat_interleave(2, dim=1)
+            expected[:, :, i, j] = (window * by_channel).sum(-1)
+    assert_close(by_position(x, kernels, sides), expected, rtol=0, atol=2e-6)
+
+
+def test_windows_of_series_are_those_of_images_of_height_one():
+    x, kernels = normal(2, 4, 1, 7), normal(2, 4, 3, seed=1)
+    middle = torch.zeros(2, 4, 3, 3)
+    middle[:, :, 1] = kernels
+    assert_close(grouped(x, kernels, (1, 3)), grouped(x, middle.flatten(2), 3))
+    square = WindowAttention(4, window=3, heads=2)
+    flat = WindowAttention(4, window=(1, 3), heads=2)
+    flat.load_state_dict(square.state_dict())
+    assert_close(flat(x), square(x))
+    space = local_vit(
+        input_shape=(1, 12), num_classes=3, patch_size=2, channels=8, depths=[1], kernel=3
+    )
+    series = normal(2, 1, 12)
+    for mixer in MIXERS:
+        network = space.build({"depth": 1, "mixer_0": mixer}).eval()
+        assert_close(network(series), network(series[:, :, None]))
+
+
 @pytest.mark.parametrize("mode", ["homogeneous", "position"])
 def test_without_w2_the_layer_is_the_static_convolution_of_its_bias_kernels(mode):
     layer = DynamicDepthwise(8, kernel=3, mode=mode, heads=2)
@@ -90,8 +123,10 @@ def test_what_does_not_fit_is_refused():
         DynamicDepthwise(8, mode="windows")
     with pytest.raises(ValueError, match="expected an odd kernel"):
         DynamicDepthwise(6, kernel=7)
-    with pytest.raises(ValueError, match="whose sides 4 divides"):
+    with pytest.raises(ValueError, match="series of"):
         local_vit(input_shape=(1, 9, 9), num_classes=2)
+    with pytest.raises(ValueError, match="whose sides 4 divides"):
+        local_vit(input_shape=(1, 9), num_classes=2)
     with pytest.raises(ValueError, match="mixers must be some of"):
         local_vit(input_shape=(1, 8, 8), num_classes=2, mixers=["conv"])
 
