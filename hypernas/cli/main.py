@@ -12,25 +12,17 @@ _COMMANDS = {  # name -> "module:function", imported when it is run; and what it
     "train": ("hypernas.cli.train:train_command", "train a generator over a search space"),
     "check": ("hypernas.cli.check:check_command", "prove that a space's subnets are cut rightly"),
     "search": ("hypernas.cli.search:search_command", "find the best subnets within limits"),
-    "evaluate": (
-        "hypernas.cli.evaluate:evaluate_command",
-        "measure subnets of a trained generator",
-    ),
-    "finetune": (
-        "hypernas.cli.finetune:finetune_command",
-        "train a subnet on, and beside it alone",
-    ),
+    "evaluate": ("hypernas.cli.evaluate:evaluate_command", "measure subnets of a generator"),
+    "finetune": ("hypernas.cli.finetune:finetune_command", "train a subnet on, and one alone"),
     "export": ("hypernas.cli.export:export_command", "write one subnet as a plain module"),
     "freeze": ("hypernas.cli.freeze:freeze_command", "make gates by input one smaller network"),
-    "translate": (
-        "hypernas.cli.translate:translate_command",
-        "translate sentences by subnets of a run",
-    ),
+    "translate": ("hypernas.cli.translate:translate_command", "translate sentences by subnets"),
     "grow": ("hypernas.cli.grow:grow_command", "grow a large network from trained small ones"),
     "plan": ("hypernas.cli.plan:plan_command", "tell the load of links when ranks train together"),
     "continual": ("hypernas.cli.continual:continual_command", "learn one task after another"),
     "replay": ("hypernas.cli.replay:replay_command", "show where a step went wrong"),
     "study": ("hypernas.cli.study:study_command", "compare generators at equal compute"),
+    "describe": ("hypernas.cli.describe:describe", "list published systems, tests and studies"),
     "report": ("hypernas.cli.report:report", "make tables, figures and a page of studies and runs"),
 }
 _HELP = """hypernas {version}: one generator writes the weights of every subnet of a search space.

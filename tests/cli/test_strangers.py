@@ -55,6 +55,7 @@ COMMANDS = {  # command -> arguments with which it opens what strangers gave; No
     "continual": ["resume=stream"],
     "replay": ["run=first"],
     "study": ["--config-dir", "conf", "study=theirs", *TINY[1:]],
+    "describe": None,  # a table of hypernas's own
     "report": ["first"],
 }
 FUNCTIONS = {  # public name -> a call of it on a folder; None if it takes none, or settings of the caller
