@@ -9,6 +9,7 @@ from hypernas.data.skeletons import skeletons
 from hypernas.data.split import split_tensors
 from hypernas.data.tiny_shakespeare import tiny_shakespeare
 from hypernas.data.translation import Translation, translation
+from hypernas.data.watch import watch
 from hypernas.data.workers import WorkerLost
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "time_series",
     "tiny_shakespeare",
     "translation",
+    "watch",
 ]

@@ -39,7 +39,7 @@ def time_series(
     for path in paths:
         if not path.is_file():
             raise DataNotFound(f"no file {path} of series: give data.train and data.test.")
-    return _data(name or paths[0].stem, *(read_series(path) for path in paths))
+    return series_data(name or paths[0].stem, *(read_series(path) for path in paths))
 
 
 def basic_motions(*, root: str | os.PathLike[str] | None = None) -> Data:
@@ -86,7 +86,7 @@ def _archived(name: str, problem: str, root: str | os.PathLike[str] | None) -> D
             f"aeon: pip download aeon==1.6.0 --no-deps, and give data.root=aeon-1.6.0-py3-none-any.whl, "
             f"or the environment variable HYPERNAS_AEON; or a folder that has them."
         )
-    return _data(name, train, test)
+    return series_data(name, train, test)
 
 
 def _part(root: Path, file: str) -> Series | None:
@@ -100,8 +100,16 @@ def _part(root: Path, file: str) -> Series | None:
     return None if path is None else read_series(path)
 
 
-def _data(name: str, train: Series, test: Series) -> Data:
-    """Padded and standardised splits of two files."""
+def series_data(name: str, train: Series, test: Series, *, kept: Tensor | None = None) -> Data:
+    """Padded and standardised splits.
+
+    Args:
+        kept: truth values of shape (N,), the training series that are for validation; None for
+            every fifth of each class.
+
+    Raises:
+        ValueError: if the two do not fit together.
+    """
     classes = sorted(set(train.labels))
     num = {"features": (len(train.values[0]), len(test.values[0]))}
     unknown = sorted(set(test.labels) - set(classes))
@@ -119,7 +127,7 @@ def _data(name: str, train: Series, test: Series) -> Data:
         values = [(value - mean) / deviation for value in series.values]
         inputs.append(padded(values, length))
         targets.append(torch.tensor([classes.index(label) for label in series.labels]))
-    kept = _validation(targets[0])
+    kept = _validation(targets[0]) if kept is None else kept
     parts = [
         TensorDataset(inputs[0][~kept], targets[0][~kept]),
         TensorDataset(inputs[0][kept], targets[0][kept]),
