@@ -106,7 +106,7 @@ def measure(name: str, space_name: str, *, rounds: int) -> dict:
         "stored": size.num_stored,
         "stored_per_weight": round(size.stored_per_weight, 3),
         "how": size.assignment[widest[0]],
-        "taxonomy": str(size.taxonomy or "").removeprefix("hypernetwork: "),
+        "taxonomy": "; ".join(str(own).removeprefix("hypernetwork: ") for own in size.taxonomies),
         "ratio_q1": round(low, 3),
         "ratio_median": round(median, 3),
         "ratio_q3": round(high, 3),

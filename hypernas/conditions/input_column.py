@@ -1,10 +1,11 @@
 """One of the inputs of a batch as its condition."""
 
-from typing import Any
+from typing import Any, get_args
 
 from torch import Tensor
 
-from hypernas.conditions.condition import Condition
+from hypernas.border import checked
+from hypernas.conditions.condition import Condition, Kind
 from hypernas.subnet.arguments import Arguments
 
 
@@ -17,10 +18,15 @@ class InputColumn(Condition):
 
     Args:
         position: which of the inputs; -1 is the last positional one, a name one of the keywords.
+        kind: data, or task where the vectors are those of tasks.
     """
 
-    def __init__(self, *, position: int | str = -1) -> None:
+    @checked
+    def __init__(self, *, position: int | str = -1, kind: Kind = "data") -> None:
         self.position = position
+        self.kinds: tuple[Kind, ...] = (kind,)
+        if kind not in get_args(Kind):
+            raise ValueError(f"kind must be one of {list(get_args(Kind))}, got {kind!r}.")
 
     def __call__(self, inputs: Any) -> Tensor:
         vectors, _ = self._apart(inputs)

@@ -4,7 +4,7 @@ from hypernas.continual.course import Course, Learned, learn
 from hypernas.continual.listed import listed
 from hypernas.continual.matrix import Matrix
 from hypernas.continual.method import Method, Phase, Stored
-from hypernas.continual.methods.conditioned import Conditioned
+from hypernas.continual.methods.conditioned import Conditioned, TaskGenerator
 from hypernas.continual.methods.ewc import EWC
 from hypernas.continual.methods.exssnet import ExSSNeT
 from hypernas.continual.methods.fine_tuning import FineTuning
@@ -37,6 +37,7 @@ __all__ = [
     "Stored",
     "SupSup",
     "SynapticIntelligence",
+    "TaskGenerator",
     "Tasks",
     "learn",
     "listed",

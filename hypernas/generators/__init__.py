@@ -10,6 +10,7 @@ from hypernas.generators.methods.acdc import acdc
 from hypernas.generators.methods.by_name import ByName, by_name
 from hypernas.generators.methods.cafenet import cafenet, choose_channels, has_free_channels
 from hypernas.generators.methods.few_shot import FewShot, few_shot
+from hypernas.generators.methods.full_hypernetwork import full_hypernetwork
 from hypernas.generators.methods.hypernas import hypernas
 from hypernas.generators.methods.layer_groups import layer_groups
 from hypernas.generators.methods.mip_hypernetwork import mip_hypernetwork
@@ -57,6 +58,7 @@ __all__ = [
     "create_late_parameters",
     "few_shot",
     "from_hypnettorch",
+    "full_hypernetwork",
     "has_free_channels",
     "has_late_parameters",
     "hmlp",

@@ -52,16 +52,16 @@ def coefficients(generator: Generator, architecture: Given) -> dict[str, Coeffic
 def auxiliary_loss(generator: Generator, subnets: Sequence[Subnet]) -> Tensor | None:  # shape: ()
     """Loss that training adds, once a step, to those of the subnets of that step.
 
-    Each mixture that wants its experts balanced adds its share, weighed by how many of the subnets
+    Each mixture that wants its experts balanced, or to agree, adds its share, weighed by how many of the subnets
     it makes. None where none does.
     """
     total: Tensor | None = None
     made: dict[Mixture, list[Subnet]] = {}
     for subnet in subnets:
         for maker in makers(generator, subnet):
-            if isinstance(maker, Mixture) and maker.balance:
+            if isinstance(maker, Mixture) and (maker.balance or maker.agreement):
                 made.setdefault(maker, []).append(maker.subnet(subnet))
     for maker, own in made.items():
-        term = maker.balance * maker.imbalance(own) * (len(own) / len(subnets))
+        term = maker.auxiliary(own) * (len(own) / len(subnets))
         total = term if total is None else total + term
     return total

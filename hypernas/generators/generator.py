@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hypernas.generators.description import Description
+from hypernas.generators.description import Description, described
 from hypernas.generators.mode import evaluating, full_precision
 from hypernas.generators.padding import PaddingRows
 from hypernas.generators.statistics import Statistics
-from hypernas.generators.taxonomy import Taxonomy
+from hypernas.generators.taxonomy import Input, Taxonomy
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 from hypernas.space.encoding import Encoding
@@ -23,7 +23,6 @@ from hypernas.subnet.norms import calibrate
 from hypernas.subnet.skeleton import (
     build_anatomy,
     build_seeded,
-    build_skeleton,
     compute_attributes,
 )
 from hypernas.subnet.subnet import Slices, Subnet
@@ -73,11 +72,11 @@ class Generator(nn.Module, ABC):
 
     Attributes:
         assignment: parameter of the target -> in words, how its weights come about.
-        taxonomy: what kind of hypernetwork it is; None if it is none.
+        taxonomies: the kinds of hypernetworks that it is made of; none if it is none.
     """
 
     assignment: Mapping[str, str] = MappingProxyType({})
-    taxonomy: Taxonomy | None = None
+    taxonomies: tuple[Taxonomy, ...] = ()
     _like: Tensor
 
     def __init__(
@@ -276,12 +275,14 @@ class Generator(nn.Module, ABC):
                 own[name].copy_(buffer)
             return compute_attributes(module.eval())
 
-    def describe(self) -> Description:
-        """The size of the generator: parameters stored against weights generated."""
-        largest = build_skeleton(self.space, self.space.largest())
-        generated = sum(p.numel() for p in largest.parameters() if p.requires_grad)
-        stored = sum(p.numel() for p in self.parameters())
-        return Description(stored, generated, dict(self.assignment), self.taxonomy)
+    def describe(self, *, condition: Sequence[Input] = ()) -> Description:
+        """The size of the generator, parameters stored against weights generated, and what hypernetwork it is.
+
+        Args:
+            condition: the kinds of what it reads beside the architecture, as `Condition.kinds` tells them.
+        """
+        own = list(self.parameters())
+        return described(self.space, own, self.assignment, self.taxonomies, condition)
 
 
 def _misfit(dim: int, condition: Tensor | None) -> str:

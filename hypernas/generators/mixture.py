@@ -36,6 +36,11 @@ class Mixture(Generator, Startable):
             `auxiliary_loss` adds to training. It wants several architectures a step: with one, it tells the gates of
             every architecture to be uniform.
         condition_dim: numbers the source reads beside the architecture.
+        agreement: weight of the mean `disagreement` of the gates over the conditions of a step, which `auxiliary_loss`
+            adds too. It wants several conditions a step, as `sampling.divide` gives.
+
+    Raises:
+        ValueError: for a negative agreement, or one without a condition.
     """
 
     @checked
@@ -49,17 +54,23 @@ class Mixture(Generator, Startable):
         coefficient_lr_scale: float = 1.0,
         balance: float = 0.0,
         condition_dim: int = 0,
+        agreement: float = 0.0,
     ) -> None:
+        if agreement < 0 or (agreement and not condition_dim):
+            raise ValueError(
+                f"agreement is 0, or above 0 where gates read a condition, got {agreement} and condition_dim={condition_dim}."
+            )
         super().__init__(supernet.space, supernet=supernet, condition_dim=condition_dim)
         self.bank = bank
         self.source = source
         self.slicer = Prefix() if slicer is None else slicer
         self.coefficient_lr_scale, self.balance = coefficient_lr_scale, balance
+        self.agreement = agreement
         self._statistics = SharedStatistics(supernet)
         self.assignment = {name: self._words(name) for name in supernet.shapes}
-        self.taxonomy = source.taxonomy
-        if source.taxonomy and condition_dim:
-            self.taxonomy = replace(source.taxonomy, inputs="architecture- and condition")
+        if source.taxonomy:
+            inputs = (*source.taxonomy.inputs, *(["condition"] if condition_dim else []))
+            self.taxonomies = (replace(source.taxonomy, inputs=inputs),) if inputs else ()
 
     def _words(self, name: str) -> str:
         mixed = ", ".join(filter(None, [self.bank.words(name), self.source.words(name)]))
@@ -100,17 +111,31 @@ class Mixture(Generator, Startable):
         self.bank.hold(*as_mixes(trained.weights, self.coefficients(subnet)))
         fill_statistics(self, trained)
 
+    def auxiliary(self, subnets: Sequence[Subnet]) -> Tensor:  # shape: ()
+        """The loss that training adds to those of some subnets of a step."""
+        total = self._like.new_zeros(())
+        if self.balance:
+            total = total + self.balance * self.imbalance(subnets)
+        if self.agreement:
+            total = total + self.agreement * self.disagreement(subnets)
+        return total
+
     def imbalance(self, subnets: Sequence[Subnet]) -> Tensor:  # shape: ()
         """The mean over routers of the `imbalance` of their gates for some subnets of a step."""
-        found = self.emitted(subnets)
-        # parameters of one router have the same coefficients: count them once
-        distinct = {id(c): name for name, c in found[0].items() if c.experts is not None}
-        gates = [
-            torch.stack([experts for c in found if (experts := c[name].experts) is not None])
-            for name in distinct.values()
-        ]
-        terms = torch.stack([imbalance(g) for g in gates] or [self._like.new_zeros(())])
-        return terms.mean()
+        gates = _gates(self.emitted(subnets))
+        return torch.stack([imbalance(g) for g in gates] or [self._like.new_zeros(())]).mean()
+
+    def disagreement(self, subnets: Sequence[Subnet]) -> Tensor:  # shape: ()
+        """The mean over routers and subnets of the variance of a gate over the conditions of all of them.
+
+        0 if and only if each architecture has the same gates under each condition, and so one set of weights.
+        """
+        num, dim = len(subnets), self.condition_dim
+        features = torch.stack([subnet.features for subnet in subnets])
+        own = features[:, :-dim].repeat_interleave(num, 0)
+        gates = _gates(self.source(torch.cat([own, features[:, -dim:].repeat(num, 1)], 1)))
+        apart = [g.unflatten(0, (num, num)).var(1, correction=0).mean() for g in gates]
+        return torch.stack(apart or [self._like.new_zeros(())]).mean()
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """The bank's, and those of the slicer and of whatever writes coefficients, undecayed."""
@@ -120,3 +145,13 @@ class Mixture(Generator, Startable):
         groups.append(ParameterGroup("slicing", list(self.slicer.parameters()), decay=False))
         groups.append(ParameterGroup("coefficients", own, decay=False, lr_scale=scale))
         return [group for group in groups if group.parameters]
+
+
+def _gates(found: Sequence[Mapping[str, Coefficients]]) -> list[Tensor]:
+    """The gates of each router for N subnets, shape (N, K) or (N, O, K)."""
+    # parameters of one router have the same coefficients: count them once
+    distinct = {id(c): name for name, c in found[0].items() if c.experts is not None}
+    return [
+        torch.stack([experts for c in found if (experts := c[name].experts) is not None])
+        for name in distinct.values()
+    ]

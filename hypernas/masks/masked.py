@@ -48,7 +48,7 @@ class Masked(Generator):
         )
         self.inner = _Generation(generator)
         self.assignment = {name: f"masked: {how}" for name, how in generator.assignment.items()}
-        self.taxonomy = generator.taxonomy
+        self.taxonomies = generator.taxonomies
         every = dict(generator.named_parameters())
         matrices = {id(p) for g in generator.parameter_groups() if g.decay for p in g.parameters}
         names = [name for name, p in every.items() if id(p) in matrices]

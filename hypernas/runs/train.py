@@ -106,9 +106,10 @@ def _train(
     ranks.check_alike(parts.generator, told)
     training, strategy = training_of(settings), strategy_of(settings, parts)
     callbacks = callbacks_of(settings)
+    kinds = parts.condition.kinds if parts.condition else ()
     tell(
         f"{parts.data.name}, a space of {parts.space.size:,} architectures\n"
-        f"{parts.generator.describe()}"
+        f"{parts.generator.describe(condition=kinds)}"
     )
     run = training.begin(
         parts.generator,

@@ -1,6 +1,8 @@
 """A subnet whose weights follow the condition of each batch."""
 
+import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,6 +14,21 @@ from hypernas.generators.mode import evaluating
 from hypernas.space.architecture import Architecture
 from hypernas.subnet.arguments import Arguments
 from hypernas.subnet.norms import average_statistics
+
+
+@dataclass(frozen=True)
+class Static:
+    """Weights that stand for those of many batches: their mean.
+
+    Of a mixture of experts (W = Σ_k c_k B_k) these are the weights of the mean coefficients.
+
+    Attributes:
+        weights: by parameter name.
+        disagreement: √(mean_b ‖W_b - mean W‖² / mean_b ‖W_b‖²), how far weights of batches are apart: 0 where all are the same.
+    """
+
+    weights: dict[str, Tensor]
+    disagreement: float
 
 
 class ConditionedSubnet:
@@ -34,6 +51,30 @@ class ConditionedSubnet:
 
     def __call__(self, *inputs: Any, **keywords: Any) -> Any:
         return self._run(Arguments(inputs, keywords), self.statistics)
+
+    @torch.no_grad()
+    def static(self, batches: Iterable[Any]) -> Static:
+        """One set of weights for all inputs, from batches of them.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        total: dict[str, Tensor] = {}
+        squares, num = 0.0, 0
+        with evaluating(self.generator):
+            for batch in batches:
+                condition = self.condition(Arguments.of(batch).as_inputs())
+                own = self.generator(self.generator.subnet(self.architecture, condition))
+                total = {name: total.get(name, 0) + weight.double() for name, weight in own.items()}
+                squares += sum(w.double().square().sum().item() for w in own.values())
+                num += 1
+        if not num:
+            raise ValueError("static weights are the mean over batches, of which there are none.")
+        means = {name: weight / num for name, weight in total.items()}
+        of_means = sum(mean.square().sum().item() for mean in means.values())
+        apart = math.sqrt(max(0.0, 1 - of_means / (squares / num)))
+        like = self.generator.dtype
+        return Static({name: mean.to(like) for name, mean in means.items()}, apart)
 
     def calibrate(self, batches: Iterable[Any]) -> dict[str, Tensor]:
         """Fresh norm statistics from batches of inputs, each on the weights for its own condition.

@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from hypernas.border import checked
+from hypernas.conditions import drawn
 from hypernas.events import Begun, Ended, Event, Skipped, Stepped
 from hypernas.sampling import Contest, rows_of, step_rng, weights_of
 from hypernas.space.architecture import Architecture
+from hypernas.subnet.rows import ALL, Rows
 from hypernas.training.blame import blaming
 from hypernas.training.gradients import add_gradients
 from hypernas.training.inspection import Inspection, inspected
@@ -120,7 +122,7 @@ def gradients_of(
     rng: torch.Generator,
 ) -> tuple[Tensor, Tensor, Callable[[], None]]:
     """Add up the gradients of a step: mean loss, shape (), that of each, (N,), and what tells inspections."""
-    parts = [_part(run, architectures, *batch) for batch in batches]
+    parts = [_part(run, architectures, *batch, rng) for batch in batches]
     inspections = [part.inspection for part in parts if part.inspection is not None]
     loss, losses, *norms = add_gradients(
         run.storage,
@@ -155,18 +157,34 @@ def _part(
     architectures: Sequence[Architecture],
     batch: Batch,
     inspection: Inspection | None,
+    rng: torch.Generator,
 ) -> Part:
     """The architectures on a batch, under its condition where the task has one."""
-    found = _candidates(run, architectures, batch)
     rows = rows_of(run.strategy.sampler, architectures)
+    found = _candidates(run, architectures, batch, rng, rows)
     return replace(found, rows=rows, inspection=inspection)
 
 
-def _candidates(run: TrainingRun, architectures: Sequence[Architecture], batch: Batch) -> Part:
-    """Architectures that read the whole batch, or all of it but the condition."""
+def _candidates(
+    run: TrainingRun,
+    architectures: Sequence[Architecture],
+    batch: Batch,
+    rng: torch.Generator | None = None,
+    rows: Sequence[Rows] | None = None,
+) -> Part:
+    """Architectures, each under the condition of the rows that it reads, which a random source may draw."""
     if run.condition is None:
         return Part([run.generator.subnet(a) for a in architectures], batch)
     inputs, targets = batch
-    condition = run.condition(inputs)
-    subnets = [run.generator.subnet(a, condition) for a in architectures]
+    own = rows or [ALL] * len(architectures)
+    num = Part([], batch, rows).num_rows if rows else None
+    read = {place: place.of(inputs, num) for place in dict.fromkeys(own)}
+    conditions = {
+        place: run.condition(x) if rng is None else drawn(run.condition, x, rng)
+        for place, x in read.items()
+    }
+    subnets = [
+        run.generator.subnet(a, conditions[place])
+        for a, place in zip(architectures, own, strict=True)
+    ]
     return Part(subnets, (run.condition.rest(inputs), targets))

@@ -19,7 +19,7 @@ class Part:
     """One of the batches of a step, and the N subnets that are trained on it.
 
     Attributes:
-        subnets: of the architectures of the step, in their order; under the condition of the batch.
+        subnets: of the architectures of the step, in their order; each under the condition of the rows that it reads.
         batch: inputs and targets, which only the target and the objective look into.
         rows: that each architecture reads; None for all of them.
         inspection: of its examples; None where nobody asks for it.

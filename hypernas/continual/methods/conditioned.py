@@ -52,7 +52,8 @@ class TaskGenerator(Generator):
         rng = torch.Generator().manual_seed(seed)
         shape = num_tasks, generator.condition_dim
         self.embeddings = nn.Parameter(torch.rand(shape, generator=rng))
-        self.assignment, self.taxonomy = generator.assignment, generator.taxonomy
+        self.assignment = generator.assignment
+        self.taxonomies = tuple(own.under(["task"]) for own in generator.taxonomies)
         self.to(generator.device)
 
     def generate(self, subnets: Sequence[Subnet]) -> list[dict[str, Tensor]]:

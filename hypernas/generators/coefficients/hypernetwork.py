@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hypernas.generators.coefficients.emission import Shape, emit
 from hypernas.generators.coefficients.source import CoefficientSource, Gate, activate
-from hypernas.generators.hidden_layers import hidden_units
+from hypernas.generators.hidden_layers import hidden_units, linear
 from hypernas.generators.taxonomy import Taxonomy
 from hypernas.mixing import Coefficients
 from hypernas.space import SearchSpace
@@ -67,7 +67,6 @@ class CoefficientHypernetwork(CoefficientSource):
         rng: of the initialisation.
     """
 
-    taxonomy = Taxonomy("generate once")
     _version = 2  # torch keeps it in state dicts; in version 1 the last layer was not divided
     bias: Tensor
     _space: Tensor
@@ -93,8 +92,8 @@ class CoefficientHypernetwork(CoefficientSource):
         num_constant: int = 0,
     ) -> None:
         super().__init__()
-        self.lr_scale = lr_scale
-        self.num_constant = num_constant
+        self.lr_scale, self.num_constant = lr_scale, num_constant
+        self.taxonomy = _taxonomy(supernet.space, num_constant)
         self.base, self.encode, self.normalize = base, encode, normalize
         activate(torch.zeros(1), gate)  # refuses an unknown one now
         self.gate: Gate = gate
@@ -217,6 +216,11 @@ def _divide_undivided(
         state[name] = state[name] / cast(CoefficientHypernetwork, source).lr_scale
 
 
+def _taxonomy(space: SearchSpace, num_constant: int) -> Taxonomy:
+    blind = num_constant >= Encoding(space).dim
+    return Taxonomy("generate once", inputs=() if blind else ("architecture",))
+
+
 def _pieces(
     supernet: Supernet,
     num_experts: Mapping[str, int],
@@ -249,12 +253,9 @@ def _trunk(widths: Sequence[int], *, first: float, rng: torch.Generator) -> nn.S
     """Linear layers and leaky ReLUs, Kaiming-normal by their inputs, whose size at the first is given."""
     trunk = nn.Sequential()
     for fan_in, fan_out in itertools.pairwise(widths):
-        linear = nn.Linear(fan_in, fan_out, device="meta").to_empty(device="cpu")
-        size = 1.0 if len(trunk) else first
-        with torch.no_grad():
-            linear.weight.normal_(0, math.sqrt(2 / fan_in) / size, generator=rng)
-            linear.bias.zero_()
-        trunk.extend([linear, nn.LeakyReLU(0.01)])
+        deviation = math.sqrt(2 / fan_in) / (1.0 if len(trunk) else first)
+        layer = linear(fan_in, fan_out, deviation=deviation, rng=rng)
+        trunk.extend([layer, nn.LeakyReLU(0.01)])
     return trunk
 
 

@@ -39,8 +39,6 @@ class Router(CoefficientSource):
         ValueError: if `top_k` is not one of 1 to K.
     """
 
-    taxonomy = Taxonomy("multiple heads")
-
     def __init__(
         self,
         supernet: Supernet,
@@ -68,6 +66,7 @@ class Router(CoefficientSource):
         activate(torch.zeros(1), gate)  # refuses an unknown one now
         self.gate: Gate = gate
         self.temperature, self.top_k, self.constant = temperature, top_k, constant
+        self.taxonomy = None if constant else Taxonomy("multiple heads")
         self.dropout = nn.Dropout(dropout)
         bound = 1 / math.sqrt(num_features)  # torch's default for a linear layer
 

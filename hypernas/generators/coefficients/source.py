@@ -16,7 +16,8 @@ class CoefficientSource(nn.Module, ABC):
     """Features of architectures -> coefficients of each parameter that has any.
 
     Attributes:
-        taxonomy: what kind of hypernetwork it is; None where it does not read the architecture.
+        taxonomy: what kind of hypernetwork it is, conditions left out, which it need not know of; None where it
+            reads neither.
     """
 
     taxonomy: Taxonomy | None = None

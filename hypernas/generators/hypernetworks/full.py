@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from hypernas.subnet.supernet import Supernet
 
 
 class FullHypernetwork(Generator, Startable):
-    """W_p(a) = (θ_0p + h_p(E(a))) [ I_p(a) ], for every parameter p of an architecture a.
+    """W_p(a) = (θ_0p + h_p(E(a))) [ I_p(a) ], for every parameter p of an architecture a, under a condition if E reads one.
 
     The network h writes weights of the largest shapes, of which a subnet takes its slices. θ_0 is
     one tensor for each parameter of the target, by its name, and starts as the builder's own
@@ -52,7 +53,7 @@ class FullHypernetwork(Generator, Startable):
         network_lr_scale: float = 1.0,
         seed: int = 0,
     ) -> None:
-        super().__init__(supernet.space, supernet=supernet)
+        super().__init__(supernet.space, supernet=supernet, condition_dim=inputs.condition_dim)
         self.network = network
         self.independent = independent
         self.network_lr_scale = network_lr_scale
@@ -79,7 +80,8 @@ class FullHypernetwork(Generator, Startable):
             )
         base = "independent weights + " if independent else ""
         self.assignment = dict.fromkeys(supernet.shapes, base + network.words())
-        self.taxonomy = network.taxonomy
+        read = (*network.taxonomy.inputs, *(["condition"] if inputs.condition_dim else []))
+        self.taxonomies = (replace(network.taxonomy, inputs=read),)
 
     def generate(self, subnets: Sequence[Subnet]) -> list[dict[str, Tensor]]:
         return [self._weights(subnet) for subnet in subnets]
@@ -104,6 +106,8 @@ class FullHypernetwork(Generator, Startable):
     def inputs(self, architecture: Given) -> Tensor:  # shape: (E,)
         """The input that the network reads of an architecture, on our device and dtype."""
         subnet = self.subnet(architecture)
+        if self.condition_dim:
+            return self._inputs.of(subnet.features)
         return subnet.derived(self, lambda: self._inputs(subnet.architecture).to(subnet.features))
 
     def statistics(self, architecture: Given) -> Statistics:

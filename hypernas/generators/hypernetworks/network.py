@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from hypernas.generators.hidden_layers import hidden_units
+from hypernas.generators.hidden_layers import hidden_units, linear
 from hypernas.generators.taxonomy import Taxonomy
 
 GAIN = math.sqrt(2 / (1 + 0.01**2))  # of a leaky ReLU of slope 0.01
@@ -18,7 +18,7 @@ class WeightNetwork(nn.Module, ABC):
     """The input of an architecture -> all weights of the largest shapes, one after the other.
 
     Attributes:
-        taxonomy: what kind of hypernetwork it is.
+        taxonomy: what kind of hypernetwork it is, conditions left out, which it need not know of.
     """
 
     taxonomy: Taxonomy
@@ -67,11 +67,8 @@ class DenseNetwork(WeightNetwork):
         widths = [input_dim, *self.hidden_dims]
         self.trunk = nn.Sequential()
         for fan_in, fan_out in itertools.pairwise(widths):
-            linear = nn.Linear(fan_in, fan_out, device="meta").to_empty(device="cpu")
-            with torch.no_grad():
-                linear.weight.normal_(0, GAIN / math.sqrt(fan_out), generator=rng)
-                linear.bias.zero_()
-            self.trunk.extend([linear, nn.LeakyReLU(0.01)])
+            layer = linear(fan_in, fan_out, deviation=GAIN / math.sqrt(fan_out), rng=rng)
+            self.trunk.extend([layer, nn.LeakyReLU(0.01)])
         rows = [
             torch.randn(size, widths[-1], generator=rng) * deviations[name]
             for name, size in sizes.items()

@@ -6,16 +6,14 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from hypernas.generators.hypernetworks.input import NetworkInput
-from hypernas.generators.hypernetworks.network import WeightNetwork
+from hypernas.generators.hypernetworks.scale import ScaledNetwork, starting_deviation
 from hypernas.generators.taxonomy import Outputs, Taxonomy
 from hypernas.space import SearchSpace
 from hypernas.subnet.supernet import Supernet
 
-_LEAST = 0.01  # deviation at the start of what would never leave zero
 _FAR = 5.0  # times what a start should be, from which on it is told
 _ADVICE = "Build it with **hypnettorch_arguments(space)."
 
@@ -80,7 +78,7 @@ def arguments_for(supernet: Supernet, inputs: NetworkInput) -> dict[str, Any]:
     }
 
 
-class HypnettorchNetwork(WeightNetwork):
+class HypnettorchNetwork(ScaledNetwork):
     """A hypernetwork of hypnettorch, and a fixed scale for each tensor that it writes.
 
     The scales make the tensors start with given deviations (in the root mean square over
@@ -102,9 +100,6 @@ class HypnettorchNetwork(WeightNetwork):
         ValueError: if it does not read that input or does not write those shapes.
     """
 
-    scales: Tensor
-    _sizes: Tensor
-
     def __init__(
         self,
         hnet: Any,
@@ -114,7 +109,7 @@ class HypnettorchNetwork(WeightNetwork):
         deviations: Mapping[str, float],
         rescale: bool = True,
     ) -> None:
-        super().__init__()
+        super().__init__(supernet.shapes)
         _check(hnet, supernet, inputs)
         written: dict[str, Outputs] = {
             "ChunkedHMLP": "chunk-wise",
@@ -124,43 +119,27 @@ class HypnettorchNetwork(WeightNetwork):
         self.weights = nn.ParameterList(hnet.internal_params)
         # in a tuple, it is no submodule: it is given our parameters at every call
         self._hnet = (hnet,)
-        sizes = [shape.numel() for shape in supernet.shapes.values()]
-        squares = torch.zeros(len(sizes))
-        samples = inputs.samples()
         try:
-            for sample in samples:
-                with torch.no_grad():
-                    emitted = self._run(sample, training=False).split(sizes)
-                squares += torch.stack([part.square().mean() for part in emitted]) / len(samples)
+            found = self.eval().written(inputs.samples())
         except Exception as error:
             raise ValueError(
                 f"the hypernetwork does not read an unconditional input of {inputs.dim} numbers alone "
                 f"({type(error).__name__}: {error}). {_ADVICE}"
             ) from error
-        scales = torch.ones(len(sizes))
-        wanted = torch.tensor([max(deviations[name], _LEAST) for name in supernet.shapes])
+        self.train()
         if rescale:
-            scales = torch.where(squares > 0, wanted / squares.sqrt(), scales)
-        else:
-            times = dict(zip(supernet.shapes, (squares.sqrt() / wanted).tolist(), strict=True))
-            _warn({name: n for name, n in times.items() if len(supernet.shapes[name]) > 1})
-        self.register_buffer("scales", scales)
-        self.register_buffer("_sizes", torch.tensor(sizes), persistent=False)
+            self.scale(found, deviations)
+            return
+        times = {
+            name: n / starting_deviation(deviations[name])
+            for name, n in zip(supernet.shapes, found.tolist(), strict=True)
+        }
+        _warn({name: n for name, n in times.items() if len(supernet.shapes[name]) > 1})
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        emitted = self._run(inputs, training=self.training)
-        scales = self.scales.repeat_interleave(self._sizes, output_size=len(emitted))
-        return emitted * scales
-
-    def _run(
-        self,
-        inputs: Tensor,  # shape: (E,)
-        *,
-        training: bool,
-    ) -> Tensor:  # shape: (N,)
+    def write(self, inputs: Tensor) -> Tensor:
         (hnet,) = self._hnet
         for part in (hnet, *getattr(hnet, "internal_hnets", ())):  # the latter are no submodules
-            part.train(training)
+            part.train(self.training)
         return hnet.forward(
             uncond_input=inputs[None], weights=list(self.weights), ret_format="flattened"
         )[0]

@@ -50,7 +50,7 @@ class ByName(Composite, Startable):
         self.labels = list(parts)
         self.parts = nn.ModuleList(parts.values())
         self.assignment = {n: words for g in parts.values() for n, words in g.assignment.items()}
-        self.taxonomy = next((g.taxonomy for g in parts.values() if g.taxonomy), None)
+        self.taxonomies = tuple(own for g in parts.values() for own in g.taxonomies)
 
     def members(self, subnet: Subnet) -> list[Generator]:
         return children(self.parts, Generator)

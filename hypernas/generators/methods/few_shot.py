@@ -44,7 +44,7 @@ class FewShot(Composite, Startable):
         self.generators = nn.ModuleList(generators)
         num, first = len(generators), generators[0]
         self.assignment = {n: f"by group, {num} times {w}" for n, w in first.assignment.items()}
-        self.taxonomy = first.taxonomy
+        self.taxonomies = first.taxonomies
 
     def of(self, architecture: Mapping[str, Any]) -> Generator:
         """The generator of an architecture's group."""

@@ -22,6 +22,7 @@ def mip_hypernetwork(
     independent: bool = True,
     normalize: bool = False,
     network_lr_scale: float = 1.0,
+    condition_dim: int = 0,
     seed: int = 0,
     start: Start | None = None,
 ) -> FullHypernetwork:
@@ -44,11 +45,12 @@ def mip_hypernetwork(
         normalize: divide the input by √D, so that what the network adds does not grow with the number
             D of features; not part of the paper, whose inputs are few.
         network_lr_scale: see `FullHypernetwork`.
+        condition_dim: numbers the network reads beside the architecture (see `Generator`); with `encode` best in [0, 1].
         seed: of the initialisation.
         start: a trained module that the largest subnet starts as (see `start_at`).
     """
     supernet = Supernet(space)
-    inputs = NetworkInput(space, encode=encode, normalize=normalize)
+    inputs = NetworkInput(space, encode=encode, normalize=normalize, condition_dim=condition_dim)
     starts = starting_deviations(supernet, inputs, independent=independent, seed=seed)
     network = DenseNetwork(
         input_dim=inputs.dim,

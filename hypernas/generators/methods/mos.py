@@ -36,6 +36,7 @@ def mos(
     spread: float = 1.0,
     independent: bool = False,
     condition_dim: int = 0,
+    agreement: float = 0.0,
     seed: int = 0,
     start: Start | None = None,
 ) -> Mixture:
@@ -61,19 +62,16 @@ def mos(
         spread: how far experts start apart; 0 starts them as copies, as published for BERT.
         independent: start experts as independent draws, as published for translation: mixed weights are smaller by √K then.
         condition_dim: numbers the routers read beside the architecture (see `Generator`).
+        agreement: weight of a loss against gates that differ by condition (see `Mixture`), for experts that are to be merged
+            into static weights; not published.
         seed: of the initialisation.
         start: a trained module that the largest subnet starts as (see `start_at`).
 
     Raises:
         ValueError: if a pattern matches no layer, for an unknown router or gate, if `top_k` is not one
-            of 1 to K, or for a balance of linear gates.
+            of 1 to K, for a balance of linear gates, or an agreement without a condition.
     """
-    if router not in ("module", "parent"):
-        raise ValueError(f"router must be module or parent, got {router!r}.")
-    if balance and gate == "linear":
-        raise ValueError(
-            "balance needs gates that are not negative: softmax or sigmoid, got linear."
-        )
+    _check(router, balance=balance, gate=gate)
     supernet = Supernet(space)
     layers = {_owner(name): None for name, shape in supernet.shapes.items() if len(shape) > 1}
     chosen = set(matching(layers, experts, purpose="experts"))
@@ -105,8 +103,18 @@ def mos(
         ),
         balance=balance,
         condition_dim=condition_dim,
+        agreement=agreement,
     )
     return start_at(generator, start)
+
+
+def _check(router: str, *, balance: float, gate: Gate) -> None:
+    if router not in ("module", "parent"):
+        raise ValueError(f"router must be module or parent, got {router!r}.")
+    if balance and gate == "linear":
+        raise ValueError(
+            "balance needs gates that are not negative: softmax or sigmoid, got linear."
+        )
 
 
 def _routers(
