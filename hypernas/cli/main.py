@@ -15,7 +15,7 @@ _COMMANDS = {  # name -> "module:function", imported when it is run; and what it
     "evaluate": ("hypernas.cli.evaluate:evaluate_command", "measure subnets of a generator"),
     "finetune": ("hypernas.cli.finetune:finetune_command", "train a subnet on, and one alone"),
     "export": ("hypernas.cli.export:export_command", "write one subnet as a plain module"),
-    "freeze": ("hypernas.cli.freeze:freeze_command", "make gates by input one smaller network"),
+    "freeze": ("hypernas.cli.freeze:freeze_command", "make what follows inputs one network"),
     "translate": ("hypernas.cli.translate:translate_command", "translate sentences by subnets"),
     "grow": ("hypernas.cli.grow:grow_command", "grow a large network from trained small ones"),
     "plan": ("hypernas.cli.plan:plan_command", "tell the load of links when ranks train together"),

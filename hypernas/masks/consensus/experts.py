@@ -13,7 +13,8 @@ class Experts(Level):
     """Σ_k g_k layer_k(x) / max(1, Σ_k g_k), for a layer that is linear in its parameters.
 
     The mean of some layers' outputs is that of one layer with the mean of their weights (as in CondConv, Yang et
-    al., 2019, arXiv 1904.04971, equation 2), so gates that are the same for all inputs leave one layer.
+    al., 2019, arXiv 1904.04971, equation 2): a mixture W = Σ_k c_k W_k whose coefficients follow each input, or a batch.
+    Gates that are the same for all inputs leave one layer, whose weights are static.
 
     Args:
         num: K, the layer itself among them; the others are drawn anew.

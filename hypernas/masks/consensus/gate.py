@@ -40,8 +40,14 @@ class Gate(nn.Module):
     def forward(
         self,
         inputs: Tensor,  # shape: (N, ..., C, ...)
+        examples: int = 1,
     ) -> Tensor:  # shape: (N, G), zeros and ones
+        """Gates of each example, or one set for as many examples, one after the other, by the mean of their h."""
         pooled = inputs.movedim(self.axis, 1).flatten(2).mean(2) if inputs.dim() > 2 else inputs
+        if examples > 1:
+            parts = pooled.split(examples)  # the last may have fewer
+            means = [part.mean(0, keepdim=True).expand(len(part), -1) for part in parts]
+            pooled = torch.cat(means)
         soft = torch.sigmoid(self.logits(torch.relu(self.hidden(pooled))))
         hard = soft >= 0.5
         if self.never_none:

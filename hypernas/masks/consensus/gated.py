@@ -47,6 +47,8 @@ class GatedNetwork(nn.Module):
         hidden_dim: units of the hidden layer of a gate.
         bias: of the gates at the start, above 0: most are on.
         axis: of the channels of a layer's inputs and outputs.
+        examples: of a batch, one after the other, that have one decision, by what their layers are given on average. At
+            level "expert" they share one set of weights, mixed for them.
 
     Raises:
         ValueError: if a pattern matches no layer, or one does not tell its channels.
@@ -63,17 +65,18 @@ class GatedNetwork(nn.Module):
         hidden_dim: int = 16,
         bias: float = 2.0,
         axis: int = 1,
+        examples: int = 1,
     ) -> None:
         super().__init__()
         makers = {"channel": Channels, "layer": Layers, "expert": partial(Experts, num=num_experts)}
-        if level not in makers or bias <= 0 or num_experts < 1:
+        if level not in makers or bias <= 0 or min(num_experts, examples) < 1:
             raise ValueError(
-                f"level must be one of {list(makers)}, bias above 0 and num_experts 1 or more, got level={level!r}, "
-                f"bias={bias}, num_experts={num_experts}."
+                f"level must be one of {list(makers)}, bias above 0, num_experts and examples 1 or more, got "
+                f"level={level!r}, bias={bias}, num_experts={num_experts}, examples={examples}."
             )
         layers = {name: layer for name, layer in network.named_modules() if name}
         self.names = matching(layers, modules, purpose="modules")
-        self.level = level
+        self.level, self.examples = level, examples
         self.network = network
         make = partial(makers[level], hidden_dim=hidden_dim, bias=bias, axis=axis)
         self.gates = nn.ModuleDict({key(name): make(layers[name], name) for name in self.names})
@@ -100,6 +103,13 @@ class GatedNetwork(nn.Module):
         with self._switching({}, kept):
             return self.network(*inputs, **keywords)
 
+    @property
+    def num_ungated(self) -> int:
+        """The parameters of the network and of experts beside it, without those that decide."""
+        gates = [self.level_of(name).gate for name in self.names]
+        deciding = sum(p.numel() for gate in gates for p in gate.parameters())
+        return sum(p.numel() for p in self.parameters()) - deciding
+
     @contextlib.contextmanager
     def _switching(
         self, found: dict[str, Tensor], kept: Mapping[str, Tensor] | None
@@ -112,7 +122,10 @@ class GatedNetwork(nn.Module):
             if not inputs:
                 raise ValueError(f"{name} has gates, which read its first positional argument.")
             level = self.level_of(name)
-            gates = level.gate(inputs[0]) if kept is None else kept[name].to(outputs)[None]
+            if kept is None:
+                gates = level.gate(inputs[0], self.examples)
+            else:
+                gates = kept[name].to(outputs)[None]
             found[name] = gates
             return level.switched(inputs[0], outputs, gates)
 

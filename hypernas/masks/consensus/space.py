@@ -22,12 +22,13 @@ def gated(
     hidden_dim: int = 16,
     bias: float = 2.0,
     axis: int = 1,
+    examples: int = 1,
 ) -> SearchSpace:
     """One architecture of a space, with gates: the objective `Consensus` trains it to a smaller network.
 
     Args:
         architecture: choices, "largest" or "smallest".
-        modules, level, num_experts, hidden_dim, bias, axis: see `GatedNetwork`.
+        modules, level, num_experts, hidden_dim, bias, axis, examples: see `GatedNetwork`.
 
     Raises:
         ValueError: if there is no such architecture, or see `GatedNetwork`.
@@ -43,6 +44,7 @@ def gated(
         "hidden_dim": hidden_dim,
         "bias": bias,
         "axis": axis,
+        "examples": examples,
     }
     layouts = {f"network.{name}": layout for name, layout in space.layouts.items()}
     build = partial(_built, space, options)
