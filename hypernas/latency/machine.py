@@ -40,7 +40,7 @@ class Watch(ABC):
 
     @abstractmethod
     def others(self) -> float:
-        """Cores that other processes kept busy, on average, since the start."""
+        """Cores that other processes kept busy, on average, since the start: at most all there are."""
 
 
 class Load(Watch):
@@ -54,8 +54,11 @@ class Load(Watch):
         spent = max(1e-3, time.monotonic() - self._started)
         own, busy = (time.process_time() - self._own) / spent, _busy()
         if busy is None or self._busy is None:
-            return max(0.0, (os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0) - own)
-        return max(0.0, (busy - self._busy) / spent - own)
+            others = (os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0) - own
+        else:
+            others = (busy - self._busy) / spent - own
+        # The kernel counts in ticks, of which a short while holds more than it is long.
+        return min(max(0.0, others), float(os.cpu_count() or 1))
 
 
 def _busy() -> float | None:

@@ -1,6 +1,7 @@
 """Latencies are measured once, kept for other processes, and said to be doubtful where they are."""
 
 import contextlib
+import os
 import sys
 from functools import partial
 
@@ -9,6 +10,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+import hypernas.latency.machine
 from hypernas import SearchSpace
 from hypernas.cost import Parameters
 from hypernas.evaluation import judge
@@ -23,6 +25,7 @@ from hypernas.latency import (
     Torch,
 )
 from hypernas.latency import latency as of_latency
+from hypernas.latency.machine import Load
 from hypernas.latency.onnxruntime import session_options
 from hypernas.predictors import Pairwise, Ridge
 from hypernas.spaces import conv2d
@@ -154,6 +157,14 @@ def test_a_kept_latency_serves_whoever_asks_for_no_more(tmp_path):
     coarse(EVERY[:1])
     assert coarse.backend.prepared == []
     assert coarse.timings == fine.timings
+
+
+def test_a_short_look_tells_of_no_more_cores_than_there_are(monkeypatch):
+    seconds = iter([0.0, 1e3])  # that cores were busy, as ticks may have it
+    monkeypatch.setattr(hypernas.latency.machine, "_busy", lambda: next(seconds))
+    load = Load()
+    load.start()
+    assert load.others() == os.cpu_count()
 
 
 def test_a_latency_of_a_busy_machine_is_kept_with_a_warning_until_it_is_quiet(tmp_path):
