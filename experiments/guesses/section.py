@@ -85,7 +85,7 @@ def ranked(rows: DataFrame) -> DataFrame:
     for way in [n for n in rows if n not in ("space", "subnet", "flops", "memory", "parameters")]:
         found = {}
         for space, own in rows.groupby("space", sort=False):
-            own = own[own[way] != ""].astype({name: float for name in (*STAND_INS, way)})
+            own = own[own[way] != ""].astype(dict.fromkeys((*STAND_INS, way), float))
             found[space] = {name: kendall_tau(list(own[name]), list(own[way])) for name in STAND_INS}  # fmt: skip
         engine, size, *two = str(way).split("_")
         told = {
