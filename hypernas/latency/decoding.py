@@ -3,10 +3,12 @@
 from contextlib import AbstractContextManager
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from hypernas.border import checked
 from hypernas.latency.backend import Backend, LatencyError, Run, TranslatorBackend
+from hypernas.latency.greedy import write
 from hypernas.latency.onnxruntime import OnnxRuntime
 from hypernas.subnet.arguments import Arguments
 
@@ -19,7 +21,7 @@ class Decoding(Backend):
 
     Args:
         backend: `OnnxRuntime()` by default, or `Torch(...)`.
-        num: symbols that are written.
+        num: symbols that are written, no more than the translator has positions for.
         length: symbols of the source, which the example's are repeated to; None for its own.
     """
 
@@ -47,7 +49,23 @@ class Decoding(Backend):
         source: Any = arguments.columns[0]
         if self.length is not None:
             source = source.repeat(1, -(-self.length // source.shape[1]))[:, : self.length]
+        self._check_room(module, source)
         return self.backend.prepare_decoding(module, source, num=self.num, threads=threads)
+
+    @torch.inference_mode()
+    def _check_room(self, module: nn.Module, source: Tensor) -> None:
+        """Refuse more symbols than a translator has positions for, which graphs would refuse in their own words.
+
+        Raises:
+            LatencyError: naming the numbers.
+        """
+        try:
+            write(module, source, self.num)
+        except (IndexError, RuntimeError) as error:
+            raise LatencyError(
+                f"{type(module).__name__} cannot read {source.shape[1]} symbols and write {self.num} ({error}). Give a length and "
+                f"a num that it has positions for, such as costs.latency.backend.num=12: a run's have data.length of them."
+            ) from None
 
     def limited(self, threads: int) -> AbstractContextManager[None]:
         return self.backend.limited(threads)

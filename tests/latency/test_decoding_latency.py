@@ -9,7 +9,7 @@ from torch import nn
 from hypernas import SearchSpace
 from hypernas.latency import Decoding, Latency, LatencyError, OnnxRuntime, Rounds, Torch
 from hypernas.latency.greedy import write
-from hypernas.spaces import mlp
+from hypernas.spaces import mlp, seq2seq
 from hypernas.subnet.arguments import Arguments
 
 EXAMPLE = (torch.tensor([[5, 6, 3]]), torch.tensor([[2, 5]]))
@@ -85,3 +85,12 @@ def test_what_does_not_decode_is_told():
         compiled([SPACE.smallest()])
     with pytest.raises(ValueError, match="num and length must be 1 or more, got 0 and None"):
         Decoding(num=0)
+
+
+def test_more_symbols_than_there_are_positions_for_are_refused_in_words():
+    space = seq2seq(input_shape=(8,), num_classes=9)
+    backend = Decoding(num=9)
+    with pytest.raises(
+        LatencyError, match=r"read 3 symbols and write 9 .*costs.latency.backend.num"
+    ):
+        Latency(space, EXAMPLE, backend=backend, **QUICK)([space.smallest()])
