@@ -39,6 +39,7 @@ _ROLES = {  # what a part is, or the function that makes it returns, by where th
     "hypernas.generators.banks.bank.Bank",
     "hypernas.generators.coefficients.source.CoefficientSource",
     "hypernas.generators.generator.Generator",
+    "hypernas.generators.hypernetworks.body.Body",
     "hypernas.generators.selection.slicer.Slicer",
     "hypernas.growth.growth.Growth",
     "hypernas.latency.backend.Backend",
