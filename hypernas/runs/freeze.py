@@ -66,7 +66,7 @@ class Frozen:
             lines.insert(0, f"{kept:.1f} % of {num} gates kept, {undecided:.1f} % undecided")
         if self.disagreement is not None:
             by = "weights of each batch"
-            lines.insert(0, f"weights of batches are {100 * self.disagreement:.1f} % apart")
+            lines.insert(0, f"weights of batches are {100 * self.disagreement:.2g} % apart")
         lines += [
             f"test {name}: {value:.4f} by {by}, {self.measures['static'][name]:.4f} static"
             for name, value in self.measures["dynamic"].items()
@@ -86,6 +86,7 @@ def freeze(
     *,
     architecture: Described = "largest",
     calibration_batches: int = 16,
+    batch_size: int = 64,
     latency: bool = True,
     overwrite: bool = False,
     device: str = "cpu",
@@ -101,6 +102,7 @@ def freeze(
         out: file or folder: see `hypernas.exports.export_file`.
         architecture: choices, "largest", "smallest", or the JSON that tables hold.
         calibration_batches: training batches for the statistics of batch norms.
+        batch_size: examples of a batch of validation and test, which share a condition.
         latency: time what is left beside the whole network.
 
     Raises:
@@ -111,7 +113,7 @@ def freeze(
     run = opened(run)
     run.generator.to(pick_device(device)).eval()
     made = _agreed if run.condition is None else _merged
-    found = made(run, described(run, architecture), calibration_batches)
+    found = made(run, described(run, architecture), calibration_batches, batch_size)
     rest = (lambda inputs: inputs) if run.condition is None else run.condition.rest
     alone = _space({"frozen": found.left})
     export = export_file(
@@ -121,7 +123,7 @@ def freeze(
         inputs=rest(run.data.example("validation", num=8)),
         overwrite=overwrite,
     )
-    batches = run.data.in_order("test", device=found.device)
+    batches = run.data.in_order("test", batch_size=batch_size, device=found.device)
     dynamic = assess(found.dynamic, batches, run.objective, rest=rest)
     dynamic.pop("gates_on", None)
 
@@ -164,7 +166,7 @@ class _Found:
     disagreement: float | None = None
 
 
-def _agreed(run: Run, architecture: Architecture, num_batches: int) -> _Found:
+def _agreed(run: Run, architecture: Architecture, num_batches: int, batch_size: int) -> _Found:
     """The network that gates agree on."""
     generator, inputs = run.generator, run.data.calibration(num_batches)
     on_device = run.data.calibration(num_batches, device=generator.device)
@@ -176,7 +178,8 @@ def _agreed(run: Run, architecture: Architecture, num_batches: int) -> _Found:
             f"hypernas train changes=[gates] objective=consensus, or one with a condition, got a {type(gated).__name__} and "
             f"the objective {type(run.objective).__name__}."
         )
-    decision = decide(gated.cpu(), (batch for batch, _ in run.data.in_order("validation")))
+    validation = run.data.in_order("validation", batch_size=batch_size)
+    decision = decide(gated.cpu(), (batch for batch, _ in validation))
     example = run.data.example("validation", num=8)
     return _Found(
         left=frozen(gated, decision, example, calibration=inputs),
@@ -188,14 +191,14 @@ def _agreed(run: Run, architecture: Architecture, num_batches: int) -> _Found:
     )
 
 
-def _merged(run: Run, architecture: Architecture, num_batches: int) -> _Found:
+def _merged(run: Run, architecture: Architecture, num_batches: int, batch_size: int) -> _Found:
     """The subnet of the mean of weights that follow a condition."""
     generator, condition = run.generator, cast(Condition, run.condition)
     device = generator.device
     subnet = ConditionedSubnet(generator, architecture, condition)
-    validation = run.data.in_order("validation", device=device)
+    validation = run.data.in_order("validation", batch_size=batch_size, device=device)
     static = subnet.static(batch for batch, _ in validation)
-    batches = run.data.calibration(num_batches, device=device)
+    batches = run.data.calibration(num_batches, batch_size=batch_size, device=device)
     subnet.statistics = subnet.calibrate(batches)
     plain = generator.subnet(architecture, torch.zeros(generator.condition_dim))
     kept = generator.calibrate(plain, map(condition.rest, batches), weights=static.weights)
