@@ -25,7 +25,7 @@ from hypernas.runs.trust import check_trusted
 _RUNS = ("train", "grow", "search", "continual")  # have a folder, and go on with it by resume=
 _SWEPT = ("train", "grow", "continual")  # of which a sweep goes on, job by job
 _PARTS = ("train", "grow", "check", "plan", "study", "continual")  # by the user's own settings
-_OF_RANKS = ("train", "search")  # may be started by torchrun
+_OF_RANKS = ("train", "search", "grow")  # may be started by torchrun
 _SWEEP = {"--multirun", "-m"}
 _LONGEST = 120  # characters of a folder's name, of which systems of files allow 255 bytes
 

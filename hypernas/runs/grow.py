@@ -1,10 +1,8 @@
 """Growth by settings: members are trained, a large network grows of them, and is trained on."""
 
-import multiprocessing
+import contextlib
 import os
 import warnings
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hypernas.border import checked
+from hypernas.distributed import ProcessGroup
 from hypernas.distributed.device import pick_device, use_threads
 from hypernas.evaluation.budget import step_flops
 from hypernas.generators import Generator
@@ -29,13 +28,14 @@ from hypernas.runs.assembly import (
     without_start,
 )
 from hypernas.runs.console import next_steps
-from hypernas.runs.folder import checkpoints_of, write_settings
+from hypernas.runs.folder import checkpoints_of, read_settings, write_settings
 from hypernas.runs.growth_settings import check, check_begun, phase_settings
 from hypernas.runs.load import Run, restored
 from hypernas.runs.phases import Phase
 from hypernas.runs.preparation import check_preparation, write_preparation
 from hypernas.runs.settings import Settings, flat, resolved
 from hypernas.runs.train import Tell, chosen, silent
+from hypernas.runs.workers import Alone, Processes, Ranks, TrainOne, Workers, serve
 from hypernas.sampling import Fixed
 from hypernas.storage.lock import held
 from hypernas.training import Record, check_teacher, checkpoint, memory_of
@@ -50,6 +50,7 @@ def grow(
     resume: bool = False,
     fallback: bool = False,
     overrides: tuple[str, ...] = (),
+    ranks: ProcessGroup | None = None,
     tell: Tell = silent,
 ) -> Run:
     """Train members, grow a network of them, and train it on, in a folder; or go on with that.
@@ -61,6 +62,8 @@ def grow(
         fallback: where the newest checkpoint of a phase is torn or altered, go on from the newest that is
             whole.
         overrides: of a command line, to be kept.
+        ranks: the processes that grow together, in one folder: they divide members, or the modules under
+            `Incubate`, and train what there is one of together. None is this one.
         tell: is given what there is to say of each phase.
 
     Returns:
@@ -71,17 +74,35 @@ def grow(
             process works there.
         FileNotFoundError: if it holds none to go on with.
         ValueError: if settings are wrong, or are not those of phases that have begun.
+        RankLost: if another rank could not go on.
         Interrupted, Diverged: as training.
     """
-    settings, folder = resolved(settings), Path(folder)
-    with held(folder):
+    settings, folder, ranks = resolved(settings), Path(folder), ranks or ProcessGroup()
+    if ranks.size > 1 and (workers := settings.get("workers", 1)) != 1:
+        raise ValueError(
+            f"ranks train side by side already: give workers=1, got {workers}, or start without torchrun."
+        )
+    if not ranks.first:
+        serve(ranks)
+        last = folder / phases.read(folder)[-1].name
+        return restored(last, read_settings(last))
+    workers = _workers(settings, ranks, partial(_train_one, settings, folder, fallback))
+    leading = workers.leading() if isinstance(workers, Ranks) else contextlib.nullcontext()
+    with leading, held(folder):
         _check_folder(folder, resume)
         use_threads(settings.get("threads"))
         growing = _Growing(settings, folder, fallback, tell)
         write_settings(folder, settings, overrides)
         phases.write(folder, phases.read(folder))
-        growing.run()
+        growing.run(workers)
         return restored(folder / growing.names[-1], growing.settings[-1])
+
+
+def _workers(settings: Settings, ranks: ProcessGroup, one: TrainOne) -> Workers:
+    num = settings.get("workers", 1)
+    if ranks.size > 1:
+        return Ranks(ranks, one)
+    return Alone() if num == 1 else Processes(num, one)
 
 
 def _check_folder(folder: Path, resume: bool) -> None:
@@ -145,11 +166,13 @@ class _Growing:
         told = name in [phase.name for phase in phases.read(self.folder)]
         return told and bool(checkpoint.saved(checkpoints_of(self.folder / name, settings)))
 
-    def run(self) -> None:
+    def run(self, workers: Workers) -> None:
         """Go through the phases; those that are over take no time."""
         told = {phase.name: phase for phase in phases.read(self.folder)}
         spent = 0.0
-        for group in self._groups():
+        every = list(range(len(self.names)))
+        ends = [0, self.num_members, self.num_members + self.num_stages, len(every)]
+        for group in workers.groups([every[a:b] for a, b in pairwise(ends)]):
             memory = None
             for i in group:
                 name, steps, a_step = self.names[i], self.trainings[i].steps, self._step_flops(i)
@@ -165,27 +188,11 @@ class _Growing:
                 write_settings(self.folder / name, self.settings[i])
                 told[name] = Phase(name, steps, a_step, spent, before)
                 phases.write(self.folder, list(told.values()))
-            if len(group) > 1:
-                self._train_apart(group)
+            workers.train(group, memory)
             for i in group:
-                told[self.names[i]].after = self._train(i, memory)
+                told[self.names[i]].after = self.train(i, ProcessGroup(), memory)
                 phases.write(self.folder, list(told.values()))
         self.tell("\n".join(map(str, told.values())))
-
-    def _groups(self) -> list[list[int]]:
-        """The phases, together those that are trained at once: members, or stages, in several processes."""
-        every = list(range(len(self.names)))
-        if self.whole.get("workers", 1) == 1:
-            return [[i] for i in every]
-        ends = [0, self.num_members, self.num_members + self.num_stages, len(every)]
-        return [every[a:b] for a, b in pairwise(ends) if a < b]
-
-    def _train_apart(self, group: Sequence[int]) -> None:
-        """Train phases that have begun in processes of their own, up to the last checkpoint of each."""
-        train = partial(_train_one, self.whole, self.folder, self.fallback)
-        spawn = multiprocessing.get_context("spawn")  # a fork would share torch's threads
-        with ProcessPoolExecutor(self.whole["workers"], mp_context=spawn) as pool:
-            list(pool.map(train, group))
 
     def _begin(self, i: int) -> dict[str, float]:
         """Save a phase before its first step; returns the measures of its network then."""
@@ -246,7 +253,8 @@ class _Growing:
             ]
         )
 
-    def _train(self, i: int, memory: Memory | None) -> dict[str, float]:
+    def train(self, i: int, ranks: ProcessGroup, memory: Memory | None) -> dict[str, float]:
+        """Train a phase that has begun up to its end; returns the last figures."""
         place, parts, settings = self.folder / self.names[i], self.parts[i], self.settings[i]
         return self.trainings[i].run(
             parts.generator,
@@ -256,6 +264,7 @@ class _Growing:
             record=Record(place, flat(settings)),
             resume=chosen(checkpoints_of(place, settings), self.fallback, self.tell),
             device=self.device,
+            ranks=ranks,
         )
 
     def _step_flops(self, i: int) -> float:
@@ -270,7 +279,14 @@ class _Growing:
         )
 
 
-def _train_one(settings: Settings, folder: Path, fallback: bool, i: int) -> None:
-    """Train a phase that has begun, in a process of its own."""
+def _train_one(
+    settings: Settings,
+    folder: Path,
+    fallback: bool,
+    i: int,
+    ranks: ProcessGroup,
+    memory: Memory | None,
+) -> None:
+    """Train a phase that has begun, by one of those who train side by side."""
     use_threads(settings.get("threads") or 1)
-    _Growing(settings, folder, fallback, silent)._train(i, None)
+    _Growing(settings, folder, fallback, silent).train(i, ranks, memory)

@@ -164,7 +164,7 @@ class Here:
 def test_modules_that_are_incubated_at_once_are_those_of_one_process(run, monkeypatch):
     more = ["space=mlp", "space.widths=[8]", "space.depths=[2,3]", "growth=incubate"]
     more += ["members=[{depth: 2, width_0: 8, width_1: 8}]", "stage_steps=2", *FAST[5:]]
-    monkeypatch.setattr("hypernas.runs.grow.ProcessPoolExecutor", Here)
+    monkeypatch.setattr("hypernas.runs.workers.ProcessPoolExecutor", Here)
     for workers in (1, 2):
         status, _, error = run("grow", *more, f"workers={workers}", f"hydra.run.dir=by_{workers}")
         assert status == 0, error

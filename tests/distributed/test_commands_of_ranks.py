@@ -11,8 +11,11 @@ from pathlib import Path
 
 import patience
 import pytest
+from safetensors.torch import load_file
+from torch.testing import assert_close
 
 from hypernas.cli import main as command
+from hypernas.storage.seal import read_sealed
 from hypernas.training import checkpoint
 
 OWN = """
@@ -136,3 +139,30 @@ def test_the_command_trains_in_one_folder_and_saves_when_it_is_asked_to_stop(tmp
     steps = [json.loads(line)["step"] for line in lines.read_text().splitlines()]
     assert len(set(steps)) == len(steps)  # one rank writes
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+
+
+def test_ranks_divide_the_modules_that_are_incubated_and_train_the_rest_together(
+    tmp_path, torchrun, monkeypatch
+):
+    more = ["space=mlp", "space.widths=[8]", "space.depths=[2,3]", "space.norm=none"]
+    more += ["growth=incubate", "members=[{depth: 2, width_0: 8, width_1: 8}]", "stage_steps=2"]
+    more += ["to=largest", "member_training.steps=2", "training.steps=2", "device=cpu", "threads=1"]
+    launched = torchrun("grow", *more, "hydra.run.dir=ranks")
+    arguments = ["hypernas", "grow", *more, f"hydra.run.dir={tmp_path / 'one'}"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", arguments)
+    command.main()
+    out, error = launched.communicate(timeout=patience.SECONDS)
+    assert launched.returncode == 0, error
+    assert out.count("hypernas export") == 1  # by rank 0
+    phases = read_sealed(tmp_path / "ranks" / "phases.json")["phases"]
+    assert [phase["name"] for phase in phases] == ["member_0", "stage_0", "stage_1", "grown"]
+    for phase in phases:
+        found, expected = (
+            load_file(tmp_path / by / phase["name"] / "checkpoints" / "00000002" / "state.safetensors")
+            for by in ("ranks", "one")
+        )  # fmt: skip
+        weights = [name for name in expected if name.startswith("generator.")]
+        assert len(weights) >= 4
+        for name in weights:
+            assert_close(found[name], expected[name], rtol=0, atol=1e-5)
