@@ -39,7 +39,7 @@ SPACES: dict[str, Callable[[], SearchSpace]] = {
 }
 # Engine, batch size, and "two" for two threads in place of one; int8 has signed activations, the default, uint8 unsigned ones.
 WAYS = (
-    "eager_1", "eager_32", "compiled_1", "onnx_1", "onnx_32", "onnx_32_two", "int8_1", "int8_32", "uint8_1", "uint8_32",
+    "eager_1", "eager_8", "eager_32", "compiled_1", "onnx_1", "onnx_8", "onnx_32", "onnx_32_two", "int8_1", "int8_32", "uint8_1", "uint8_32",
 )  # fmt: skip
 
 
