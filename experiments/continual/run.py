@@ -54,7 +54,7 @@ def halved() -> Data:
 
 DATA = [
     *("data=own", "data._target_=run.halved", "space.depths=[2]", "space.widths=[128]"),
-    *("space.norm=layer", "course.steps=150", "device=cpu", "threads=1"),
+    *("space.norm=layer", "course.steps=400", "device=cpu", "threads=1"),
 ]
 STREAMS = {"permuted": ["tasks=permuted", "tasks.num=10"], "split": ["tasks=split"]}
 DENSITIES = {"2": 0.02, "10": 0.1, "50": 0.5}

@@ -95,9 +95,14 @@ def executorch(name: str) -> Run:
     module = exported(name)[0].export("smallest")
     program = torch.export.export(module, tuple(inputs), dynamic_shapes=axes)
     lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
-    method = Runtime.get().load_program(lowered.to_executorch().buffer).load_method("forward")
-    assert method is not None
-    return lambda given: method.execute(list(given))[0].numpy()
+    loaded = Runtime.get().load_program(lowered.to_executorch().buffer)
+
+    def run(given: Sequence[Tensor]) -> np.ndarray:
+        method = loaded.load_method("forward")  # which does not keep the program
+        assert method is not None
+        return method.execute(list(given))[0].numpy()
+
+    return run
 
 
 def distances(engine: str, name: str) -> str:
