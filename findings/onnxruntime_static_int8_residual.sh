@@ -11,7 +11,7 @@
 #   QLinearConv: it stays Conv in float32 between conversions. Nothing is warned of. Without the sums the same layers are all int8, and
 #   so are they with activation_type=QuantType.QUInt8, all else equal.
 # Why it matters: latencies of subnets in int8 by the default setting rank networks by what was left in float (120 of 120 subnets of
-#   three spaces were slower than in float32, 1.5 to 4.6 times); whoever searches for a device in int8 asks for QUInt8.
+#   three spaces were slower than in float32, 1.6 to 4.7 times in the median); whoever searches for a device in int8 asks for QUInt8.
 #
 # Exits with 0 while this is so, with another status once it changes. Needs python3.11, x86-64 and the network.
 set -eu
