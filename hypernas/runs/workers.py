@@ -17,11 +17,19 @@ TrainOne = Callable[[int, ProcessGroup, Memory | None], None]
 
 
 class Workers(ABC):
-    """Train phases that have begun up to the last checkpoint of each, where others can read it."""
+    """Train phases that have begun up to the last checkpoint of each, where others can read it.
 
-    @abstractmethod
+    Attributes:
+        num: of those who train at once.
+    """
+
+    num: int
+
     def groups(self, kinds: Sequence[Sequence[int]]) -> list[list[int]]:
         """The phases that are trained at once, in order, of those that do not rest on each other."""
+        if self.num == 1:
+            return [[i] for kind in kinds for i in kind]
+        return [list(kind) for kind in kinds if kind]
 
     @abstractmethod
     def train(self, group: Sequence[int], memory: Memory | None) -> None:
@@ -35,8 +43,7 @@ class Workers(ABC):
 class Alone(Workers):
     """Nobody but the process that grows, which trains one phase after the other."""
 
-    def groups(self, kinds: Sequence[Sequence[int]]) -> list[list[int]]:
-        return [[i] for kind in kinds for i in kind]
+    num = 1
 
     def train(self, group: Sequence[int], memory: Memory | None) -> None:
         pass
@@ -51,16 +58,13 @@ class Processes(Workers):
     """
 
     def __init__(self, num: int, one: TrainOne) -> None:
-        self._num, self._one = num, one
-
-    def groups(self, kinds: Sequence[Sequence[int]]) -> list[list[int]]:
-        return [list(kind) for kind in kinds if kind]
+        self.num, self._one = num, one
 
     def train(self, group: Sequence[int], memory: Memory | None) -> None:
         if len(group) == 1:
             return
         spawn = multiprocessing.get_context("spawn")  # a fork would share torch's threads
-        with ProcessPoolExecutor(self._num, mp_context=spawn) as pool:
+        with ProcessPoolExecutor(self.num, mp_context=spawn) as pool:
             list(pool.map(partial(_in_process, self._one), group))
 
 
@@ -88,9 +92,7 @@ class Ranks(Workers):
 
     def __init__(self, ranks: ProcessGroup, one: TrainOne) -> None:
         self._ranks, self._one = ranks, one
-
-    def groups(self, kinds: Sequence[Sequence[int]]) -> list[list[int]]:
-        return [list(kind) for kind in kinds if kind]
+        self.num = ranks.size
 
     def train(self, group: Sequence[int], memory: Memory | None) -> None:
         asked = _Asked(group, self._one, memory)

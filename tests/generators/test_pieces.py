@@ -15,11 +15,11 @@ from hypernas import SearchSpace, generators
 from hypernas.generators import full_hypernetwork, mip_hypernetwork
 from hypernas.generators.hypernetworks import (
     Attention,
-    Body,
     Convolution,
     Perceptron,
     Recurrence,
 )
+from hypernas.generators.hypernetworks.entry import Entry
 from hypernas.spaces import mlp
 from hypernas.subnet.target import weight_shapes
 
@@ -46,11 +46,13 @@ def make_some(request):
     return partial(small, pieces=request.param[0], body=request.param[1])
 
 
-def body_of(kind, **options) -> Body:
-    return kind(
-        **{"input_dim": 3, "input_size": 2.0, "embedding_dim": 4, "hidden_dim": 8, **options},
-        rng=torch.Generator().manual_seed(0),
-    )
+def reader(kind, *, input_dim, input_size, embedding_dim, hidden_dim):
+    """An entry and a body behind it: the input and the embeddings of pieces -> vectors."""
+    rng = torch.Generator().manual_seed(0)
+    body = kind(hidden_dim=hidden_dim, rng=rng)
+    sizes = {"input_dim": input_dim, "input_size": input_size, "embedding_dim": embedding_dim}
+    entry = Entry(hidden_dim, **sizes, rng=rng)
+    return lambda inputs, embeddings: body(entry(inputs, embeddings))
 
 
 def test_any_network_in_any_pieces_is_a_generator(make):
@@ -125,7 +127,8 @@ def test_it_starts_at_a_trained_module(make_some):
 def test_rows_of_a_tensor_are_one_layer_of_the_tensors_vector_times_the_channels():
     generator = small(SPACE, "components", independent=False)
     network = generator.network
-    hidden = network.body(generator.inputs(SPACE.largest()), network.embeddings)
+    entered = network.entry(generator.inputs(SPACE.largest()), network.embeddings)
+    hidden = network.body(entered)
     for i, (name, delta) in enumerate(generator.deltas(SPACE.largest()).items()):
         rows = delta if delta.dim() > 1 else delta[None]
         for channel, row in enumerate(rows.flatten(1)):
@@ -137,7 +140,8 @@ def test_rows_of_a_tensor_are_one_layer_of_the_tensors_vector_times_the_channels
 def test_chunks_are_one_layer_of_their_vectors_one_after_the_other():
     generator = small(SPACE, "chunks")
     network = generator.network
-    hidden = network.body(generator.inputs(SPACE.largest()), network.embeddings)
+    entered = network.entry(generator.inputs(SPACE.largest()), network.embeddings)
+    hidden = network.body(entered)
     every = torch.cat([network.writer.weight @ own for own in hidden])
     scales = network.scales.repeat_interleave(network._sizes)
     found = torch.cat([own.flatten() for own in generator.deltas(SPACE.largest()).values()])
@@ -172,7 +176,9 @@ def test_a_large_target_is_written_from_fewer_numbers_than_it_has():
 def test_the_vector_of_a_piece_depends_on_the_pieces_that_the_network_sees_from_there(kind, seen):
     embeddings = torch.randn(8, 4, generator=torch.Generator().manual_seed(1)).requires_grad_()
     inputs = torch.ones(3, requires_grad=True)
-    vectors = body_of(kind)(inputs, embeddings)
+    vectors = reader(kind, input_dim=3, input_size=2.0, embedding_dim=4, hidden_dim=8)(
+        inputs, embeddings
+    )
     assert vectors.shape == (8, 8)
     vectors[4, :3].sum().backward()  # not all: a layer norm holds their sum
     assert embeddings.grad.abs().sum(1).nonzero().flatten().tolist() == seen
@@ -182,7 +188,7 @@ def test_the_vector_of_a_piece_depends_on_the_pieces_that_the_network_sees_from_
 @pytest.mark.parametrize("kind", BODIES)
 def test_vectors_of_pieces_start_apart_whatever_the_size_of_the_input(kind):
     embeddings = torch.randn(64, 8, generator=torch.Generator().manual_seed(1))
-    body = body_of(kind, input_dim=200, input_size=10.0, embedding_dim=8, hidden_dim=32)
+    body = reader(kind, input_dim=200, input_size=10.0, embedding_dim=8, hidden_dim=32)
     vectors = body(torch.full((200,), 10 / math.sqrt(200)), embeddings)
     alike = nn.functional.cosine_similarity(vectors[None], vectors[:, None], dim=-1)
     assert alike.triu(1).sum() / (64 * 63 / 2) < 0.8

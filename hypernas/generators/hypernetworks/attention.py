@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from hypernas.generators.hidden_layers import linear
-from hypernas.generators.hypernetworks.body import Body, Entry, check_sizes
+from hypernas.generators.hypernetworks.body import Body, check_sizes
 
 
 class Attention(Body):
@@ -29,9 +29,6 @@ class Attention(Body):
     def __init__(
         self,
         *,
-        input_dim: int,
-        input_size: float,
-        embedding_dim: int,
         rng: torch.Generator,
         hidden_dim: int = 64,
         num_layers: int = 2,
@@ -44,20 +41,13 @@ class Attention(Body):
                 f"Attention: hidden_dim must be divisible by num_heads, got {hidden_dim} and {num_heads}."
             )
         self.hidden_dim = hidden_dim
-        self.entry = Entry(
-            hidden_dim,
-            input_dim=input_dim,
-            input_size=input_size,
-            embedding_dim=embedding_dim,
-            rng=rng,
-        )
         self.blocks = nn.Sequential(
             *(_Block(hidden_dim, num_heads, rng=rng) for _ in range(num_layers))
         )
         self.norm = nn.LayerNorm(hidden_dim)
 
-    def forward(self, inputs: Tensor, embeddings: Tensor) -> Tensor:
-        return self.norm(self.blocks(self.entry(inputs, embeddings)))
+    def forward(self, pieces: Tensor) -> Tensor:
+        return self.norm(self.blocks(pieces))
 
     def words(self) -> str:
         return f"transformer of {len(self.blocks)} blocks of {self.hidden_dim} channels over pieces"

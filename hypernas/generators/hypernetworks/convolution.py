@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from hypernas.generators.hypernetworks.body import Body, Entry, check_sizes
+from hypernas.generators.hypernetworks.body import Body, check_sizes
 
 
 class Convolution(Body):
@@ -25,9 +25,6 @@ class Convolution(Body):
     def __init__(
         self,
         *,
-        input_dim: int,
-        input_size: float,
-        embedding_dim: int,
         rng: torch.Generator,
         hidden_dim: int = 64,
         num_layers: int = 2,
@@ -38,13 +35,6 @@ class Convolution(Body):
         if kernel % 2 == 0:
             raise ValueError(f"Convolution: kernel must be odd, such as 3, got {kernel}.")
         self.hidden_dim, self.num_layers, self.kernel = hidden_dim, num_layers, kernel
-        self.entry = Entry(
-            hidden_dim,
-            input_dim=input_dim,
-            input_size=input_size,
-            embedding_dim=embedding_dim,
-            rng=rng,
-        )
         self.layers = nn.ModuleList(self._layer(rng) for _ in range(num_layers))
 
     @torch.no_grad()
@@ -58,8 +48,8 @@ class Convolution(Body):
             parameter.normal_(0, deviation, generator=rng)
         return layer
 
-    def forward(self, inputs: Tensor, embeddings: Tensor) -> Tensor:
-        hidden = self.entry(inputs, embeddings).T[None]  # (1, H, P)
+    def forward(self, pieces: Tensor) -> Tensor:
+        hidden = pieces.T[None]  # (1, H, P)
         for layer in self.layers:
             hidden = nn.functional.leaky_relu(layer(hidden))
         return hidden[0].T

@@ -1,4 +1,4 @@
-"""A hypernetwork that writes piece by piece: a body, and a writer."""
+"""A hypernetwork that writes piece by piece: an entry, a body, and a writer."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from hypernas.generators.hypernetworks.body import BodyMaker
+from hypernas.generators.hypernetworks.entry import Entry
 from hypernas.generators.hypernetworks.input import NetworkInput
 from hypernas.generators.hypernetworks.scale import ScaledNetwork
 from hypernas.generators.hypernetworks.writer import Writer
@@ -16,7 +17,7 @@ WriterMaker = Callable[..., Writer]  # of largest shapes, keywords hidden_dim an
 
 
 class PieceNetwork(ScaledNetwork):
-    """A body reads an embedding of each piece beside the input; a writer makes weights of what it gives.
+    """An entry reads an embedding of each piece beside the input; a body goes on, and a writer makes weights of what it gives.
 
     Args:
         supernet: the largest shapes.
@@ -45,8 +46,13 @@ class PieceNetwork(ScaledNetwork):
         super().__init__(supernet.shapes)
         if embedding_dim < 1:
             raise ValueError(f"embedding_dim must be 1 or more, got {embedding_dim}.")
-        self.body = body(
-            input_dim=inputs.dim, input_size=inputs.size, embedding_dim=embedding_dim, rng=rng
+        self.body = body(rng=rng)
+        self.entry = Entry(
+            self.body.hidden_dim,
+            input_dim=inputs.dim,
+            input_size=inputs.size,
+            embedding_dim=embedding_dim,
+            rng=rng,
         )
         self.writer = writer(supernet.shapes, hidden_dim=self.body.hidden_dim, rng=rng)
         shape = self.writer.num_pieces, embedding_dim
@@ -55,7 +61,7 @@ class PieceNetwork(ScaledNetwork):
         self.scale(self.written(inputs.samples()), deviations)
 
     def write(self, inputs: Tensor) -> Tensor:
-        return self.writer(self.body(inputs, self.embeddings))
+        return self.writer(self.body(self.entry(inputs, self.embeddings)))
 
     def words(self) -> str:
         return f"{self.body.words()}, {self.writer.words()}"

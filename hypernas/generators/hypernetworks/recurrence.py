@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from hypernas.generators.hypernetworks.body import Body, Entry, check_sizes
+from hypernas.generators.hypernetworks.body import Body, check_sizes
 
 
 class Recurrence(Body):
@@ -23,9 +23,6 @@ class Recurrence(Body):
     def __init__(
         self,
         *,
-        input_dim: int,
-        input_size: float,
-        embedding_dim: int,
         rng: torch.Generator,
         hidden_dim: int = 64,
         num_layers: int = 2,
@@ -33,21 +30,14 @@ class Recurrence(Body):
         super().__init__()
         check_sizes("Recurrence", hidden_dim=hidden_dim, num_layers=num_layers)
         self.hidden_dim = hidden_dim
-        self.entry = Entry(
-            hidden_dim,
-            input_dim=input_dim,
-            input_size=input_size,
-            embedding_dim=embedding_dim,
-            rng=rng,
-        )
         self.walk = nn.GRU(hidden_dim, hidden_dim, num_layers, device="meta").to_empty(device="cpu")
         with torch.no_grad():
             for parameter in self.walk.parameters():
                 deviation = 1 / math.sqrt(hidden_dim) if parameter.dim() > 1 else 0.0
                 parameter.normal_(0, deviation, generator=rng)
 
-    def forward(self, inputs: Tensor, embeddings: Tensor) -> Tensor:
-        hidden, _ = self.walk(self.entry(inputs, embeddings))
+    def forward(self, pieces: Tensor) -> Tensor:
+        hidden, _ = self.walk(pieces)
         return hidden
 
     def words(self) -> str:
