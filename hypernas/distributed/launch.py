@@ -1,9 +1,11 @@
 """Launching: how many processes train together, and joining them."""
 
 import contextlib
+import importlib
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import NamedTuple
@@ -43,6 +45,7 @@ def join(*, timeout: float = 1800.0) -> Iterator[ProcessGroup]:
     if size == 1:
         yield ProcessGroup()
         return
+    _import_keepers()
     if local < torch.cuda.device_count():
         torch.cuda.set_device(local)  # what "cuda" means here
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
@@ -54,6 +57,19 @@ def join(*, timeout: float = 1800.0) -> Iterator[ProcessGroup]:
         raise
     finally:
         dist.destroy_process_group()
+
+
+def _import_keepers() -> None:
+    """Import those modules before there is a group that would keep it for good.
+
+    In torch 2.13 defaults of their functions are the group at their import, and the step of any optimizer
+    imports the first. A group that is kept is not destroyed: its threads run into the end of the interpreter,
+    and sometimes abort the process.
+    """
+    with warnings.catch_warnings():  # other optimizers there use what torch has deprecated
+        warnings.simplefilter("ignore", DeprecationWarning)
+        for name in ("torch.distributed.nn", "torch.distributed.optim"):
+            importlib.import_module(name)
 
 
 def _pass_over_sigterm() -> None:

@@ -44,7 +44,32 @@ class Mortal(CrossEntropy):
             os._exit(7)
         return super().loss(outputs, targets, teacher)
 """
+LEAVING = """
+import weakref
+from functools import partial
+import torch
+from torch import distributed
+from hypernas.distributed import join
+
+with join() as ranks:
+    group = weakref.ref(distributed.group.WORLD)
+    parameter = torch.nn.Parameter(torch.ones(3))
+    plain = partial(torch.optim.AdamW, lr=0.1)
+    for make in (plain, ranks.shard(plain)):
+        parameter.grad = torch.ones(3)
+        make([{"params": [parameter]}]).step()
+    assert group() is not None
+print(group())
+"""
 FAST = ["experiment=fast", "training.steps=6", "callbacks.checkpoints.every=2", "device=cpu"]
+
+
+def addresses() -> list[dict[str, str]]:
+    """The environment of each of two ranks that no launcher starts."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    return [{"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", **address} for rank in ("0", "1")]
 
 
 @pytest.fixture
@@ -95,12 +120,8 @@ def test_what_ranks_cannot_do_together_is_refused(monkeypatch, capsys, arguments
 
 
 def test_ranks_that_are_told_different_things_are_refused_before_they_train(tmp_path, process):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
     started = []
-    for rank, rate in enumerate(("0.01", "0.5")):
-        own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", **address}
+    for own, rate in zip(addresses(), ("0.01", "0.5"), strict=True):
         arguments = ["train", *FAST, f"optimizer.lr={rate}", "hydra.run.dir=unlike"]
         command = [sys.executable, "-m", "hypernas.cli.main", *arguments]
         started.append(process(command, **own))
@@ -109,6 +130,15 @@ def test_ranks_that_are_told_different_things_are_refused_before_they_train(tmp_
         assert rank.returncode == 2
         assert "optimizer.lr: [0.01, 0.5]" in error
     assert not (tmp_path / "unlike").exists()
+
+
+def test_nothing_keeps_the_group_once_it_is_left(tmp_path, process):
+    """What keeps it keeps its threads, and those abort some of the processes that end while they run."""
+    (tmp_path / "leaving.py").write_text(LEAVING)
+    for rank in [process([sys.executable, "leaving.py"], **own) for own in addresses()]:
+        out, error = rank.communicate(timeout=patience.SECONDS)
+        assert rank.returncode == 0, error
+        assert out == "None\n"
 
 
 @pytest.mark.parametrize("shard_banks", ["false", "true"])
