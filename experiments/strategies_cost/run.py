@@ -46,7 +46,11 @@ STRATEGIES = {  # arm -> overrides of `hypernas train`
 }
 OF_ONE_GENERATOR = ("cafenet", "reduced_sharing")  # which they bring along
 FAMILIES = (10, 40, 160)  # members of SortedNet's
-ROUNDS, WARMUP = 11, 1
+ROUNDS = 11
+WARMUP, MEMBER_WARMUP = (
+    1,
+    10,
+)  # rounds before; by ten of them 99 % of 160 members were drawn, and so built
 STEPS, MEMBER_STEPS = 4, 20  # a round
 
 Row = dict[str, str | int | float]
@@ -82,7 +86,7 @@ def strategies(rounds: int) -> list[Row]:
             if generator == "shared" or name not in OF_ONE_GENERATOR
         }
         runs = {name: configured(own, generator, rounds) for name, own in arms.items()}
-        spent = in_turns(runs, rounds, STEPS)
+        spent = in_turns(runs, rounds, STEPS, WARMUP)
         for measure, cost in (("step", whole), ("trained_architecture", per_architecture)):
             base = [cost(one) for one in spent[FIRST]]
             found += [
@@ -123,7 +127,7 @@ def members(rounds: int) -> list[Row]:
     for name in ("shared", "hypernas"):
         runs = {
             f"{num} members": train_steps(
-                Training(steps=(rounds + WARMUP) * MEMBER_STEPS, batch_size=64).begin(
+                Training(steps=(rounds + MEMBER_WARMUP) * MEMBER_STEPS, batch_size=64).begin(
                     getattr(generators, name)(space),
                     Task(digits(), CrossEntropy()),
                     Strategy(
@@ -135,7 +139,7 @@ def members(rounds: int) -> list[Row]:
             )
             for num in FAMILIES
         }
-        spent = in_turns(runs, rounds, MEMBER_STEPS)
+        spent = in_turns(runs, rounds, MEMBER_STEPS, MEMBER_WARMUP)
         first, *others = spent
         for arm in others:
             pairs = zip(spent[arm], spent[first], strict=True)
@@ -144,17 +148,19 @@ def members(rounds: int) -> list[Row]:
     return found
 
 
-def in_turns(runs: dict[str, Iterator[Event]], rounds: int, steps: int) -> dict[str, list[Spent]]:
+def in_turns(
+    runs: dict[str, Iterator[Event]], rounds: int, steps: int, warmup: int
+) -> dict[str, list[Spent]]:
     """What each run spends on so many steps, round by round, forth and back in turn."""
     spent: dict[str, list[Spent]] = {name: [] for name in runs}
-    for i in range(WARMUP + rounds):
+    for i in range(warmup + rounds):
         for name in list(runs) if i % 2 else list(runs)[::-1]:
             once = timed(runs[name], steps)
             if not i:
                 print(
                     f"{name}: {once[0]:.1f} s for {steps} steps with what is prepared", flush=True
                 )
-            if i >= WARMUP:
+            if i >= warmup:
                 spent[name].append(once)
     return spent
 

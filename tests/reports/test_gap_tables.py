@@ -106,6 +106,22 @@ def test_strategies_are_crossed_with_generators_and_compared_under_each(study):
         study(rows()).tables("crossed")
 
 
+def test_strategies_are_crossed_at_each_budget_with_what_was_trained_for_it(study):
+    found = study(
+        [
+            {**row, "arm": f"{row['arm']}.{strategy}", "budget": budget}
+            for strategy, budgets in {"single": (1, 2), "sandwich": (1,)}.items()
+            for budget in budgets
+            for row in rows()
+            if row["budget"] == 1
+        ]
+    )
+    assert [list(texts(found, "crossed", i)) for i in range(4)] == [["single", "sandwich"]] * 2 + [
+        ["single"]
+    ] * 2
+    assert texts(found, "crossed", 3) == {"single": ["−2.00 [−2.00, −2.00]"]}
+
+
 def test_the_gap_of_each_third_of_subnets_by_size_is_their_mean_alone(study):
     section = study(rows())
     found = texts(section, "sizes")  # 2 + 1 + 1 subnets, at budget 1

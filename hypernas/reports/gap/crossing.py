@@ -16,15 +16,24 @@ CONTROL = "constant"  # the flagship's form that reads no architecture
 
 
 def crossed_tables(task: Task) -> list[DataFrame]:
-    """The gap of each strategy with each generator, and the differences between generators, at the smallest budget.
+    """For each budget the gap of each strategy with each generator, and the differences between generators.
 
     Raises:
         Missing: if arms are not called `generator.strategy`.
     """
-    pairs = [arm.partition(".")[::2] for arm in task.arms]
-    if not all(strategy for _, strategy in pairs):
+    if not all(strategy for _, strategy in _pairs(task.arms)):
         raise Missing("it is for arms that are called generator.strategy")
-    budget = task.budgets[0]
+    return [table for budget in task.budgets for table in _at(task, budget)]
+
+
+def _pairs(arms: list[str]) -> list[tuple[str, str]]:
+    """Generator and strategy of arms."""
+    return [(generator, strategy) for generator, _, strategy in (a.partition(".") for a in arms)]
+
+
+def _at(task: Task, budget: float) -> list[DataFrame]:
+    trained = set(task.rows["arm"][task.rows["budget"] == budget])
+    pairs = _pairs([arm for arm in task.arms if arm in trained])
     generators, strategies = (list(dict.fromkeys(names)) for names in zip(*pairs, strict=True))
     rows = {"strategy": [word(strategy, code=True) for strategy in strategies]}
     made = DataFrame(
@@ -51,7 +60,7 @@ def crossed_tables(task: Task) -> list[DataFrame]:
         dtype=object,
     )
     between.attrs["caption"] = (
-        f"Difference of gaps under the same strategy, paired by seed and subnet, in {task.measure.unit} (below 0: the first is "
+        f"Difference of gaps under the same strategy at budget {times(budget)}, paired by seed and subnet, in {task.measure.unit} (below 0: the first is "
         f"better): mean [{METHOD}]."
     )
     return [made, between] if told else [made]
