@@ -122,6 +122,19 @@ def test_strategies_are_crossed_at_each_budget_with_what_was_trained_for_it(stud
     assert texts(found, "crossed", 3) == {"single": ["−2.00 [−2.00, −2.00]"]}
 
 
+def test_what_each_arm_closes_of_the_gap_of_sharing_trained_alike(study):
+    crossed = [{**row, "arm": f"{row['arm']}.single"} for row in rows()]
+    lacking = [row for row in crossed if (row["seed"], row["budget"]) != (1, 2)]
+    (table,) = study(lacking).tables("closed")
+    found = [[str(cell).replace(ROUGH, "") for cell in line] for line in table.to_numpy()]
+    assert found == [
+        ["`hypernas.single`", "`shared.single`", "1×", "−2.00 [−2.00, −2.00]", "0.67 [0.67, 0.67]", "2 of 2"],
+        ["`hypernas.single`", "`shared.single`", "2×", "−1.50 [−2.00, −0.50] (only 1 seed, 4 subnets)", "1.50", "1 of 1"],
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match=r"called generator\.strategy, beside shared"):
+        study(rows()).tables("closed")
+
+
 def test_the_gap_of_each_third_of_subnets_by_size_is_their_mean_alone(study):
     section = study(rows())
     found = texts(section, "sizes")  # 2 + 1 + 1 subnets, at budget 1
@@ -223,7 +236,7 @@ def test_the_other_tables_come_from_the_files_beside_the_results(tmp_path):
         ("ablation", "it is for results of one budget"),
         (
             "nonsense",
-            r"expected one of \['gap', 'differences', 'magnitude', 'crossed', 'sizes', 'ablation', 'ranking'",
+            r"expected one of \['gap', 'differences', 'magnitude', 'crossed', 'closed', 'sizes', 'ablation', 'ranking'",
         ),
     ],
 )

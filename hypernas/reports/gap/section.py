@@ -8,7 +8,16 @@ from matplotlib.figure import Figure as Canvas
 from pandas import DataFrame
 
 from hypernas.reports.figure import Figure
-from hypernas.reports.gap import cost, crossing, magnitude, separation, stability, tables, thirds
+from hypernas.reports.gap import (
+    closing,
+    cost,
+    crossing,
+    magnitude,
+    separation,
+    stability,
+    tables,
+    thirds,
+)
 from hypernas.reports.gap.estimates import METHOD, reservation, rival, sizes, trainings
 from hypernas.reports.gap.figures import forest, over_budgets
 from hypernas.reports.gap.panels import pareto, ranks, scatter
@@ -43,7 +52,7 @@ _PANELS: dict[str, tuple[Callable[[Task, Mapping[str, Look], float], Canvas], st
 
 
 def section(study: Study) -> Section:
-    """Tables `gap`, `differences`, `magnitude`, `crossed`, `sizes`, `ablation`, `ranking`, `stability`, `task`, `cost`, `tuning`, `subnets`."""
+    """Tables `gap`, `differences`, `magnitude`, `crossed`, `closed`, `sizes`, `ablation`, `ranking`, `stability`, `task`, `cost`, `tuning`, `subnets`."""
     tasks = read_tasks(study)
     arms = looks(list(dict.fromkeys(arm for task in tasks for arm in task.arms)))
     alone = not any(np.isnan(task.standalone).all() for task in tasks)
@@ -68,6 +77,7 @@ def section(study: Study) -> Section:
         part("differences", "Gap against other arms", tables.difference_tables),
         part("magnitude", "Mean absolute gap and order", magnitude.magnitude_tables),
         part("crossed", "Strategies by generators", crossing.crossed_tables),
+        part("closed", "Gap closed", closing.closed_tables),
         part("sizes", "Gap by size of subnet", thirds.size_tables),
         part("ablation", "Ablation", tables.ablation_tables),
         part("ranking", "Ranking of subnets", tables.ranking_tables,
