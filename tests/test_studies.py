@@ -12,7 +12,7 @@ from hydra.utils import instantiate
 
 from hypernas.cli import main as command
 from hypernas.cost import Flops, Parameters
-from hypernas.reports import open_study
+from hypernas.reports import open_study, section_of
 from hypernas.reports.gap.estimates import difference
 from hypernas.reports.gap.task import read_tasks
 from hypernas.reports.table import figure
@@ -116,3 +116,14 @@ def test_the_readme_says_what_strategies_and_generators_are_worth():
             if one is not None
         }
         assert words.format(**shown) in text, words.format(**shown)
+
+
+def test_the_readme_says_what_share_of_the_gap_is_closed_where_subnets_harm_each_other():
+    (closed,) = section_of(open_study(ROOT / "interference_functions")).tables("closed")
+    found = {
+        (line["arm"].text, line["budget"].text): line["share of the gap closed"].text
+        for _, line in closed.iterrows()
+    }
+    first, second = (found["`centred.single`", budget] for budget in ("1×", "2×"))
+    words = f"At budgets 1 and 2 {first} and {second} of sharing's gap are closed"
+    assert words in (ROOT.parent / "README.md").read_text(), words

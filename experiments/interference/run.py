@@ -35,14 +35,17 @@ from hypernas.training import Strategy, Task, Training
 HERE = Path(__file__).parent
 STEPS = 200  # of a budget of 1, as of a short training alone
 SEEDS = (0, 1, 2)
-FIRST = ("widths_narrow", "widths_eightfold", "operations", "functions", "heads")  # and at 16
+FIRST = (  # and at 16
+    *("widths_narrow", "widths_eightfold", "operations", "heads"),
+    *("functions", "functions_images", "functions_characters"),
+)
 RATES = (0.003, 0.01, 0.03)
 TUNED = {"budget": 4, "seed": 1000}
 FINAL = 0.1  # share of the peak at the end of training, and while it goes on
 MORE, TIMES = 100, 4  # steps on one subnet, and in how many times as many all are trained on
 NUM_SUBNETS, SPECIALISED = 6, (0, 3, 5)  # by their place in the order of FLOPs
 KEY = ("space", "budget", "seed")
-BATCH = {"signals": 64, "digits": 64, "characters": 32}
+BATCH = {"signals": 64, "digits": 64, "images": 64, "characters": 32}
 
 
 @cache
@@ -136,16 +139,17 @@ def means(found: list[Interference], measure: str) -> dict[str, float]:
 
 
 def plan() -> list[tuple[str, int, int]]:
-    """Every cell, in an order by which each space has something early and the longest come last."""
+    """Every cell, in an order by which each space has something early, then what verdicts rest on."""
     names = [name for name in TASKS if has_data(TASKS[name].data)]
     first = [name for name in names if name in FIRST]
     rest = [name for name in names if name not in FIRST]
     parts = [
         (names, 1, 0),
         *((first, 4, seed) for seed in SEEDS),
+        *((first, 16, seed) for seed in SEEDS),
         *((rest, 4, seed) for seed in SEEDS),
+        *((names, 1, seed) for seed in SEEDS[1:]),
     ]
-    parts += [(names, 1, seed) for seed in SEEDS[1:]] + [(first, 16, seed) for seed in SEEDS]
     return [(name, budget, seed) for some, budget, seed in parts for name in some]
 
 

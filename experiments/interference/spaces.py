@@ -1,6 +1,6 @@
 """Spaces that differ in what is elastic, each over a small network on embedded or given data."""
 
-import os
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import gelu, scaled_dot_product_attention
 
 from hypernas import SearchSpace
-from hypernas.data import Data, digits, mnist1d, tiny_shakespeare
+from hypernas.data import Data, DataNotFound, digits, fashion_mnist, mnist1d, tiny_shakespeare
 from hypernas.spaces import conv1d, conv2d, transformer_lm
 
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -20,6 +20,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "sine": torch.sin,
     "bell": lambda x: torch.exp(-x.square()),
 }
+CHOICES = {f"function_{i}": [*FUNCTIONS] for i in range(3)}
 CHANNELS = 16
 
 
@@ -38,48 +39,48 @@ class Task:
     make: Callable[[Data], SearchSpace]
 
 
-class SignalBlock(nn.Module):
-    """x + norm(layer(x)), and of a function where one is given."""
+class Block(nn.Module):
+    """x + function(norm(layer(x)))."""
 
-    def __init__(self, layer: nn.Module, function: Callable[[Tensor], Tensor]) -> None:
+    def __init__(
+        self, layer: nn.Module, function: Callable[[Tensor], Tensor], norm: type[nn.Module]
+    ) -> None:
         super().__init__()
-        self.layer, self.norm, self.function = layer, nn.BatchNorm1d(CHANNELS), function
+        self.layer, self.norm, self.function = layer, norm(CHANNELS), function
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.function(self.norm(self.layer(x)))
 
 
-class SignalNet(nn.Module):
-    """An entry of stride 2, three blocks, and a linear head on the mean and the maximum over time."""
+class Net(nn.Module):
+    """An entry, blocks, and a linear head on the mean and the maximum over time, or over places."""
 
-    def __init__(self, blocks: list[nn.Module]) -> None:
+    def __init__(self, enter: nn.Module, blocks: list[nn.Module]) -> None:
         super().__init__()
-        self.enter = nn.Conv1d(1, CHANNELS, 5, stride=2, padding=2)
+        self.enter = enter
         self.blocks, self.head = nn.Sequential(*blocks), nn.Linear(2 * CHANNELS, 10)
 
-    def forward(self, x: Tensor) -> Tensor:  # shape: (N, 1, T)
-        x = self.blocks(self.enter(x).relu())
+    def forward(self, x: Tensor) -> Tensor:  # shape: (N, 1, T) or (N, 1, H, W)
+        x = self.blocks(self.enter(x).relu()).flatten(2)
         return self.head(torch.cat([x.mean(2), x.amax(2)], 1))
 
 
-class Operations(nn.Module):
-    """One of several layers, each with weights of its own; those that are not chosen are not built."""
+def of_signals(layers: list[nn.Module], functions: list[Callable[[Tensor], Tensor]]) -> Net:
+    blocks = [Block(*both, nn.BatchNorm1d) for both in zip(layers, functions, strict=True)]
+    return Net(nn.Conv1d(1, CHANNELS, 5, stride=2, padding=2), blocks)
 
-    def __init__(self, kind: str) -> None:
-        super().__init__()
-        made: dict[str, Callable[[], nn.Module]] = {
-            "convolution": lambda: nn.Conv1d(CHANNELS, CHANNELS, 5, padding=2),
-            "depthwise": lambda: nn.Conv1d(
-                CHANNELS, CHANNELS, 9, padding=8, dilation=2, groups=CHANNELS
-            ),
-            "pointwise": lambda: nn.Conv1d(CHANNELS, CHANNELS, 1),
-            "pooling": lambda: nn.MaxPool1d(3, stride=1, padding=1),
-        }
-        self.add_module(kind, made[kind]())
 
-    def forward(self, x: Tensor) -> Tensor:
-        (layer,) = self.children()
-        return layer(x)
+def own(name: str, layer: nn.Module) -> nn.Module:
+    """A layer with weights of its own, under a name."""
+    return nn.Sequential(OrderedDict({name: layer}))
+
+
+OPERATIONS: dict[str, Callable[[], nn.Module]] = {
+    "convolution": lambda: nn.Conv1d(CHANNELS, CHANNELS, 5, padding=2),
+    "depthwise": lambda: nn.Conv1d(CHANNELS, CHANNELS, 9, padding=8, dilation=2, groups=CHANNELS),
+    "pointwise": lambda: nn.Conv1d(CHANNELS, CHANNELS, 1),
+    "pooling": lambda: nn.MaxPool1d(3, stride=1, padding=1),
+}
 
 
 def convolution(dilation: int = 1) -> nn.Module:
@@ -87,15 +88,32 @@ def convolution(dilation: int = 1) -> nn.Module:
 
 
 def operations(a: Any) -> nn.Module:
-    return SignalNet([SignalBlock(Operations(a[f"kind_{i}"]), torch.relu) for i in range(3)])
+    kinds = [a[f"kind_{i}"] for i in range(3)]
+    return of_signals([own(kind, OPERATIONS[kind]()) for kind in kinds], [torch.relu] * 3)
 
 
-def functions(a: Any) -> nn.Module:
-    return SignalNet([SignalBlock(convolution(), FUNCTIONS[a[f"function_{i}"]]) for i in range(3)])
+def functions(a: Any) -> Net:
+    return of_signals([convolution() for _ in range(3)], chosen(a))
+
+
+def functions_with_own_weights(a: Any) -> nn.Module:
+    net = functions(a)
+    net.blocks = nn.Sequential(*(own(a[f"function_{i}"], b) for i, b in enumerate(net.blocks)))
+    return net
+
+
+def functions_of_images(a: Any) -> nn.Module:
+    layers = [nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1) for _ in range(3)]
+    blocks = [Block(*both, nn.BatchNorm2d) for both in zip(layers, chosen(a), strict=True)]
+    return Net(nn.Conv2d(1, CHANNELS, 5, stride=4, padding=2), blocks)
+
+
+def chosen(a: Any) -> list[Callable[[Tensor], Tensor]]:
+    return [FUNCTIONS[a[f"function_{i}"]] for i in range(3)]
 
 
 def dilations(a: Any) -> nn.Module:
-    return SignalNet([SignalBlock(convolution(a[f"dilation_{i}"]), torch.relu) for i in range(3)])
+    return of_signals([convolution(a[f"dilation_{i}"]) for i in range(3)], [torch.relu] * 3)
 
 
 class Attention(nn.Module):
@@ -111,18 +129,33 @@ class Attention(nn.Module):
         return self.out(found.transpose(1, 2).flatten(2))
 
 
-class Heads(nn.Module):
-    """A language model of two layers of 24 channels."""
+class Function(nn.Module):
+    """A function as a module."""
 
-    def __init__(self, heads: list[int], vocabulary: int, context: int, dim: int = 24) -> None:
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.forward = function
+
+
+class Characters(nn.Module):
+    """A language model of 24 channels, in layers of some heads and a function each."""
+
+    def __init__(
+        self,
+        heads: list[int],
+        vocabulary: int,
+        context: int,
+        dim: int = 24,
+        functions: list[Callable[[Tensor], Tensor]] | None = None,
+    ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, dim)
         self.positions = nn.Parameter(dim**-0.5 * torch.randn(context, dim))
         nn.init.normal_(self.embedding.weight, std=dim**-0.5)
         self.attention = nn.ModuleList(Attention(dim, own) for own in heads)
         self.hidden = nn.ModuleList(
-            nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
-            for _ in heads
+            nn.Sequential(nn.Linear(dim, 2 * dim), Function(own), nn.Linear(2 * dim, dim))
+            for own in functions or [gelu] * len(heads)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(2 * len(heads) + 1))
 
@@ -143,9 +176,36 @@ def each(name: str, values: list, build: Callable[[Any], nn.Module], num: int = 
 
 def divided_heads(data: Data) -> SearchSpace:
     def build(a: Any) -> nn.Module:
-        return Heads([a["heads_0"], a["heads_1"]], data.num_classes, *data.input_shape)
+        return Characters([a["heads_0"], a["heads_1"]], data.num_classes, *data.input_shape)
 
     return SearchSpace({f"heads_{i}": [1, 2, 4, 8] for i in range(2)}, build=build)
+
+
+def functions_space(*, input_shape: Sequence[int], num_classes: int) -> SearchSpace:
+    """The space `functions`, as `space=own` names it; for signals of 1 × 40 in 10 classes."""
+    del input_shape, num_classes
+    return SearchSpace(CHOICES, build=functions)
+
+
+def functions_own_space(*, input_shape: Sequence[int], num_classes: int) -> SearchSpace:
+    """The networks of `functions`, whose blocks share nothing where their functions differ."""
+    del input_shape, num_classes
+    return SearchSpace(CHOICES, build=functions_with_own_weights)
+
+
+def functions_images_space(*, input_shape: Sequence[int], num_classes: int) -> SearchSpace:
+    """The space `functions_images`; for images of 1 × 28 × 28 in 10 classes."""
+    del input_shape, num_classes
+    return SearchSpace(CHOICES, build=functions_of_images)
+
+
+def functions_characters_space(*, input_shape: Sequence[int], num_classes: int) -> SearchSpace:
+    """The space `functions_characters`."""
+
+    def build(a: Any) -> nn.Module:
+        return Characters([2, 2, 2], num_classes, *input_shape, functions=chosen(a))
+
+    return SearchSpace(CHOICES, build=build)
 
 
 def ready_made(space: Callable[..., SearchSpace], **fixed: Any) -> Callable[[Data], SearchSpace]:
@@ -184,7 +244,13 @@ TASKS: dict[str, Task] = {
         "signals", "dilations of the same kernel", each("dilation", [1, 2, 4], dilations)
     ),
     "functions": Task(
-        "signals", "functions after the same layer", each("function", [*FUNCTIONS], functions)
+        "signals", "functions after the same layer", ready_made(functions_space)
+    ),
+    "functions_images": Task(
+        "images", "functions after the same layer", ready_made(functions_images_space)
+    ),
+    "functions_characters": Task(
+        "characters", "functions after the same layer", ready_made(functions_characters_space)
     ),
     "heads": Task("characters", "heads of the same channels, 1 to 8", divided_heads),
     "embeddings": Task(
@@ -212,20 +278,19 @@ TASKS: dict[str, Task] = {
 
 @cache
 def data_of(name: str) -> Data:
-    """Signals and digits are embedded, the text is found by HYPERNAS_TINY_SHAKESPEARE."""
+    """Signals and digits are embedded; text is found by HYPERNAS_TINY_SHAKESPEARE, images by Debian's package."""
     make = {
         "signals": partial(mnist1d, num_train=16_000, num_test=2000),
         "digits": digits,
+        "images": partial(fashion_mnist, num_train=20_000, num_validation=1000, num_test=3000),
         "characters": partial(tiny_shakespeare, context=32),
     }
     return make[name]()
 
 
 def has_data(name: str) -> bool:
-    return name != "characters" or bool(os.environ.get("HYPERNAS_TINY_SHAKESPEARE"))
-
-
-def functions_space(*, input_shape: Sequence[int], num_classes: int) -> SearchSpace:
-    """The space `functions`, as `space=own` names it; for signals of 1 × 40 in 10 classes."""
-    del input_shape, num_classes
-    return SearchSpace({f"function_{i}": [*FUNCTIONS] for i in range(3)}, build=functions)
+    try:
+        data_of(name)
+    except DataNotFound:
+        return False
+    return True
