@@ -1,4 +1,4 @@
-"""What share of the gap of sharing that is trained alike each arm closes, for arms called `generator.strategy`."""
+"""Share of the gap of sharing trained alike that each arm closes, for arms called `generator.strategy`."""
 
 import numpy as np
 from pandas import DataFrame
