@@ -7,7 +7,7 @@ from pandas import DataFrame
 
 from hypernas.reports import Part, Section, Study, open_study
 from hypernas.reports.gap import section as gap
-from hypernas.reports.gap.estimates import times
+from hypernas.reports.gap.estimates import of_seeds, times
 from hypernas.reports.gap.task import Task, read_tasks
 from hypernas.reports.table import Cell, over_seeds, table, word
 
@@ -26,8 +26,8 @@ def against(own: Task, other: Task) -> DataFrame:
     (arm,) = own.arms
     lines = []
     for each in other.arms:
-        for budget in (b for b in own.budgets if not np.isnan(gaps(other, each, b)).all()):
-            found = gaps(other, each, budget) - gaps(own, arm, budget)
+        for budget in (b for b in own.budgets if not np.isnan(of_seeds(other, each, b)).all()):
+            found = of_seeds(other, each, budget) - of_seeds(own, arm, budget)
             lines.append(
                 {
                     "arm": word(each, code=True),
@@ -43,7 +43,3 @@ def against(own: Task, other: Task) -> DataFrame:
         "Gap of each arm of interference_functions less that of weights of their own for each function, paired by seed, means over the same "
         "subnets (below 0: the arm is better); mean [95 % interval of Student's t over seeds].",
     )
-
-
-def gaps(task: Task, arm: str, budget: float) -> np.ndarray:  # shape: (S,)
-    return (task.inherited(arm, budget) - task.standalone).mean(1)

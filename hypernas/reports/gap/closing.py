@@ -58,9 +58,5 @@ def _line(task: Task, arm: str, other: str, budget: float) -> dict[str, Cell]:
 
 def _gaps(task: Task, arm: str, other: str, budget: float) -> np.ndarray:  # shape: (S, 2)
     """The mean gaps over subnets of both arms, of each seed that has both."""
-    sign = 1 if task.measure.lower_is_better else -1
-    found = np.stack(
-        [sign * (task.inherited(each, budget) - task.standalone).mean(1) for each in (arm, other)],
-        1,
-    )
+    found = np.stack([estimates.of_seeds(task, each, budget) for each in (arm, other)], 1)
     return found[~np.isnan(found).any(1)]

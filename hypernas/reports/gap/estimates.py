@@ -38,6 +38,13 @@ def gap(task: Task, arm: str, budget: float) -> Estimate | None:
     return estimate(average, there[0]).beyond_seeds().times(task.measure.scale)
 
 
+def of_seeds(task: Task, arm: str, budget: float) -> np.ndarray:  # shape: (S,)
+    """The mean gap over subnets of each seed, in the units of the measure; nan where one lacks any."""
+    lower = task.measure.lower_is_better
+    found = gaps(task.inherited(arm, budget), task.standalone, lower_is_better=lower)
+    return found.mean(1)
+
+
 @cache
 def difference(task: Task, arm: str, to: str, budget: float) -> Estimate | None:
     """By how much an arm's gap is larger than that of another, on the same seeds and subnets.
