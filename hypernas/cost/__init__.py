@@ -3,7 +3,7 @@
 from hypernas.cost.cost import Cost
 from hypernas.cost.count import Count, Flops, Memory, Parameters
 from hypernas.cost.counting import counting
-from hypernas.cost.flops import flops, num_parameters
+from hypernas.cost.flops import flops, num_parameters, subnet_flops
 from hypernas.cost.memory import peak_memory
 from hypernas.cost.traffic import (
     all_reduce_bytes,
@@ -25,5 +25,6 @@ __all__ = [
     "flops",
     "num_parameters",
     "peak_memory",
+    "subnet_flops",
     "training_bytes",
 ]

@@ -1,7 +1,8 @@
 """Costs of a subnet: multiplications and additions, and parameters."""
 
 import copy
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -10,10 +11,15 @@ from torch.nn.parameter import is_lazy
 
 from hypernas.border import checked
 from hypernas.cost.counting import counting
+from hypernas.space.architecture import Architecture
+from hypernas.space.search_space import SearchSpace
 from hypernas.subnet.anatomy import Anatomy
 from hypernas.subnet.arguments import Arguments
+from hypernas.subnet.skeleton import build_skeleton
 from hypernas.subnet.structure import map_tensors
 from hypernas.subnet.target import without_storage
+
+_LIGHT = 50_000_000  # FLOPs that are computed in less time than torch takes to follow their shapes
 
 
 @checked
@@ -33,6 +39,31 @@ def flops(module: nn.Module, inputs: Any) -> int:
     except Exception:  # what is wrong with the module itself, if anything is, shows below
         real = _with_storage(_copied(module)).cpu().eval()
         return _counted(real, map_tensors(lambda x: x.cpu(), arguments))
+
+
+def subnet_flops(space: SearchSpace, inputs: Any) -> Callable[[Architecture], int]:
+    """Architecture -> the `flops` of its module on the `inputs` of a batch; each is counted once.
+
+    Where the largest subnet takes few, passes are computed in earnest, of weights that are zeros: on the meta
+    device torch spells out every operation in Python, for three times as long.
+    """
+
+    @functools.cache
+    def light() -> bool:
+        return flops(build_skeleton(space, space.largest()), inputs) <= _LIGHT
+
+    @functools.cache
+    def count(architecture: Architecture) -> int:
+        if light():
+            try:
+                own = _with_storage(build_skeleton(space, architecture)).cpu().eval()
+                with torch.random.fork_rng(devices=[]):
+                    return _counted(own, map_tensors(lambda x: x.cpu(), Arguments.of(inputs)))
+            except Exception:  # told below, if the module itself is at fault
+                pass
+        return flops(build_skeleton(space, architecture), inputs)
+
+    return count
 
 
 def _copied(module: nn.Module, memo: Mapping[int, nn.Parameter] | None = None) -> nn.Module:

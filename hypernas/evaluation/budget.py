@@ -1,7 +1,6 @@
 """Training compute, in units of one stand-alone training of the largest subnet."""
 
 import copy
-import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 
 from hypernas.border import checked
-from hypernas.cost import counting, flops
+from hypernas.cost import counting, subnet_flops
 from hypernas.data import Data
 from hypernas.events import Observer
 from hypernas.generators import Generator
@@ -21,7 +20,6 @@ from hypernas.sampling import Sampler, draws, preview
 from hypernas.space import SearchSpace
 from hypernas.space.architecture import Architecture
 from hypernas.subnet.arguments import Arguments
-from hypernas.subnet.skeleton import build_skeleton
 
 _FORWARD = 1 / 3  # of a pass forth and back
 _NUM_STEPS = 64  # of a look at how many architectures a step has
@@ -79,19 +77,25 @@ class Budget:
         Raises:
             ValueError: if that is less than one.
         """
+        self.check(budget)
         wanted = budget * self.reference_steps
-        first = next(self._costs(1))
         if not isinstance(self.sampler, Observer) and not isinstance(self.objective, Passing):
-            found = _nearest(self._costs(math.ceil(_MOST * wanted) + _NUM_STEPS), wanted)
-        else:  # what a step costs depends on the number of steps
-            found = self._settled(wanted)
-        if found < 1:
+            return _nearest(self._costs(math.ceil(_MOST * wanted) + _NUM_STEPS), wanted)
+        return self._settled(wanted)  # what a step costs depends on the number of steps
+
+    def check(self, budget: float) -> None:
+        """Refuse a budget that is less than one step.
+
+        Raises:
+            ValueError: telling what a step costs.
+        """
+        first = next(self._costs(1))
+        if first > 2 * budget * self.reference_steps:
             raise ValueError(
                 f"a budget of {budget} is less than one step: a step costs "
                 f"{first / self.reference_steps:.2g}, in units of {self.reference_steps} steps "
                 f"of the largest subnet alone. Give a larger budget, or more reference_steps."
             )
-        return found
 
     def _costs(self, steps: int) -> Iterator[float]:
         """Of each step, in units of one of the largest subnet."""
@@ -108,8 +112,7 @@ class Budget:
                 break
             tried[steps] = sum(self._costs(steps))
             steps = max(1, round(steps * wanted / tried[steps]))
-        found = min(tried, key=lambda n: abs(tried[n] - wanted))
-        return found if tried[found] < 2 * wanted else 0
+        return min(tried, key=lambda n: abs(tried[n] - wanted))
 
 
 def _beside(objective: Objective | None, step: int, steps: int) -> float:
@@ -131,7 +134,7 @@ def _nearest(costs: Iterator[float], wanted: float) -> int:
 
 def relative_cost(space: SearchSpace, data: Data) -> Callable[[Architecture], float]:
     """Architecture -> FLOPs of its plain forward pass, in units of the largest one's; each is counted once."""
-    cost = _forward(space, data)
+    cost = subnet_flops(space, data.example(num=1))
     return lambda architecture: cost(architecture) / cost(space.largest())
 
 
@@ -165,7 +168,7 @@ def step_flops(
         counted=counted,
         steps=num_steps,
     )
-    cost = _forward(space, data)
+    cost = subnet_flops(space, data.example(num=1))
     every = sum(cost(draw.architecture) * draw.share for draw in itertools.chain(*steps))
     beside = sum(_beside(objective, i, num_steps) for i in range(1, num_steps + 1))
     return (each * every + 3 * cost(space.largest()) * beside * batch_size) / num_steps
@@ -212,16 +215,10 @@ def training_overhead(
                 loss = objective.loss(outputs, *own)
             if draw.trained:
                 loss.backward()
-    cost = _forward(generator.space, data)
+    cost = subnet_flops(generator.space, data.example(num=1))
     return counter.get_total_flops() / sum(cost(d.architecture) * d.share for d in some)
 
 
 def _check_whole(**numbers: int) -> None:
     if wrong := {name: number for name, number in numbers.items() if number < 1}:
         raise ValueError(f"{', '.join(wrong)} must be 1 or more, got {wrong}.")
-
-
-def _forward(space: SearchSpace, data: Data) -> Callable[[Architecture], int]:
-    """Architecture -> FLOPs of its plain forward pass of one example; each is counted once."""
-    inputs = data.example(num=1)
-    return functools.cache(lambda a: flops(build_skeleton(space, a), inputs))

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from hypernas.cost import flops
+from hypernas.cost import subnet_flops
 from hypernas.data import Data
 from hypernas.evaluation.budget import Budget
 from hypernas.evaluation.comparison import baselines, compare
@@ -30,8 +30,7 @@ Track = Callable[[Iterable[Job], int], Iterable[Job]]  # jobs and their number -
 
 def stratified(space: SearchSpace, data: Data, num: int, *, seed: int) -> dict[str, Architecture]:
     """A sample of subnets, by label, spread over FLOPs."""
-    inputs = data.example(num=1)
-    return stratified_subnets(space, num, cost=lambda a: flops(space.build(a), inputs), seed=seed)
+    return stratified_subnets(space, num, cost=subnet_flops(space, data.example(num=1)), seed=seed)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,13 @@ import numpy as np
 from hypernas.planning.demand import Flows
 from hypernas.planning.scheme import Routed, Scheme
 
+_FEW = 16  # flows a link, up to which drawing each is cheaper than numpy's multinomial draw of all
+
 
 class Ecmp(Scheme):
     """Each flow, or each of its equal subflows, over a spine drawn at random.
 
-    A hash is taken for a uniform draw. Flows of one size to one leaf are drawn together, as counts from a
+    A hash is taken for a uniform draw. Many flows of one size to one leaf are drawn together, as counts from a
     multinomial distribution, which is the same.
 
     Args:
@@ -50,22 +52,42 @@ class Ecmp(Scheme):
     ) -> np.ndarray:
         found = np.zeros((self.num_draws, num_leaves, num_spines))
         for i, size in enumerate(kinds):
-            counts = np.bincount(to[kind == i], minlength=num_leaves)
-            (reached,) = np.nonzero(counts)
-            drawn = self._rng.multinomial(
-                counts[reached] * self.num_subflows,
-                np.full(num_spines, 1 / num_spines),
-                size=(self.num_draws, len(reached)),
-            )
-            found[:, reached] += drawn * (size / self.num_subflows)
+            own = to[kind == i]
+            counts = np.bincount(own, minlength=num_leaves) * self.num_subflows
+            if counts.sum() < _FEW * np.count_nonzero(counts) * num_spines:
+                drawn = self._drawn(np.repeat(own, self.num_subflows), num_leaves, num_spines)
+            else:
+                drawn = self._multinomial(counts, num_spines)
+            found += drawn * (size / self.num_subflows)
+        return found
+
+    def _drawn(self, to: np.ndarray, num_leaves: int, num_spines: int) -> np.ndarray:
+        """Flows to each leaf over each spine, shape (D, L, S), each drawn by itself."""
+        first, num_links = to * num_spines, num_leaves * num_spines
+        found = [
+            np.bincount(first + self._spines(len(to), num_spines), minlength=num_links)
+            for _ in range(self.num_draws)
+        ]
+        return np.stack(found).reshape(self.num_draws, num_leaves, num_spines)
+
+    def _multinomial(self, counts: np.ndarray, num_spines: int) -> np.ndarray:
+        """The same of as many flows to each leaf, drawn together."""
+        found = np.zeros((self.num_draws, len(counts), num_spines))
+        (reached,) = np.nonzero(counts)
+        size = (self.num_draws, len(reached))
+        shares = np.full(num_spines, 1 / num_spines)
+        found[:, reached] = self._rng.multinomial(counts[reached], shares, size=size)
         return found
 
     def _one_by_one(self, flows: Flows, num_leaves: int, num_spines: int) -> np.ndarray:
         found = np.zeros((self.num_draws, num_leaves * num_spines))
         first, sizes = flows.to * num_spines, flows.sizes / self.num_subflows
-        kind = np.uint8 if num_spines <= 256 else np.int64
         for i in range(self.num_draws):
             for _ in range(self.num_subflows):
-                spines = self._rng.integers(num_spines, size=len(first), dtype=kind)
-                found[i] += np.bincount(first + spines, weights=sizes, minlength=found.shape[1])
+                links = first + self._spines(len(first), num_spines)
+                found[i] += np.bincount(links, weights=sizes, minlength=found.shape[1])
         return found.reshape(self.num_draws, num_leaves, num_spines)
+
+    def _spines(self, num: int, num_spines: int) -> np.ndarray:
+        kind = np.uint8 if num_spines <= 256 else np.int64
+        return self._rng.integers(num_spines, size=num, dtype=kind)

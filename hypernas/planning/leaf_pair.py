@@ -22,7 +22,10 @@ class LeafPair(Scheme):
         to = np.bincount(flows.to, weights=flows.sizes, minlength=num_leaves)
         counts = np.bincount(flows.to, minlength=num_leaves)
         starts = np.concatenate([[0], np.cumsum(counts)])
-        sizes = None if flows.equal else flows.sizes[np.argsort(flows.to, kind="stable")]
+        order = np.argsort(
+            flows.to.astype(np.min_scalar_type(num_leaves)), kind="stable"
+        )  # by radix
+        sizes = None if flows.equal else flows.sizes[order]
         cuts, num_pieces = [], 0
         for leaf in np.flatnonzero(counts):
             num = int(counts[leaf])

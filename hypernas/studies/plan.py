@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hypernas.cost import flops, num_parameters
+from hypernas.cost import num_parameters, subnet_flops
 from hypernas.evaluation import MEASURES, tuned_at
 from hypernas.runs.assembly import part
 from hypernas.runs.settings import Settings
@@ -28,6 +28,7 @@ class Plan:
     Attributes:
         arms: those asked for, in the order of the study's file.
         budgets: from small to large.
+        lengths: of trainings at equal compute.
         rows: what makes rows of results.
 
     Raises:
@@ -58,29 +59,25 @@ class Plan:
         check_comparable(base, {**arms, "recipe": self._alone_settings(**first)})
         parts = parts_of(base)
         check_measures(told, parts)
-        inputs = parts.data.example(num=1)
+        cost = subnet_flops(parts.space, parts.data.example(num=1))
+        pool = max(100, 4 * told["subnets"])
         self.subnets = stratified_subnets(
-            parts.space,
-            told["subnets"],
-            cost=lambda architecture: flops(parts.space.build(architecture), inputs),
-            seed=0,
-            pool=max(100, 4 * told["subnets"]),
+            parts.space, told["subnets"], cost=cost, seed=0, pool=pool
         )
-        self._budgets = Budgets(parts, arms, reference_steps=self._steps_alone)
+        self.lengths = Budgets(parts, base, arms, reference_steps=self._steps_alone)
         for own in arms.values():
             check_teacher(part(own, "objective"), part(own, "sampling"), parts.space)
         for arm in self.arms:
             least = min(*told["tuning"], *self.budgets)
-            self._budgets.steps(arm, seed=self.seeds[0], budget=least)
+            self.lengths.check(arm, seed=self.seeds[0], budget=least)
         subnets: dict[str, Row] = {}
         for label, architecture in self.subnets.items():
-            module = parts.space.build(architecture)
             subnets[label] = {
                 "architecture": architecture.to_json(),
-                "params": num_parameters(module),
-                "macs": flops(module, inputs) // 2,
+                "params": num_parameters(parts.space.build(architecture)),
+                "macs": cost(architecture) // 2,
             }
-        unit = self._steps_alone * flops(parts.space.build(parts.space.largest()), inputs)
+        unit = self._steps_alone * cost(parts.space.largest())
         self.rows = Rows(
             parts.data.name,
             told["measure"],
@@ -206,18 +203,34 @@ class Plan:
 
     # --- arms ----------------------------------------------------------------------------------
 
+    def uncounted(self) -> list[Spec]:
+        """The trainings of arms whose lengths are to be counted, before any of them."""
+        tried = [(a, s, b) for b, a, seeds in self._tried() for s in seeds]
+        last = self._last_budgets().items()
+        compared = [
+            (a, s, b) for b in self.budgets for a, most in last for s in self.seeds if b <= most
+        ]
+        return self.lengths.specs(tried + compared)
+
     def trials(self) -> list[Spec]:
         """Each arm at each learning rate, at the budgets where it is tuned, with the seeds of each."""
+        return [
+            self._cell(arm, seed=seed, budget=budget, lr=lr, split="validation")
+            for budget, arm, seeds in self._tried()
+            for lr in self.told["learning_rates"]
+            for seed in seeds
+        ]
+
+    def _tried(self) -> list[tuple[float, str, list[int]]]:
+        """Budgets at which arms are tuned, each with its seeds."""
         wanted: dict[str, set[float]] = {arm: set() for arm in self._tuners}
         for arm, last in self._last_budgets().items():
             at = {tuned_at(b, self.told["tuning"]) for b in self.budgets if b <= last}
             wanted[self._tuned_as[arm]] |= at
         return [
-            self._cell(arm, seed=seed, budget=budget, lr=lr, split="validation")
+            (budget, arm, seeds)
             for budget, seeds in sorted(self.told["tuning"].items())
             for arm in self._tuners
-            for lr in self.told["learning_rates"]
-            for seed in seeds
             if self._tuned and budget in wanted[arm]
         ]
 
@@ -253,7 +266,7 @@ class Plan:
     def _cell(
         self, arm: str, *, seed: int, budget: float, lr: float, split: str, follow: bool = False
     ) -> Spec:
-        steps = self._budgets.steps(arm, seed=seed, budget=budget)
+        steps, spent = self.lengths.length(arm, seed=seed, budget=budget)
         return {
             "kind": "cell",
             "label": f"{arm}, budget {budget}, seed {seed}, lr {lr}",
@@ -262,7 +275,7 @@ class Plan:
             "lr": lr,
             "seed": seed,
             "steps": steps,
-            "spent": round(self._budgets.spent(arm, seed=seed, budget=budget), 6),
+            "spent": round(spent, 6),
             "split": split,
             "follow": follow,
             "subnets": {label: dict(a) for label, a in self.subnets.items()},

@@ -62,6 +62,8 @@ def _run(plan: Plan, jobs: Jobs, ledger: Ledger, console: Console) -> None:
     ledger.tune(jobs, "tuning stand-alone training", plan.alone_trials())
     specs = plan.alone(plan.best_alone(ledger.rows("tuning")))
     lost = ledger.refer(jobs, "stand-alone training", specs)
+    uncounted = plan.uncounted()
+    plan.lengths.know(uncounted, jobs.run("lengths of trainings", uncounted))
     ledger.tune(jobs, "tuning", plan.trials())
     lrs = {budget: plan.best_for(budget, ledger.rows("tuning")) for budget in plan.budgets}
     for budget, chosen in lrs.items():

@@ -1,4 +1,4 @@
-"""The work of a process of a study: a stand-alone training, a cell, or the cost of steps."""
+"""The work of a process of a study: a length to count, a stand-alone training, a cell, or the cost of steps."""
 
 import dataclasses
 import functools
@@ -15,6 +15,7 @@ from hypernas.objectives.widening import measured_on
 from hypernas.runs.assembly import Parts, assemble, part, strategy_of, training_of
 from hypernas.runs.settings import Settings
 from hypernas.sampling import preview
+from hypernas.studies.budgets import length_of
 from hypernas.studies.cell import run_cell
 from hypernas.studies.memory import measure_memory
 from hypernas.studies.step_cost import measure_steps
@@ -27,7 +28,8 @@ _PREVIEWED = 64  # steps whose cost is measured, over and over
 
 def work(spec: dict[str, Any]) -> Any:
     """The result of a job; see the functions below."""
-    kinds = {"reference": _reference, "cell": _cell, "cost": _cost, "memory": _memory}
+    kinds = {"length": _length, "reference": _reference, "cell": _cell}
+    kinds |= {"cost": _cost, "memory": _memory}
     return kinds[spec["kind"]](spec)
 
 
@@ -60,6 +62,11 @@ def parts_of(settings: Settings) -> Parts:
 @functools.lru_cache(maxsize=2)
 def _data(settings: str) -> Data:
     return part({"data": json.loads(settings)}, "data")
+
+
+def _length(spec: dict[str, Any]) -> list[float]:
+    """Steps of a training at equal compute, and what they cost: the fields of `Length`."""
+    return list(length_of(spec, parts_of(spec["settings"])))
 
 
 def _reference(spec: dict[str, Any]) -> dict[str, dict[str, float]] | None:

@@ -1,12 +1,24 @@
 """Counts of architectures are those of their modules, and memory is that of a count by hand."""
 
+import sys
+
 import pytest
 import torch
 from example_spaces import EXAMPLES, conv, tied
+from ready_made import READY
 from torch import nn
+from torch.testing import assert_close
 
 from hypernas import SearchSpace
-from hypernas.cost import Flops, Memory, Parameters, flops, num_parameters, peak_memory
+from hypernas.cost import (
+    Flops,
+    Memory,
+    Parameters,
+    flops,
+    num_parameters,
+    peak_memory,
+    subnet_flops,
+)
 
 FLOAT = 4  # bytes
 
@@ -103,3 +115,43 @@ def test_memory_by_shapes_is_that_of_computing(name, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr("hypernas.cost.memory.FakeTensorMode", None)
             assert peak_memory(module, inputs) == by_shapes
+
+
+@pytest.mark.parametrize("largest", [0, 10**9], ids=["by shapes", "in earnest"])
+@pytest.mark.parametrize("name", READY)
+def test_subnets_are_counted_as_modules_that_were_built(name, largest, monkeypatch):
+    monkeypatch.setattr(sys.modules["hypernas.cost.flops"], "_LIGHT", largest)
+    ready = READY[name]()
+    count = subnet_flops(ready.space, ready.inputs)
+    for architecture in ready.some(2):
+        assert count(architecture) == flops(ready.space.build(architecture), ready.inputs)
+
+
+class Noisy(nn.Module):
+    """A network that draws random numbers, and knows how often it was called."""
+
+    calls = 0
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.layer = nn.Linear(3, width)
+
+    def forward(self, x):
+        Noisy.calls += 1
+        return self.layer(x + torch.randn(x.shape, device=x.device))
+
+
+def test_counting_subnets_leaves_the_random_state_as_it_is_and_counts_each_once():
+    space = SearchSpace({"width": [1, 2]}, lambda a: Noisy(a["width"]))
+    before, count = torch.get_rng_state(), subnet_flops(space, torch.zeros(1, 3))
+    assert [count(space.smallest()), count(space.largest())] == [6, 12]
+    assert_close(torch.get_rng_state(), before)
+    calls = Noisy.calls
+    count(space.smallest())
+    assert Noisy.calls == calls
+
+
+def test_what_is_wrong_with_a_subnet_is_told():
+    space = SearchSpace({"width": [1, 2]}, lambda a: nn.Linear(3, a["width"]))
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        subnet_flops(space, torch.zeros(1, 4))(space.smallest())

@@ -3,8 +3,10 @@
 import itertools
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
+from hypernas.planning.ecmp import Ecmp
 from hypernas.planning.split import Split, split
 
 
@@ -67,3 +69,18 @@ def test_pieces_of_several_sizes_may_do_with_fewer():
 def test_less_than_no_flow_is_refused():
     with pytest.raises(ValueError, match="expected flows, 0 or more, and spines, 1 or more"):
         split(-1, 4)
+
+
+def test_flows_drawn_together_and_one_by_one_have_the_same_mean_and_spread():
+    scheme, num, num_spines = Ecmp(num_draws=4000), 12, 4
+    each = scheme._drawn(np.repeat([0, 2], num), 3, num_spines)
+    together = scheme._multinomial(np.array([num, 0, num]), num_spines)
+    share = 1 / num_spines
+    spread = (num * share * (1 - share)) ** 0.5
+    for counts in (each, together):
+        assert not counts[:, 1].any()
+        np.testing.assert_array_equal(counts[:, [0, 2]].sum(2), num)
+        np.testing.assert_allclose(
+            counts[:, [0, 2]].mean(0), num * share, atol=5 * spread / 4000**0.5
+        )
+        np.testing.assert_allclose(counts[:, [0, 2]].std(0), spread, rtol=0.07)

@@ -12,6 +12,7 @@ from hypernas.runs.config_files import configs
 from hypernas.studies.jobs import digest
 from hypernas.studies.plan import Plan
 from hypernas.studies.settings import check_comparable, study_settings
+from hypernas.studies.work import work
 
 
 @pytest.fixture
@@ -55,6 +56,22 @@ def test_an_arm_of_another_sampler_has_as_many_steps_as_it_can_afford():
     )
     steps = {spec["arm"]: spec["steps"] for spec in some.trials()}
     assert steps["ends"] > steps["shared"]
+
+
+@pytest.mark.usefixtures("_composing")
+def test_lengths_are_counted_once_for_arms_that_train_alike_and_by_jobs_as_by_the_plan():
+    ends = "+study.arms.ends=['sampling=sandwich','sampling.num_random=0']"
+    some = plan(ends, "arms=[shared,mos_layer,ends]", "seeds=[0,1]", "budgets=[1,2]")
+    specs = some.uncounted()
+    sampled = {str(spec["settings"]["sampling"]) for spec in specs}
+    wanted = {(spec["budget"], spec["seed"]) for spec in specs}
+    assert len(sampled) == 2
+    assert {(b, s) for b in (1, 2) for s in (0, 1)} <= wanted
+    assert len(specs) == 2 * len(wanted)
+    counted = [work(spec) for spec in specs]
+    by_plan = some.lengths.length("mos_layer", seed=1, budget=2)
+    some.lengths.know(specs, counted)
+    assert some.lengths.length("mos_layer", seed=1, budget=2) == by_plan
 
 
 def tuning(*values: float, arm: str = "shared"):
