@@ -16,7 +16,8 @@ import itertools
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,16 @@ from torch.utils.data import TensorDataset
 import hypernas
 import hypernas.data
 from hypernas import generators
-from hypernas.continual import Course, ExSSNeT, Matrix, Method, Permuted, Tasks, learn
+from hypernas.continual import (
+    Course,
+    ExSSNeT,
+    Matrix,
+    Method,
+    Permuted,
+    TaskNetwork,
+    Tasks,
+    learn,
+)
 from hypernas.data import Data
 from hypernas.evaluation import write_csv
 from hypernas.masks import Packed
@@ -37,6 +47,7 @@ from hypernas.objectives import CrossEntropy
 from hypernas.runs.config_files import configs
 from hypernas.runs.continual import SCORES, TASKS, Stream
 from hypernas.spaces import conv2d, mlp
+from hypernas.subnet.subnet import Subnet
 
 HERE = Path(__file__).parent
 
@@ -212,9 +223,10 @@ def memory(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def switching(rounds: int = 40) -> list[dict[str, Any]]:
+def switching(rounds: int = 200) -> list[dict[str, Any]]:
     """CPU time of having another task's weights, over a forward pass of 128 images, and what is resident for it."""
     rows = []
+    images = torch.randn(128, 1, 28, 28)
     for name, space in (
         (
             "mlp",
@@ -228,23 +240,14 @@ def switching(rounds: int = 40) -> list[dict[str, Any]]:
             masks = method.masked.supermask.masks()
             method.packed.append({name: Packed.of(mask) for name, mask in masks.items()})
         method.masked.eval().requires_grad_(False)
-        images, subnet = torch.randn(128, 1, 28, 28), method.masked.subnet(space.largest())
-        unpacked = [method.masks(task) for task in range(2)]
-        bits = sum(len(packed.bits) for packed in method.packed[0].values())
-        plain = sum(mask.numel() for mask in unpacked[0].values())
-        for form, resident in (("bits", bits), ("truth values", plain)):
+        subnet = method.masked.subnet(space.largest())
+        for form, (resident, switch) in _forms(method, subnet).items():
             ratios, took = [], []
             for number in range(rounds):
                 began = time.process_time()
-                if form == "bits":
-                    method._last = None
-                    with method.using(number % 2) as generator:
-                        weights = generator(subnet)
-                else:
-                    with method.masked.using(unpacked[number % 2]):
-                        weights = method.masked(subnet)
+                compute = switch(number % 2)
                 middle = time.process_time()
-                method.masked.call(subnet, images, weights=weights)
+                compute(images)
                 ratios.append((middle - began) / (time.process_time() - middle))
                 took.append(1000 * (middle - began))
             rows.append(
@@ -258,6 +261,32 @@ def switching(rounds: int = 40) -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+Switch = Callable[[int], Callable[[torch.Tensor], Any]]  # task -> what computes with its weights
+
+
+def _forms(method: ExSSNeT, subnet: Subnet) -> dict[str, tuple[int, Switch]]:
+    """Ways to keep what tells tasks apart: the bytes of each task, and how its weights are had."""
+    masks, network = [method.masks(task) for task in range(2)], TaskNetwork(method, [0, 1])
+
+    def from_bits(task: int) -> Callable[[torch.Tensor], Any]:
+        with method.using(task) as generator:  # which keeps the masks of the task before
+            return partial(method.masked.call, subnet, weights=generator(subnet))
+
+    def from_masks(task: int) -> Callable[[torch.Tensor], Any]:
+        with method.masked.using(masks[task]):
+            return partial(method.masked.call, subnet, weights=method.masked(subnet))
+
+    def from_places(task: int) -> Callable[[torch.Tensor], Any]:
+        network.use(task)
+        return network.module
+
+    return {
+        "bits": (sum(len(packed.bits) for packed in method.packed[0].values()), from_bits),
+        "truth values": (sum(mask.numel() for mask in masks[0].values()), from_masks),
+        "entries": (network.num_bytes[0], from_places),
+    }
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from hypernas.reports.table import over_seeds, table, word
 
 BESIDE = {
     "memory": "A hundred permuted tasks once, `exssnet` at a density of 2.5 %, 80 steps a task: every byte kept of them, bank and norms included; masks in their code, or as plain bits.",
-    "switching": "CPU time of having another task's weights, and that time over a forward pass of 128 images (medians): masks resident as bits, or as a byte an entry.",
+    "switching": "CPU time of having another task's weights, and that time over a forward pass of 128 images (medians): masks resident as bits, as a byte an entry, or as the entries that they keep, with their places, of one network that changes in place (`TaskNetwork`).",
     "tuning": "Mean validation accuracy of all tasks after the last, seed 100; on permuted images after five tasks.",
 }
 PAIRS = [(f"{name}_{k}", f"supsup_{k}") for name in ("exssnet", "ssnet") for k in (2, 10, 50)]

@@ -13,6 +13,7 @@ from hypernas.continual.methods.separate import Separate
 from hypernas.continual.methods.ssnet import SSNeT
 from hypernas.continual.methods.supsup import SupSup
 from hypernas.continual.methods.synaptic_intelligence import SynapticIntelligence
+from hypernas.continual.network import TaskNetwork
 from hypernas.continual.permuted import Permuted
 from hypernas.continual.rotated import Rotated
 from hypernas.continual.split import Split
@@ -38,6 +39,7 @@ __all__ = [
     "SupSup",
     "SynapticIntelligence",
     "TaskGenerator",
+    "TaskNetwork",
     "Tasks",
     "learn",
     "listed",

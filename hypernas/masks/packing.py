@@ -31,7 +31,7 @@ class Packed:
     def mask(self) -> Tensor:
         """The mask, as truth values."""
         flat = np.unpackbits(np.frombuffer(self.bits, np.uint8), count=self._num)
-        return torch.from_numpy(flat).bool().view(self.shape)
+        return torch.from_numpy(flat).view(torch.bool).view(self.shape)
 
     @cached_property
     def code(self) -> bytes:
