@@ -3,7 +3,7 @@
     python experiments/ensem1d/run.py           train what is missing; results.csv, tuning.csv, baselines.csv
     python experiments/ensem1d/run.py --quick   a few steps of everything; writes nothing
 
-The series come with the package aeon (HYPERNAS_AEON: its wheel). What is done is kept in
+The series come with the packages aeon and seglearn (HYPERNAS_AEON, HYPERNAS_SEGLEARN: their wheels). What is done is kept in
 experiments/ensem1d/work; the same command goes on where it was stopped.
 """
 
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from hypernas import SearchSpace, generators
-from hypernas.data import Data, basic_motions, japanese_vowels
+from hypernas.data import Data, basic_motions, japanese_vowels, watch
 from hypernas.evaluation import write_csv
 from hypernas.generators import Generator
 from hypernas.growth import subspace
@@ -35,6 +35,7 @@ HERE = Path(__file__).parent
 DATA: dict[str, Callable[[], Data]] = {
     "basic_motions": basic_motions,
     "japanese_vowels": japanese_vowels,
+    "watch": watch,
 }
 WIDTH, DEPTH, KERNEL = 16, 2, 5
 LEARNING_RATES = (0.003, 0.01)

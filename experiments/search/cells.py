@@ -1,9 +1,11 @@
 """Cells of NAS-Bench-201: their space, what they cost, and which of them are the same."""
 
 import csv
+import functools
+import itertools
 import lzma
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from torch import nn
@@ -31,21 +33,62 @@ def architecture(text: str, cells: SearchSpace) -> Architecture:
     return cells.architecture(dict(zip(cells.choices, operations(text), strict=True)))
 
 
-def identity(cell: Mapping[str, object]) -> str:
-    """The function that a cell computes, as text: dead operations out, sums in order, skips through.
+Term = tuple  # ("x",), ("pool", term) or (convolution, its edge, terms)
 
-    An operation of nothing counts as nothing. The same for two cells if they are the same in this sense.
+
+def identity(cell: Mapping[str, object]) -> str:
+    """The function that a cell computes, as text, the same for two cells if they can compute the same.
+
+    Dead operations are out and skip connections through; the order of sums does not count, nor what convolutions are
+    called, each of which has weights of its own: twice the output of one is no sum of two. Pooling takes averages,
+    and that of a sum is the sum of those of its terms. An operation of nothing counts as nothing.
     """
-    terms: dict[int, list[str]] = {0: ["x"]}
+    return _identity(tuple(str(cell[f"{a}_{b}"]) for a, b in EDGES))
+
+
+@functools.cache
+def _identity(operations: tuple[str, ...]) -> str:
+    terms = _output(dict(zip(EDGES, operations, strict=True)))
+    convolutions = sorted(_convolutions(terms))
+    orders = itertools.permutations(range(len(convolutions)))
+    return min(_text(terms, dict(zip(convolutions, order, strict=True))) for order in orders)
+
+
+def _output(cell: Mapping[tuple[int, int], str]) -> list[Term]:
+    """The terms whose sum a cell puts out."""
+    terms: dict[int, list[Term]] = {0: [("x",)]}
     for node in (1, 2, 3):
         terms[node] = []
         for before in range(node):
-            operation, given = str(cell[f"{before}_{node}"]), terms[before]
+            operation, given = cell[before, node], terms[before]
             if operation == "skip_connect":
                 terms[node] += given
+            elif operation == "avg_pool_3x3":
+                terms[node] += [("pool", term) for term in given]
             elif operation != "none" and given:
-                terms[node].append(f"{operation}({'+'.join(sorted(given))})")
-    return "+".join(sorted(terms[3]))
+                terms[node].append((operation, (before, node), tuple(given)))
+    return terms[3]
+
+
+def _convolutions(terms: Iterable[Term]) -> set[tuple[int, int]]:
+    found = set()
+    for term in terms:
+        if term[0] == "pool":
+            found |= _convolutions([term[1]])
+        elif term[0] != "x":
+            found |= {term[1]} | _convolutions(term[2])
+    return found
+
+
+def _text(terms: Iterable[Term], numbers: Mapping[tuple[int, int], int]) -> str:
+    def written(term: Term) -> str:
+        if term[0] == "x":
+            return "x"
+        if term[0] == "pool":
+            return f"pool({written(term[1])})"
+        return f"{term[0]}#{numbers[term[1]]}({_text(term[2], numbers)})"
+
+    return "+".join(sorted(map(written, terms)))
 
 
 def parameters(cell: Mapping[str, object]) -> float:

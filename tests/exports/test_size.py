@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from example_spaces import tied
 
 from hypernas import generators
+from hypernas.cost import num_parameters
 from hypernas.exports import export_file
 from hypernas.spaces import mlp
 
@@ -22,3 +24,23 @@ def test_a_file_is_as_large_as_its_subnets_weights_whatever_the_largest(suffix, 
         ).path
         own = sum(4 * weight.numel() for weight in generator(architecture).values())
         assert own <= path.stat().st_size <= own + rest
+
+
+def test_a_tied_weight_comes_out_of_a_program_as_two_parameters_of_one_memory_and_can_be_tied_again(
+    tmp_path,
+):
+    space, ids = tied()
+    path = export_file(
+        generators.shared(space), space.largest(), tmp_path / "tied.pt2", inputs=ids
+    ).path
+    module = torch.export.load(path).module()
+    every = list(module.named_parameters(remove_duplicate=False))
+    own = num_parameters(space.build(space.largest()))
+    first: dict[int, torch.nn.Parameter] = {}
+    for name, parameter in every:
+        owner, _, leaf = name.rpartition(".")
+        setattr(
+            module.get_submodule(owner), leaf, first.setdefault(parameter.data_ptr(), parameter)
+        )
+    assert sum(p.numel() for _, p in every) > own  # the docs tell how they are tied again
+    assert num_parameters(module) == num_parameters(module.double()) == own
