@@ -183,13 +183,23 @@ def test_rankings_are_against_the_mean_over_seeds_and_stand_beside_those_by_size
 
 def test_gaps_of_either_sign_add_up_in_their_mean_size_which_stands_beside_tau(study):
     found = study(rows())
-    gap, tau, ratio = texts(found, "magnitude")["hypernas"]
+    gap, tau, ratio = texts(found, "magnitude", 1)["hypernas"]
     assert texts(found, "gap")["hypernas"][1].strip("*").startswith("−0.50")
     assert gap.strip("*").startswith("1.00 [")
     assert tau.strip("*") == texts(found, "ranking")["hypernas"][0].strip("*")
     own, shared = (np.abs(GAP[arm, 2]).mean() for arm in ("hypernas", "shared"))
     assert ratio.startswith(f"{own / shared:.2f} [")
-    assert texts(found, "magnitude")["shared"][2] == "–"
+    assert texts(found, "magnitude", 1)["shared"][2] == "–"
+
+
+def test_the_mean_size_of_gaps_is_told_at_every_budget_of_the_arms_that_were_trained_for_it(study):
+    found = study([row for row in rows() if (row["arm"], row["budget"]) != ("shared", 2)])
+    once, twice = (texts(found, "magnitude", number) for number in (0, 1))
+    assert set(once) == {"shared", "hypernas"}
+    assert set(twice) == {"hypernas"}
+    own, shared = (np.abs(GAP[arm, 1]).mean() for arm in ("hypernas", "shared"))
+    assert once["hypernas"][2].startswith(f"{own / shared:.2f} [")
+    assert len(twice["hypernas"]) == 2  # no baseline, no ratio
 
 
 def test_by_nats_the_largest_is_still_taken_to_be_the_best(study):

@@ -16,18 +16,24 @@ from hypernas.reports.table import embolden, word
 
 
 def magnitude_tables(task: Task) -> list[DataFrame]:
-    """Mean absolute gap and Kendall's tau-b of each arm at its largest budget, as Jawahar et al. report them (arXiv 2306.04845)."""
+    """For each budget the mean absolute gap and Kendall's tau-b of each arm, as Jawahar et al. report them (arXiv 2306.04845)."""
     if np.isnan(task.standalone).all():
         raise Missing("the results have no stand-alone values")
-    budget, unit = task.budgets[-1], task.measure.unit
-    sizes_of_gaps = [shown(task, magnitude(task, arm, budget)) for arm in task.longest]
-    ranks = [shown(task, estimates.correlation(task, arm, budget), 2) for arm in task.longest]
+    return [_at(task, budget) for budget in task.budgets]
+
+
+def _at(task: Task, budget: float) -> DataFrame:
+    trained = set(task.rows["arm"][task.rows["budget"] == budget])
+    arms = [arm for arm in task.arms if arm in trained]
+    unit = task.measure.unit
+    sizes_of_gaps = [shown(task, magnitude(task, arm, budget)) for arm in arms]
+    ranks = [shown(task, estimates.correlation(task, arm, budget), 2) for arm in arms]
     columns = {
-        "arm": [word(arm, code=True) for arm in task.longest],
+        "arm": [word(arm, code=True) for arm in arms],
         f"mean absolute gap ({unit})": embolden(sizes_of_gaps),
         "Kendall τ-b": embolden(ranks, highest=True),
     }
-    ratios = [relative(task, arm, budget) for arm in task.longest]
+    ratios = [relative(task, arm, budget) for arm in arms]
     if told := any(ratios):
         columns[f"gap (× `{BASELINE}`)"] = [shown(task, each, 2) for each in ratios]
     made = DataFrame(columns, dtype=object)
@@ -37,7 +43,7 @@ def magnitude_tables(task: Task) -> list[DataFrame]:
         + f" ×: in units of the gap of `{BASELINE}` under the same strategy, on the same seeds and subnets, as the gap."
         * told
     )
-    return [made]
+    return made
 
 
 def magnitude(task: Task, arm: str, budget: float) -> Estimate | None:
@@ -53,7 +59,7 @@ def relative(task: Task, arm: str, budget: float) -> Estimate | None:
     """The mean absolute gap of an arm over that of weight sharing; of arms `generator.strategy`, under the same strategy."""
     _, dot, strategy = arm.partition(".")
     base = f"{BASELINE}{dot}{strategy}"
-    if arm == base or base not in task.longest:
+    if arm == base or base not in task.arms:
         return None
     there = estimates.common(
         task.inherited(arm, budget), task.inherited(base, budget), task.standalone
