@@ -185,7 +185,7 @@ def other_batches(engines: Sequence[str], *, fixed: str) -> Any:
             every = [computed(engine, name) for name in SPACES]
             able = [again for once, again in every if near(once, 1e-3)]
             share[engine] = sum(near(again, 1e-3) for again in able), len(able)
-        held = all((good == num) == (engine != fixed) for engine, (good, num) in share.items())
+        held = all(good == (0 if engine == fixed else num) for engine, (good, num) in share.items())
         return held, ", ".join(f"{engine} {good} of {num}" for engine, (good, num) in share.items())
 
     return question

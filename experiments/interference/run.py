@@ -21,7 +21,7 @@ import torch
 from spaces import TASKS, data_of, has_data
 
 from hypernas import SearchSpace, generators
-from hypernas.cost import flops
+from hypernas.cost import subnet_flops
 from hypernas.evaluation import MEASURES, Recipe, evaluate, mean, write_csv
 from hypernas.evaluation.interference import Interference, interference
 from hypernas.generators import Generator
@@ -29,7 +29,6 @@ from hypernas.objectives import CrossEntropy
 from hypernas.sampling import Uniform, stratified_subnets
 from hypernas.schedules import Cosine
 from hypernas.space.architecture import Architecture
-from hypernas.subnet.skeleton import build_skeleton
 from hypernas.training import Strategy, Task, Training
 
 HERE = Path(__file__).parent
@@ -55,10 +54,9 @@ def space_of(name: str) -> SearchSpace:
 
 @cache
 def subnets_of(name: str) -> dict[str, Architecture]:
-    space, inputs = space_of(name), data_of(TASKS[name].data).example(num=1)
-    return stratified_subnets(
-        space, NUM_SUBNETS, cost=lambda a: flops(build_skeleton(space, a), inputs), seed=0
-    )
+    space = space_of(name)
+    cost = subnet_flops(space, data_of(TASKS[name].data).example(num=1))
+    return stratified_subnets(space, NUM_SUBNETS, cost=cost, seed=0)
 
 
 def recipe(name: str, *, steps: int, lr: float) -> Recipe:

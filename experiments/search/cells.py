@@ -4,7 +4,8 @@ import csv
 import functools
 import itertools
 import lzma
-from collections import defaultdict
+import math
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -40,8 +41,9 @@ def identity(cell: Mapping[str, object]) -> str:
     """The function that a cell computes, as text, the same for two cells if they can compute the same.
 
     Dead operations are out and skip connections through; the order of sums does not count, nor what convolutions are
-    called, each of which has weights of its own: twice the output of one is no sum of two. Pooling takes averages,
-    and that of a sum is the sum of those of its terms. An operation of nothing counts as nothing.
+    called, each of which has weights of its own: twice the output of one is no sum of two. What a convolution is
+    given may be any number of times as large, as a batch norm follows it. Pooling takes averages, and that of a
+    sum is the sum of those of its terms. An operation of nothing counts as nothing.
     """
     return _identity(tuple(str(cell[f"{a}_{b}"]) for a, b in EDGES))
 
@@ -80,15 +82,21 @@ def _convolutions(terms: Iterable[Term]) -> set[tuple[int, int]]:
     return found
 
 
-def _text(terms: Iterable[Term], numbers: Mapping[tuple[int, int], int]) -> str:
+def _text(
+    terms: Iterable[Term], numbers: Mapping[tuple[int, int], int], *, scaled: bool = True
+) -> str:
+    """A sum in order; if it may be of any scale, each term as often as they have no common divisor."""
+
     def written(term: Term) -> str:
         if term[0] == "x":
             return "x"
         if term[0] == "pool":
             return f"pool({written(term[1])})"
-        return f"{term[0]}#{numbers[term[1]]}({_text(term[2], numbers)})"
+        return f"{term[0]}#{numbers[term[1]]}({_text(term[2], numbers, scaled=False)})"
 
-    return "+".join(sorted(map(written, terms)))
+    counts = Counter(map(written, terms))
+    divisor = 1 if scaled or not counts else math.gcd(*counts.values())
+    return "+".join(text for text in sorted(counts) for _ in range(counts[text] // divisor))
 
 
 def parameters(cell: Mapping[str, object]) -> float:

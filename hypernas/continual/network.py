@@ -25,26 +25,38 @@ class _Own:
     def num_bytes(self) -> int:
         return self.values.nbytes + (0 if self.entries is None else self.entries.nbytes)
 
+    def write(self, flat: Tensor, common: Tensor | None, left: Tensor | None) -> None:
+        """Fill a tensor, of which only the entries `left` are not common; None for any."""
+        if self.entries is None or common is None:
+            flat.copy_(self.values)
+            return
+        if left is None:
+            flat.copy_(common)
+        else:
+            flat.scatter_(0, left, common.index_select(0, left))
+        flat.scatter_(0, self.entries, self.values)
+
 
 class TaskNetwork:
     """A network of the builder's own class, whose weights become those of another task in place.
 
     What tasks have in common is held once. Of each tensor a task holds the entries that differ from that, with their
-    places where these are few, as masks of a low density leave them; so a change of task takes time
-    and memory for them alone, and no weights are generated for it. Networks of masks share zeros. While it is made
-    it takes the memory of a network a task.
+    places where that takes fewer bytes (12 an entry in single precision), as masks of a low density leave them; so a change
+    of task takes time and memory for them alone, and no weights are generated for it. Networks of masks share zeros.
+    While it is made it takes the memory of a network a task.
 
     Args:
-        method: that has learned the tasks; later changes of it are not seen.
-        tasks: whose networks are held.
+        method: that has learned the tasks; later changes of it are not seen. Tasks that it has not learned are as
+            they would begin.
+        tasks: whose networks are held, from 0.
         architecture: of the network; None for the largest.
 
     Attributes:
-        module: that computes, in evaluation mode; its weights are those of `task`.
-        task: whose weights these are, the first of `tasks` to begin with.
+        module: that computes, in evaluation mode, on the generator's device, where it stays; its weights equal those of `task`.
+        task: whose weights these are, the first of `tasks` to begin with; None after a change that failed.
 
     Raises:
-        ValueError: if there are no tasks.
+        ValueError: if there are no tasks, or negative ones.
     """
 
     @checked
@@ -54,8 +66,9 @@ class TaskNetwork:
         tasks: Sequence[int],
         architecture: Mapping[str, Any] | None = None,
     ) -> None:
-        if not tasks:
-            raise ValueError("a network of tasks needs one task or more, got none.")
+        tasks = [int(task) for task in tasks]
+        if not tasks or min(tasks) < 0:
+            raise ValueError(f"a network of tasks needs one task or more, from 0, got {tasks}.")
         space = method.generator.space
         own = space.largest() if architecture is None else architecture
         states: list[dict[str, Tensor]] = []
@@ -73,7 +86,7 @@ class TaskNetwork:
         }
         for tensor in self._tensors().values():
             tensor.data = tensor.data.contiguous()
-        self.task = tasks[-1]
+        self.task: int | None = tasks[-1]
         self.use(tasks[0])
 
     @torch.no_grad()
@@ -87,15 +100,12 @@ class TaskNetwork:
             raise ValueError(f"expected one of the tasks {list(self._own)}, got {task}.")
         if task == self.task:
             return
+        before = {} if self.task is None else self._own[self.task]
+        self.task = None  # until all of it is written
         tensors = self._tensors()
         for name, own in self._own[task].items():
-            flat, common = tensors[name].view(-1), self._common[name]
-            left = self._own[self.task][name].entries
-            if common is None or left is None or own.entries is None:
-                flat.copy_(own.values)
-            else:
-                flat.scatter_(0, left, common.index_select(0, left))
-                flat.scatter_(0, own.entries, own.values)
+            left = before[name].entries if before else None
+            own.write(tensors[name].view(-1), self._common[name], left)
         compute_attributes(self.module)
         self.task = task
 
@@ -111,14 +121,15 @@ class TaskNetwork:
 
 
 def _common(flat: Sequence[Tensor]) -> Tensor | None:
-    """Values of which those of all tasks differ least, if it is worth telling where: zeros, or the first task's."""
-    size = flat[0].element_size()
-    dense = sum(one.nbytes for one in flat)
-    for candidate in (flat[0].new_zeros(()).expand_as(flat[0]), flat[0]):
-        num = sum(int((one != candidate).sum()) for one in flat)
-        if num * (_INDEX + size) < dense:
-            return candidate
-    return None
+    """Values by which telling what each task has of its own takes least: zeros, or the first task's; None for no values."""
+    entry = _INDEX + flat[0].element_size()
+    best, least = None, sum(one.nbytes for one in flat)
+    zeros = flat[0].new_zeros(()).expand_as(flat[0])  # which take no memory
+    for candidate, own in ((zeros, 0), (flat[0], flat[0].nbytes)):
+        held = own + entry * sum(int((one != candidate).sum()) for one in flat)
+        if held < least:
+            best, least = candidate, held
+    return best
 
 
 def _own(flat: Tensor, common: Tensor | None) -> _Own:

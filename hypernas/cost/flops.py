@@ -1,5 +1,6 @@
 """Costs of a subnet: multiplications and additions, and parameters."""
 
+import contextlib
 import copy
 import functools
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from hypernas.subnet.structure import map_tensors
 from hypernas.subnet.target import without_storage
 
 _LIGHT = 50_000_000  # FLOPs that are computed in less time than torch takes to follow their shapes
+_SMALL = 100_000_000  # bytes of parameters that are made as zeros for that
 
 
 @checked
@@ -37,33 +39,43 @@ def flops(module: nn.Module, inputs: Any) -> int:
     try:
         return _counted(shadow, map_tensors(lambda x: x.to("meta"), arguments))
     except Exception:  # what is wrong with the module itself, if anything is, shows below
-        real = _with_storage(_copied(module)).cpu().eval()
-        return _counted(real, map_tensors(lambda x: x.cpu(), arguments))
+        return _computed(module, arguments)
 
 
-def subnet_flops(space: SearchSpace, inputs: Any) -> Callable[[Architecture], int]:
+@checked
+def subnet_flops(space: SearchSpace, inputs: Any) -> Callable[[Mapping[str, Any]], int]:
     """Architecture -> the `flops` of its module on the `inputs` of a batch; each is counted once.
 
-    Where the largest subnet takes few, passes are computed in earnest, of weights that are zeros: on the meta
-    device torch spells out every operation in Python, for three times as long.
+    Where the largest subnet is small and takes few, passes are computed in earnest, of weights that are zeros: on the
+    meta device torch spells out every operation in Python, for three times as long.
     """
+    arguments = Arguments.of(inputs)
 
     @functools.cache
     def light() -> bool:
-        return flops(build_skeleton(space, space.largest()), inputs) <= _LIGHT
+        try:
+            largest = build_skeleton(space, space.largest())
+            stored = sum(p.numel() * p.element_size() for p in largest.parameters())
+            return stored <= _SMALL and flops(largest, inputs) <= _LIGHT
+        except Exception:  # which is told of where it is asked for
+            return False
 
     @functools.cache
     def count(architecture: Architecture) -> int:
-        if light():
-            try:
-                own = _with_storage(build_skeleton(space, architecture)).cpu().eval()
-                with torch.random.fork_rng(devices=[]):
-                    return _counted(own, map_tensors(lambda x: x.cpu(), Arguments.of(inputs)))
-            except Exception:  # told below, if the module itself is at fault
-                pass
-        return flops(build_skeleton(space, architecture), inputs)
+        module = build_skeleton(space, architecture)
+        with torch.random.fork_rng(devices=[]):
+            if light():
+                with contextlib.suppress(Exception):  # told below, if the module itself is at fault
+                    return _computed(module, arguments)
+            return flops(module, inputs)
 
-    return count
+    return lambda architecture: count(space.architecture(architecture))
+
+
+def _computed(module: nn.Module, arguments: Arguments) -> int:
+    """The count of a pass in earnest, on copies of the module and of its inputs."""
+    real = _with_storage(_copied(module)).cpu().eval()
+    return _counted(real, map_tensors(lambda x: x.cpu().clone(), arguments))
 
 
 def _copied(module: nn.Module, memo: Mapping[int, nn.Parameter] | None = None) -> nn.Module:

@@ -1,11 +1,12 @@
 """The lengths of a study's trainings, at equal compute."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from hypernas.evaluation.budget import Budget, relative_cost
 from hypernas.runs.assembly import Parts, part
 from hypernas.runs.settings import Settings
+from hypernas.space import Architecture, SearchSpace
 from hypernas.studies.jobs import Spec, digest
 
 
@@ -35,6 +36,7 @@ class Budgets:
         self, parts: Parts, base: Settings, arms: Mapping[str, Settings], *, reference_steps: int
     ) -> None:
         self._parts, self._reference_steps = parts, reference_steps
+        self._cost = relative_cost(parts.space, parts.data)
         self._told = {
             arm: {**base, **{key: own[key] for key in ("sampling", "objective")}}
             for arm, own in arms.items()
@@ -48,7 +50,7 @@ class Budgets:
         return {
             "kind": "length",
             "label": f"{sampling}, budget {budget}, seed {seed}",
-            "budget": budget,
+            "budget": float(budget),
             "seed": seed,
             "reference_steps": self._reference_steps,
             "settings": told,
@@ -69,7 +71,7 @@ class Budgets:
         spec = self.spec(arm, seed=seed, budget=budget)
         key = digest(spec)
         if key not in self._known:
-            self._known[key] = length_of(spec, self._parts)
+            self._known[key] = length_of(spec, self._parts.space, self._cost)
         return self._known[key]
 
     def check(self, arm: str, *, seed: int, budget: float) -> None:
@@ -78,17 +80,21 @@ class Budgets:
         Raises:
             ValueError: telling what a step costs.
         """
-        _budget(self.spec(arm, seed=seed, budget=budget), self._parts).check(budget)
+        spec = self.spec(arm, seed=seed, budget=budget)
+        _budget(spec, self._parts.space, self._cost).check(budget)
 
 
-def length_of(spec: Spec, parts: Parts) -> Length:
-    """The length that a job is to count, of subnets of the space of `parts` on their data."""
-    budget = _budget(spec, parts)
+def length_of(spec: Spec, space: SearchSpace, cost: Callable[[Architecture], float]) -> Length:
+    """The length that a job is to count.
+
+    Args:
+        cost: of a subnet, in units of the largest one's.
+    """
+    budget = _budget(spec, space, cost)
     steps = budget.steps(spec["budget"])
     return Length(steps, budget.spent(steps))
 
 
-def _budget(spec: Spec, parts: Parts) -> Budget:
+def _budget(spec: Spec, space: SearchSpace, cost: Callable[[Architecture], float]) -> Budget:
     sampler, objective = (part(spec["settings"], key) for key in ("sampling", "objective"))
-    cost = relative_cost(parts.space, parts.data)
-    return Budget(parts.space, sampler, spec["reference_steps"], cost, spec["seed"], objective)
+    return Budget(space, sampler, spec["reference_steps"], cost, spec["seed"], objective)

@@ -59,11 +59,11 @@ def study(settings: Settings, compose: Composer, *, console: Console | None = No
 
 
 def _run(plan: Plan, jobs: Jobs, ledger: Ledger, console: Console) -> None:
+    uncounted = plan.uncounted()  # what cannot be counted cannot be trained, and is told of first
+    plan.lengths.know(uncounted, jobs.run("lengths of trainings", uncounted))
     ledger.tune(jobs, "tuning stand-alone training", plan.alone_trials())
     specs = plan.alone(plan.best_alone(ledger.rows("tuning")))
     lost = ledger.refer(jobs, "stand-alone training", specs)
-    uncounted = plan.uncounted()
-    plan.lengths.know(uncounted, jobs.run("lengths of trainings", uncounted))
     ledger.tune(jobs, "tuning", plan.trials())
     lrs = {budget: plan.best_for(budget, ledger.rows("tuning")) for budget in plan.budgets}
     for budget, chosen in lrs.items():

@@ -11,10 +11,12 @@ import torch
 from hypernas.data import Data
 from hypernas.distributed.device import pick_device
 from hypernas.evaluation import Appraisal, Recipe, References
+from hypernas.evaluation.budget import relative_cost
 from hypernas.objectives.widening import measured_on
 from hypernas.runs.assembly import Parts, assemble, part, strategy_of, training_of
 from hypernas.runs.settings import Settings
 from hypernas.sampling import preview
+from hypernas.space import Architecture, SearchSpace
 from hypernas.studies.budgets import length_of
 from hypernas.studies.cell import run_cell
 from hypernas.studies.memory import measure_memory
@@ -66,7 +68,15 @@ def _data(settings: str) -> Data:
 
 def _length(spec: dict[str, Any]) -> list[float]:
     """Steps of a training at equal compute, and what they cost: the fields of `Length`."""
-    return list(length_of(spec, parts_of(spec["settings"])))
+    told = {key: value for key, value in spec["settings"].items() if key != "sampling"}
+    return list(length_of(spec, *_costs(json.dumps(told))))
+
+
+@functools.lru_cache(maxsize=1)
+def _costs(settings: str) -> tuple[SearchSpace, Callable[[Architecture], float]]:
+    """A space, and what its subnets cost; those that were counted for a job are known to the next."""
+    parts = parts_of(json.loads(settings))
+    return parts.space, relative_cost(parts.space, parts.data)
 
 
 def _reference(spec: dict[str, Any]) -> dict[str, dict[str, float]] | None:

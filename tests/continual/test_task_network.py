@@ -1,5 +1,7 @@
 """One network in place of many: it is that of each task, whatever it was before."""
 
+import contextlib
+import copy
 from functools import partial
 
 import pytest
@@ -74,9 +76,46 @@ def test_a_task_of_a_thin_mask_costs_less_than_its_network_and_one_that_is_like_
 
 def test_tasks_that_are_not_held_are_refused():
     method = learned("masks")
-    with pytest.raises(ValueError, match="one task or more"):
-        TaskNetwork(method, [])
+    for wrong in ([], [-1, 0]):
+        with pytest.raises(ValueError, match="one task or more, from 0"):
+            TaskNetwork(method, wrong)
     network = TaskNetwork(method, [0, 2])
     with pytest.raises(ValueError, match=r"one of the tasks \[0, 2\], got 1"):
         network.use(1)
     assert network.task == 0
+
+
+def test_a_change_that_failed_leaves_nothing_behind():
+    method = learned("masks")
+    network = TaskNetwork(method, range(2))
+    *_, last = (p for p in network.module.parameters() if p.ndim > 1)
+    whole, last.data = last.data, last.data[:0]
+    with pytest.raises(RuntimeError):
+        network.use(1)
+    last.data = whole
+    assert network.task is None
+    network.use(0)
+    with method.using(0) as generator:
+        expected = generator.export(SPACE.largest())
+    assert_close(network.module.state_dict(), expected.state_dict(), rtol=0, atol=0)
+
+
+def test_tasks_that_differ_in_few_entries_hold_these_alone():
+    method = learned("one network")
+    with torch.no_grad():
+        exports = [method.generator.export(SPACE.largest()) for _ in range(3)]
+        for i, one in enumerate(exports[1:]):
+            next(one.parameters()).view(-1)[i] += 1
+
+    class Listed(FineTuning):
+        def using(self, task):
+            return contextlib.nullcontext(Exporting(exports[task]))
+
+    class Exporting:
+        def __init__(self, module):
+            self.export = lambda _: copy.deepcopy(module)
+
+    network = TaskNetwork(Listed(method.generator, num_tasks=3), range(3))
+    assert list(network.num_bytes.values()) == [0, 12, 12]
+    network.use(2)
+    assert_close(network.module.state_dict(), exports[2].state_dict(), rtol=0, atol=0)

@@ -127,28 +127,45 @@ def test_subnets_are_counted_as_modules_that_were_built(name, largest, monkeypat
         assert count(architecture) == flops(ready.space.build(architecture), ready.inputs)
 
 
-class Noisy(nn.Module):
-    """A network that draws random numbers, and knows how often it was called."""
+class Awkward(nn.Module):
+    """A network that draws random numbers, reads values, writes into its inputs and shares a part with all others."""
 
     calls = 0
+    backbone = nn.BatchNorm1d(3)
 
     def __init__(self, width: int):
         super().__init__()
-        self.layer = nn.Linear(3, width)
+        self.shared, self.layer = Awkward.backbone, nn.Linear(3, width)
 
     def forward(self, x):
-        Noisy.calls += 1
-        return self.layer(x + torch.randn(x.shape, device=x.device))
+        Awkward.calls += 1
+        x += torch.randn(x.shape, device=x.device)
+        return self.layer(self.shared(x)) if float(x.sum()) < 1e9 else x
 
 
-def test_counting_subnets_leaves_the_random_state_as_it_is_and_counts_each_once():
-    space = SearchSpace({"width": [1, 2]}, lambda a: Noisy(a["width"]))
-    before, count = torch.get_rng_state(), subnet_flops(space, torch.zeros(1, 3))
-    assert [count(space.smallest()), count(space.largest())] == [6, 12]
+@pytest.mark.parametrize("largest", [0, 10**9], ids=["by shapes", "in earnest"])
+def test_counting_subnets_changes_nothing_and_counts_each_once(largest, monkeypatch):
+    monkeypatch.setattr(sys.modules["hypernas.cost.flops"], "_LIGHT", largest)
+    space, inputs = SearchSpace({"width": [1, 2]}, lambda a: Awkward(a["width"])), torch.zeros(2, 3)
+    before, count = torch.get_rng_state(), subnet_flops(space, inputs)
+    assert [count(space.smallest()), count({"width": 2})] == [12, 24]
     assert_close(torch.get_rng_state(), before)
-    calls = Noisy.calls
+    assert_close(inputs, torch.zeros(2, 3))
+    assert Awkward.backbone.training
+    calls = Awkward.calls
     count(space.smallest())
-    assert Noisy.calls == calls
+    assert Awkward.calls == calls
+
+
+def test_large_parameters_are_not_made_to_count(monkeypatch):
+    module, computed = sys.modules["hypernas.cost.flops"], []
+    monkeypatch.setattr(module, "_computed", lambda *given: computed.append(given) or 7)
+    space = SearchSpace({"width": [4, 8]}, lambda a: nn.Linear(3, a["width"]))
+    inputs = torch.zeros(1, 3)
+    assert subnet_flops(space, inputs)(space.largest()) == 7
+    monkeypatch.setattr(module, "_SMALL", FLOAT * 8 * 3)
+    assert subnet_flops(space, inputs)(space.largest()) == 2 * 8 * 3
+    assert len(computed) == 1
 
 
 def test_what_is_wrong_with_a_subnet_is_told():

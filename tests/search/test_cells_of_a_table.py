@@ -41,7 +41,7 @@ def computed(cell: dict[tuple[int, int], str], numbers: dict[tuple[int, int], in
                 nodes[node] = nodes[node] + POOL @ given
             elif operation != "none" and given.abs().sum() > 0:
                 weight = convolution(operation, numbers[before, node])
-                nodes[node] = nodes[node] + weight @ (given + 0.3).tanh()
+                nodes[node] = nodes[node] + weight @ (given / given.norm() + 0.3).tanh()
     return nodes[3]
 
 
@@ -61,7 +61,7 @@ def test_cells_are_the_same_if_and_only_if_they_compute_the_same(cells):
     groups = defaultdict(list)
     for operations in itertools.product(cells.OPERATIONS, repeat=len(cells.EDGES)):
         groups[cells._identity(operations)].append(operations)
-    assert len(groups) == 5044
+    assert len(groups) == 4954
     names = [name for name in groups if name.count("nor_conv") <= 3]
     picked = [names[i] for i in torch.randperm(len(names), generator=rng)[:60].tolist()]
     seen: dict[tuple[float, ...], str] = {}
@@ -83,4 +83,7 @@ def test_twice_the_output_of_a_convolution_is_no_sum_of_two(cells):
     twice = {**once, "1_2": "skip_connect", "2_3": "skip_connect"}
     two = {**once, "0_3": "nor_conv_3x3"}
     assert len({cells.identity(one) for one in (once, twice, two)}) == 3
+    fed = cell(**{"0_1": "skip_connect", "0_2": "skip_connect", "2_3": "nor_conv_3x3"})
+    fed_twice = {**fed, "1_2": "skip_connect"}  # which a batch norm takes back
+    assert cells.identity(fed) == cells.identity(fed_twice)
     assert cells.identity(two) == cells.identity({**two, "0_2": "nor_conv_1x1"})  # which is dead
