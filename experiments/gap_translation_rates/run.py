@@ -1,8 +1,8 @@
-"""Does `hypernas` fail under sandwiches at the rate that all generators took in gap_translation, or as it is?
+"""Does `hypernas` fail under sandwiches at the rate that all generators took in gap_translation_short, or as it is?
 
     python experiments/gap_translation_rates/run.py     train at the smaller rate, and write results.csv
 
-The rows of the other arms, and stand-alone training, are those of gap_translation.
+The rows of the other arms, and stand-alone training, are those of gap_translation_short.
 """
 
 import argparse

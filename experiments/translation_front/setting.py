@@ -1,4 +1,4 @@
-"""The setting of gap_translation: its space, a sample of it, and the trainings whose supernets are compared."""
+"""The setting of gap_translation_short: its space, a sample of it, and the trainings whose supernets are compared."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -14,15 +14,16 @@ from hypernas.runs.config_files import configs
 from hypernas.space import Architecture, SearchSpace
 
 HERE = Path(__file__).parent
-STUDY = "gap_translation"
+STUDY = "gap_translation_short"
 ARMS = ("shared.single", "shared.sandwich", "mos_neuron.sandwich", "hypernas.single")
 BASELINE = ARMS[0]  # HAT's
+BUDGET = 1.0  # stand-alone trainings of the largest subnet
 LENGTH, VOCABULARY = 14, 2000  # symbols, as in the study
 EACH = 16  # architectures of each number of decoder layers, which latency depends on more than on all else
 
 
 def overrides(arm: str | None = None, *, seed: int = 0) -> list[str]:
-    """The settings of `hypernas train` for an arm, steps and rate those of trainings.csv; None for what all have."""
+    """The settings of `hypernas train` for an arm, steps and rate those of the study; None for what all have."""
     told = _study()
     found = list(told["settings"])
     if arm is None:
@@ -78,9 +79,12 @@ def _study() -> Mapping[str, Any]:
 
 
 def _training(arm: str, seed: int) -> Mapping[str, str]:
-    """Steps and rate of an arm's training."""
-    with (HERE / "trainings.csv").open(newline="") as file:
-        found = [r for r in csv.DictReader(file) if (r["arm"], r["seed"]) == (arm, str(seed))]
-    if not found:
-        raise ValueError(f"trainings.csv has no training of {arm} with seed {seed}.")
-    return found[0]
+    """The row of the run of an arm that spent the budget."""
+    with (HERE.parent / STUDY / "runs.csv").open(newline="") as file:
+        own = [row for row in csv.DictReader(file) if row["arm"] == arm]
+    at = [row for row in own if float(row["budget"]) == BUDGET and int(row["seed"]) == seed]
+    if not at:
+        raise ValueError(
+            f"{STUDY}/runs.csv has no run of {arm} with seed {seed} at a budget of {BUDGET:g}."
+        )
+    return at[0]

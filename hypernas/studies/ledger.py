@@ -46,6 +46,8 @@ class Ledger:
             self._put(name, _read(out / f"{name}.csv"))
         for row in self.rows("references"):
             row.setdefault("lr", None)
+        for row in self.rows("tuning"):
+            row.setdefault("measure", rows.tuned_by)
         _check_same(out, rows, self.rows("references"))
 
     def rows(self, name: str) -> list[Row]:

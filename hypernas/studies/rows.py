@@ -52,6 +52,7 @@ class Rows:
                 "arm": arm,
                 "budget": budget,
                 "lr": lr,
+                "measure": self.tuned_by,
                 "validation": sum(found) / len(found),
             }
             for (arm, budget, lr), found in values.items()

@@ -177,7 +177,8 @@ def test_a_mean_over_seeds_waits_for_all_of_them(tmp_path):
         Ledger(tmp_path, ROWS, keep=True).tune(Counted(most=1), "tuning", trials)
     assert not (tmp_path / "tuning.csv").exists()
     Ledger(tmp_path, ROWS, keep=True).tune(Counted(), "tuning", trials)
-    assert float(lines(tmp_path, "tuning")[0]["validation"]) == pytest.approx(0.505)
+    (row,) = lines(tmp_path, "tuning")
+    assert (row["measure"], float(row["validation"])) == ("accuracy", pytest.approx(0.505))
     jobs = Counted()
     Ledger(tmp_path, ROWS, keep=True).tune(jobs, "tuning", trials)
     assert not jobs.done

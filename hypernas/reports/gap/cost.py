@@ -107,7 +107,9 @@ def tuning_tables(task: Task, path: Path | None) -> list[DataFrame]:
         }
         for row in trials.itertuples()
     ]
-    caption = f"Validation {task.quality} of every learning rate tried; the one used in bold."
+    told = trials["measure"].iloc[0] if "measure" in trials else task.measure.name
+    quality = told.replace("_", " ")
+    caption = f"Validation {quality} of every learning rate tried; the one used in bold."
     return [table(lines, caption)]
 
 
