@@ -12,7 +12,7 @@ FILES = {
     "inherited standalone",
     "runs": "task arm seed budget steps lr train_flops spent stored seconds diverged",
     "references": "task subnet architecture params macs seed steps measure value lr",
-    "tuning": "task arm budget lr validation",
+    "tuning": "task arm budget lr measure validation",
     "stability": "task arm seed budget step subnet value",
     "cost": "task arm stored step_ratio peak_memory_mb",
 }
