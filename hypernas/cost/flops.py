@@ -47,7 +47,7 @@ def subnet_flops(space: SearchSpace, inputs: Any) -> Callable[[Mapping[str, Any]
     """Architecture -> the `flops` of its module on the `inputs` of a batch; each is counted once.
 
     Where the largest subnet is small and takes few, passes are computed in earnest, of weights that are zeros: on the
-    meta device torch spells out every operation in Python, for three times as long.
+    meta device torch spells out every operation in Python, which took 2.6 times as long for small translators.
     """
     arguments = Arguments.of(inputs)
 

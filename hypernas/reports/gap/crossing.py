@@ -32,8 +32,7 @@ def _pairs(arms: list[str]) -> list[tuple[str, str]]:
 
 
 def _at(task: Task, budget: float) -> list[DataFrame]:
-    trained = set(task.rows["arm"][task.rows["budget"] == budget])
-    pairs = _pairs([arm for arm in task.arms if arm in trained])
+    pairs = _pairs(task.trained(budget))
     generators, strategies = (list(dict.fromkeys(names)) for names in zip(*pairs, strict=True))
     rows = {"strategy": [word(strategy, code=True) for strategy in strategies]}
     made = DataFrame(

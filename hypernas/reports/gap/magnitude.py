@@ -23,9 +23,7 @@ def magnitude_tables(task: Task) -> list[DataFrame]:
 
 
 def _at(task: Task, budget: float) -> DataFrame:
-    trained = set(task.rows["arm"][task.rows["budget"] == budget])
-    arms = [arm for arm in task.arms if arm in trained]
-    unit = task.measure.unit
+    arms, unit = task.trained(budget), task.measure.unit
     sizes_of_gaps = [shown(task, magnitude(task, arm, budget)) for arm in arms]
     ranks = [shown(task, estimates.correlation(task, arm, budget), 2) for arm in arms]
     columns = {

@@ -87,11 +87,15 @@ class Task:
         rows = self.rows
         return self._array(rows[(rows["arm"] == arm) & (rows["budget"] == budget)], "inherited")
 
+    def trained(self, budget: float) -> list[str]:
+        """The arms that were trained for a budget."""
+        there = set(self.rows["arm"][self.rows["budget"] == budget])
+        return [arm for arm in self.arms if arm in there]
+
     @cached_property
     def longest(self) -> list[str]:
         """The arms that were trained for the largest budget."""
-        trained = set(self.rows["arm"][self.rows["budget"] == self.budgets[-1]])
-        return [arm for arm in self.arms if arm in trained]
+        return self.trained(self.budgets[-1])
 
     def _array(self, rows: DataFrame, column: str) -> np.ndarray:
         found = rows.pivot(index="seed", columns="subnet", values=column)
